@@ -1,0 +1,229 @@
+package directory
+
+import (
+	"github.com/cloudlicenses/cloudlicenses"
+	"github.com/cloudlicenses/cloudlicenses/fsm"
+)
+
+//go:generate go run github.com/tinylib/msgp@v1.6.5 -file=command.go -o=command_gen.go -io=false -tests=false
+//msgp:limit arrays:1048576 maps:0
+//msgp:shim cloudlicenses.Code as:string using:string/cloudlicenses.Code mode:cast
+//msgp:shim cloudlicenses.TenantID as:string using:string/cloudlicenses.TenantID mode:cast
+//msgp:shim cloudlicenses.VendorID as:string using:string/cloudlicenses.VendorID mode:cast
+//msgp:shim cloudlicenses.ProductID as:string using:string/cloudlicenses.ProductID mode:cast
+//msgp:shim cloudlicenses.LicenseID as:string using:string/cloudlicenses.LicenseID mode:cast
+//msgp:shim cloudlicenses.TenantStatus as:string using:string/cloudlicenses.TenantStatus mode:cast
+
+// The commands of the directory. Append only: a number is never reused. The
+// header names no tenant and epoch 0. Every payload is at version 1.
+const (
+	OpLead     fsm.Op = 1 // Lead
+	OpInit     fsm.Op = 2 // Init → Ack: the first one wins
+	OpVendor   fsm.Op = 3 // PutVendor → Ack
+	OpTenant   fsm.Op = 4 // CreateTenant → TenantResult
+	OpTenantUp fsm.Op = 5 // SetTenantStatus → TenantResult
+	OpReserve  fsm.Op = 6 // ReserveLicenses → Reserved
+)
+
+// The queries of the directory.
+const (
+	QueryCluster fsm.Op = 1 // GetCluster → ClusterResult
+	QueryTenant  fsm.Op = 2 // GetTenant → TenantResult
+	QueryTenants fsm.Op = 3 // ListTenants → TenantPage
+	QueryVendor  fsm.Op = 4 // GetVendor → VendorResult
+	QueryVendors fsm.Op = 5 // ListVendors → VendorPage
+	QueryHash    fsm.Op = 9 // no payload → license.StateHash's shape
+)
+
+// Version is the payload version of every command and query above.
+const Version = 1
+
+// Lead opens a leader's term.
+//
+//msgp:tuple Lead
+type Lead struct {
+	Node string
+}
+
+// Init is the birth of a cluster: made up by the directory's first leader,
+// kept as the first one applied.
+//
+//msgp:tuple Init
+type Init struct {
+	ClusterID string // UUID
+	Domain    string
+	// Groups lists the license groups and the region and nodes of each.
+	Groups []Group
+	// Secrets are wrapped by the key of --kek-file (AES-256-GCM, bound to the
+	// cluster id): HMAC secret of API keys, Ed25519 seed of lease tokens,
+	// admin token.
+	Secrets []byte
+	// JoinTokenHash is SHA-256 of the join token the cluster was started
+	// with; empty where there is none.
+	JoinTokenHash []byte
+	AtMillis      int64
+}
+
+// Group is a license group as placed.
+//
+//msgp:tuple Group
+type Group struct {
+	ID     uint32
+	Region string
+	Nodes  []string
+}
+
+// Vendor is a software vendor.
+//
+//msgp:tuple Vendor
+type Vendor struct {
+	ID            cloudlicenses.VendorID
+	Name          string
+	LicensePrefix string // "vector" of lic-vector-mercedes-2025-001
+	CreatedMillis int64
+}
+
+// PutVendor creates a vendor; another of that id or prefix is already_exists.
+//
+//msgp:tuple PutVendor
+type PutVendor struct {
+	Vendor Vendor
+}
+
+// Tenant is a customer's tenant and its placement.
+//
+//msgp:tuple Tenant
+type Tenant struct {
+	ID             cloudlicenses.TenantID
+	CustomerID     string // CUST-00001, from the platform's own sequence
+	Company        string
+	Region         string
+	Plan           string
+	Status         cloudlicenses.TenantStatus
+	Group          uint32
+	Epoch          uint32 // grows with every move
+	CreatedMillis  int64
+	VerifiedMillis int64
+}
+
+// CreateTenant creates a tenant, places it in the group of its region that has
+// the fewest tenants and gives it its customer id. Status pending until
+// SetTenantStatus, so that the saga (directory → group → active) can resume.
+// A tenant of that id is already_exists, with that tenant in the result.
+//
+//msgp:tuple CreateTenant
+type CreateTenant struct {
+	ID       cloudlicenses.TenantID
+	Company  string
+	Region   string
+	Plan     string
+	AtMillis int64
+}
+
+// SetTenantStatus moves a tenant to another state. Idempotent.
+//
+//msgp:tuple SetTenantStatus
+type SetTenantStatus struct {
+	ID       cloudlicenses.TenantID
+	Status   cloudlicenses.TenantStatus
+	AtMillis int64
+}
+
+// ReserveLicenses draws Count license ids lic-<prefix>-<tenant>-<year>-<nnn>
+// from the sequence of vendor, tenant and year. Idempotent by Intent.
+//
+//msgp:tuple ReserveLicenses
+type ReserveLicenses struct {
+	Intent   string // the request's own id
+	VendorID cloudlicenses.VendorID
+	TenantID cloudlicenses.TenantID
+	Year     int64
+	Count    int64
+}
+
+// Every result is a tuple whose first element is its Code.
+
+// Ack is the result of a command that returns nothing more.
+//
+//msgp:tuple Ack
+type Ack struct {
+	Code   cloudlicenses.Code
+	Detail string
+}
+
+// TenantResult is a tenant, or why not.
+//
+//msgp:tuple TenantResult
+type TenantResult struct {
+	Code   cloudlicenses.Code
+	Detail string
+	Tenant Tenant
+}
+
+// Reserved names the ids First … First+Count-1 under Prefix, each written
+// with at least three digits.
+//
+//msgp:tuple Reserved
+type Reserved struct {
+	Code   cloudlicenses.Code
+	Detail string
+	Prefix string // "lic-vector-mercedes-2025-"
+	First  int64
+	Count  int64
+}
+
+// GetTenant asks for one tenant.
+//
+//msgp:tuple GetTenant
+type GetTenant struct {
+	ID cloudlicenses.TenantID
+}
+
+// GetVendor asks for one vendor.
+//
+//msgp:tuple GetVendor
+type GetVendor struct {
+	ID cloudlicenses.VendorID
+}
+
+// List asks for a page in order of id, after Cursor.
+//
+//msgp:tuple List
+type List struct {
+	Cursor string
+	Limit  int64
+}
+
+// ClusterResult is the cluster's birth record; not_found before it.
+//
+//msgp:tuple ClusterResult
+type ClusterResult struct {
+	Code cloudlicenses.Code
+	Init Init
+}
+
+// VendorResult is a vendor, or why not.
+//
+//msgp:tuple VendorResult
+type VendorResult struct {
+	Code   cloudlicenses.Code
+	Vendor Vendor
+}
+
+// TenantPage is a page of tenants; Next is empty on the last.
+//
+//msgp:tuple TenantPage
+type TenantPage struct {
+	Code  cloudlicenses.Code
+	Items []Tenant
+	Next  string
+}
+
+// VendorPage is a page of vendors.
+//
+//msgp:tuple VendorPage
+type VendorPage struct {
+	Code  cloudlicenses.Code
+	Items []Vendor
+	Next  string
+}

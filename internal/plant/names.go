@@ -1,0 +1,15 @@
+// Package plant lets the fault harness build a binary with a known bug in it
+// and prove that it is caught. A normal build compiles every use away.
+package plant
+
+// Names of the bugs that can be planted (build with -tags plant and set
+// CLOUDLICENSES_PLANT to one of them).
+const (
+	SkipFsync       = "skip-fsync"        // the log store acknowledges before its fsync
+	AckBeforeCommit = "ack-before-commit" // a leader answers before the quorum has the entry
+	NoDedup         = "no-dedup"          // a repeated intent is granted anew
+	StaleRead       = "stale-read"        // a linearizable read is served without verifying leadership
+	LocalExpiry     = "local-expiry"      // a replica expires leases by its own clock
+	TornCut         = "torn-cut"          // write-behind writes records from after its applied index
+	HalfSnapshot    = "half-snapshot"     // a snapshot is installed half-way and served
+)

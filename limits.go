@@ -1,0 +1,69 @@
+package cloudlicenses
+
+import "time"
+
+// Every limit of the platform stands in this file. A limit that a client can
+// meet is named with the reply it gets.
+const (
+	// MaxBodyBytes bounds a request body; past it 413 body_too_large.
+	MaxBodyBytes = 1 << 20
+	// MaxHeaderBytes bounds request line and headers together; past it 431.
+	MaxHeaderBytes = 16 << 10
+	// MaxJSONDepth bounds nesting of a JSON body; past it 400.
+	MaxJSONDepth = 32
+	// HeaderTimeout is how long a client may take to send its headers.
+	HeaderTimeout = 10 * time.Second
+	// BodyTimeout is how long a client may take to send a body.
+	BodyTimeout = 30 * time.Second
+	// IdleTimeout closes a kept-alive connection on which nothing came.
+	IdleTimeout = 120 * time.Second
+	// RequestTimeout is a request's deadline inside the cluster: the time
+	// for finding a leader and settling an unknown outcome.
+	RequestTimeout = 5 * time.Second
+	// MinIndexWait is how long a read with X-Min-Index waits for its replica
+	// before 503 not_caught_up.
+	MinIndexWait = 2 * time.Second
+
+	// MaxIDLength bounds every id in a request, in bytes (422).
+	MaxIDLength = 100
+	// MaxUserLength bounds a lease's user, in characters (422).
+	MaxUserLength = 256
+	// MaxMetadataBytes bounds a checkout's metadata as sent (422).
+	MaxMetadataBytes = 4 << 10
+	// MaxIdempotencyKeyLength bounds the Idempotency-Key header, in bytes (422).
+	MaxIdempotencyKeyLength = 255
+	// MaxHeaderFactLength bounds X-Hostname, X-App-Fingerprint and
+	// X-Lib-Version, in bytes (422).
+	MaxHeaderFactLength = 256
+	// MaxBatchOperations bounds POST /api/v1/licenses/batch (422).
+	MaxBatchOperations = 1000
+	// MaxSeatsPerCheckout bounds a checkout's count (422).
+	MaxSeatsPerCheckout = 1_000_000
+	// MaxSeats bounds T, C and M of a license (422 invalid_entitlement).
+	MaxSeats = 100_000_000
+
+	// MinTTL, MaxTTL and DefaultTTL bound a lease's life without heartbeat.
+	MinTTL     = 60 * time.Second
+	MaxTTL     = 86400 * time.Second
+	DefaultTTL = 300 * time.Second
+
+	// DefaultListLimit and MaxListLimit bound the page of a list.
+	DefaultListLimit = 50
+	MaxListLimit     = 100
+
+	// EndedLeaseMemory is how long an ended lease answers 410 (or, returned,
+	// repeats its reply) before it is 404.
+	EndedLeaseMemory = 24 * time.Hour
+	// IdempotencyAfterEnd is how long an Idempotency-Key outlives its lease.
+	IdempotencyAfterEnd = 15 * time.Minute
+	// RequestIDMemory is how long a granted checkout answers to the server's
+	// own request id: longer than any request's deadline.
+	RequestIDMemory = 60 * time.Second
+	// ContinueUseWithin is how long after an expiry the same key, user and
+	// hostname continue an overage use without a new charge.
+	ContinueUseWithin = 10 * time.Minute
+
+	// MaxClockOffset is how far a node's clock may be off most of its peers'
+	// before it neither stamps entries nor leads.
+	MaxClockOffset = 500 * time.Millisecond
+)
