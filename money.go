@@ -74,10 +74,10 @@ func ParseMoney(text string, c Currency) (Money, error) {
 		if d < '0' || d > '9' {
 			return Money{}, ErrAmount
 		}
-		minor = minor*10 + int64(d-'0')
-		if minor >= 1e18 {
+		if minor >= 1e17 { // before it is multiplied: 19 digits overflow
 			return Money{}, ErrAmount
 		}
+		minor = minor*10 + int64(d-'0')
 	}
 	return Money{Minor: minor, Currency: c}, nil
 }
