@@ -1,0 +1,3 @@
+module github.com/cloudlicenses/cloudlicenses/clients/go
+
+go 1.26.0
