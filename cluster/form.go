@@ -1,0 +1,315 @@
+package cluster
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"sort"
+	"time"
+
+	"github.com/hashicorp/raft"
+)
+
+// placement is what a cluster was formed with: which nodes hold each group.
+// What changes later is in Raft's own configurations.
+type placement struct {
+	ID     string            `json:"id"` // of this formation: its coordinator and time
+	Nodes  map[string]string `json:"nodes"`
+	Groups []placedGroup     `json:"groups"` // in order of id, the directory first
+}
+
+type placedGroup struct {
+	ID    GroupID  `json:"id"`
+	Nodes []string `json:"nodes"`
+}
+
+func (p *placement) servers(id GroupID) []raft.Server {
+	for _, g := range p.Groups {
+		if g.ID != id {
+			continue
+		}
+		servers := make([]raft.Server, 0, len(g.Nodes))
+		for _, node := range g.Nodes {
+			servers = append(servers, raft.Server{Suffrage: raft.Voter, ID: raft.ServerID(node), Address: raft.ServerAddress(p.Nodes[node])})
+		}
+		return servers
+	}
+	return nil
+}
+
+// maxDirectoryVoters bounds the directory's quorum; further nodes learn.
+const maxDirectoryVoters = 5
+
+// place spreads groups over nodes: consecutive groups begin at consecutive
+// nodes, so that replicas even out.
+func place(formation string, nodes map[string]string, groups, replicas int) *placement {
+	ids := make([]string, 0, len(nodes))
+	for id := range nodes {
+		ids = append(ids, id)
+	}
+	sort.Strings(ids)
+	p := &placement{ID: formation, Nodes: nodes}
+	p.Groups = append(p.Groups, placedGroup{ID: 0, Nodes: ids[:min(len(ids), maxDirectoryVoters)]})
+	for g := range groups {
+		holders := make([]string, 0, replicas)
+		for r := range min(replicas, len(ids)) {
+			holders = append(holders, ids[(g+r)%len(ids)])
+		}
+		sort.Strings(holders)
+		p.Groups = append(p.Groups, placedGroup{ID: GroupID(g + 1), Nodes: holders})
+	}
+	return p
+}
+
+// Placement returns the nodes that hold each license group, as formed at the
+// cluster's start; nil before.
+func (n *Node) Placement() map[GroupID][]string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.placed == nil {
+		return nil
+	}
+	groups := make(map[GroupID][]string, len(n.placed.Groups))
+	for _, g := range n.placed.Groups {
+		if g.ID != 0 {
+			groups[g.ID] = slices.Clone(g.Nodes)
+		}
+	}
+	return groups
+}
+
+func (n *Node) placementJSON() ([]byte, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.placed == nil {
+		return nil, nil
+	}
+	return json.Marshal(n.placed)
+}
+
+// form brings this node into a cluster: by the placement on its disk, by that
+// of a cluster it meets, or by forming one with the nodes it was told to
+// expect. It returns when the node's groups are open.
+func (n *Node) form(ctx context.Context) error {
+	ticker := time.NewTicker(100 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		n.mu.Lock()
+		placed := n.placed
+		n.mu.Unlock()
+		if placed != nil {
+			return n.openGroups(placed)
+		}
+		if err := n.learnPlacement(ctx); err != nil {
+			n.log.Debug("learn the placement", "err", err)
+		} else if err := n.coordinate(ctx); err != nil {
+			n.log.Debug("form the cluster", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-ticker.C:
+		}
+	}
+}
+
+// learnPlacement asks nodes that say they have one.
+func (n *Node) learnPlacement(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	var errs []error
+	for _, p := range n.formedPeers() {
+		b, err := p.call(ctx, methodPlacement, 0)
+		if err != nil || len(b) == 0 {
+			errs = append(errs, err)
+			continue
+		}
+		return n.formed(b)
+	}
+	return errors.Join(errs...)
+}
+
+func (n *Node) formedPeers() []*peer {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	var peers []*peer
+	for id, m := range n.members {
+		if id != n.cfg.NodeID && !m.gone && m.meta.Formed {
+			peers = append(peers, n.peerOf(m))
+		}
+	}
+	return peers
+}
+
+// coordinate forms the cluster if this node has the lowest id of at least
+// BootstrapExpect nodes that expect to. Every one of them must promise first.
+func (n *Node) coordinate(ctx context.Context) error {
+	n.mu.Lock()
+	if n.cfg.BootstrapExpect == 0 || n.placed != nil {
+		n.mu.Unlock()
+		return nil
+	}
+	nodes := map[string]string{n.cfg.NodeID: n.port.listener.Addr().String()}
+	peers := map[string]*peer{}
+	lowest := true
+	for id, m := range n.members {
+		if id == n.cfg.NodeID || m.gone {
+			continue
+		}
+		if m.meta.Formed {
+			n.mu.Unlock()
+			return nil // learn from it instead
+		}
+		if m.meta.Expect == 0 {
+			continue // it waits to be added later
+		}
+		nodes[id] = m.meta.Raft
+		peers[id] = n.peerOf(m)
+		lowest = lowest && n.cfg.NodeID < id
+	}
+	n.mu.Unlock()
+	if !lowest || len(nodes) < n.cfg.BootstrapExpect {
+		return nil
+	}
+	formation := fmt.Sprintf("%s-%d", n.cfg.NodeID, n.cfg.Now().UnixMilli())
+	b, err := json.Marshal(place(formation, nodes, n.cfg.Groups, n.cfg.Replicas))
+	if err != nil {
+		return err
+	}
+	if err := n.promise(b); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	for id, p := range peers {
+		if _, err := p.call(ctx, methodPromise, 0, b); err != nil {
+			return fmt.Errorf("node %s: %w", id, err)
+		}
+	}
+	// From here on the cluster is formed: who misses the word learns it by gossip.
+	if err := n.formed(b); err != nil {
+		return err
+	}
+	for id, p := range peers {
+		if _, err := p.call(ctx, methodForm, 0, b); err != nil {
+			n.log.Warn("tell a node that the cluster is formed", "member", id, "err", err)
+		}
+	}
+	return nil
+}
+
+// promise keeps this node free for one formation for a while.
+func (n *Node) promise(b []byte) error {
+	var p placement
+	if err := json.Unmarshal(b, &p); err != nil {
+		return err
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	now := time.Now()
+	switch {
+	case n.placed != nil:
+		return errors.New("already in a cluster")
+	case n.promised != "" && n.promised != p.ID && now.Before(n.promisedUntil):
+		return errors.New("promised to another coordinator")
+	case p.Nodes[n.cfg.NodeID] != n.port.listener.Addr().String():
+		return errors.New("known by another address")
+	}
+	n.promised, n.promisedUntil = p.ID, now.Add(formPromise)
+	return nil
+}
+
+// formed keeps a placement for good.
+func (n *Node) formed(b []byte) error {
+	var p placement
+	if err := json.Unmarshal(b, &p); err != nil {
+		return err
+	}
+	n.mu.Lock()
+	if n.placed != nil {
+		defer n.mu.Unlock()
+		if n.placed.ID != p.ID {
+			return errors.New("already in a cluster")
+		}
+		return nil
+	}
+	if err := writeFileSync(n.placementPath(), b); err != nil {
+		n.mu.Unlock()
+		return err
+	}
+	n.placed = &p
+	n.mu.Unlock()
+	return n.tellMeta()
+}
+
+// tellMeta spreads this node's changed description.
+func (n *Node) tellMeta() error { return n.gossip.UpdateNode(leaveTimeout) }
+
+func (n *Node) placementPath() string { return filepath.Join(n.cfg.DataDir, "placement.json") }
+
+// loadPlacement reads the placement of an earlier start, if there was one.
+func (n *Node) loadPlacement() error {
+	b, err := os.ReadFile(n.placementPath())
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	var p placement
+	if err := json.Unmarshal(b, &p); err != nil || len(p.Groups) == 0 {
+		return fmt.Errorf("%s is damaged: restore the file from another node's data folder (it is the same on all nodes)", n.placementPath())
+	}
+	n.placed = &p
+	return nil
+}
+
+// openGroups opens this node's replicas. A node that is not in the placement
+// joins the directory as a learner, which the directory's leader grants.
+func (n *Node) openGroups(p *placement) error {
+	for _, g := range p.Groups {
+		if !slices.Contains(g.Nodes, n.cfg.NodeID) && g.ID != 0 {
+			continue
+		}
+		var form []raft.Server
+		if slices.Contains(g.Nodes, n.cfg.NodeID) {
+			form = p.servers(g.ID)
+		}
+		opened, err := n.openGroup(g.ID, form)
+		if err != nil {
+			return err
+		}
+		n.mu.Lock()
+		n.groups[g.ID] = opened
+		n.mu.Unlock()
+	}
+	return nil
+}
+
+// admitLearners adds nodes that are not yet in the directory's configuration
+// as learners, while this node leads the directory.
+func (n *Node) admitLearners() {
+	g := n.group(0)
+	if g == nil || !g.isLeader() {
+		return
+	}
+	future := g.raft.GetConfiguration()
+	if future.Error() != nil {
+		return
+	}
+	known := map[raft.ServerID]raft.ServerAddress{}
+	for _, s := range future.Configuration().Servers {
+		known[s.ID] = s.Address
+	}
+	for _, m := range n.Members() {
+		if _, ok := known[raft.ServerID(m.ID)]; ok || m.State != "alive" {
+			continue
+		}
+		err := g.raft.AddNonvoter(raft.ServerID(m.ID), raft.ServerAddress(m.RaftAddr), 0, callTimeout).Error()
+		n.log.Info("node learns the directory", "member", m.ID, "err", err)
+	}
+}

@@ -1,0 +1,401 @@
+package cluster
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/raft"
+
+	"github.com/cloudlicenses/cloudlicenses/internal/plant"
+)
+
+// group is this node's replica of one Raft group.
+type group struct {
+	id      GroupID
+	node    *Node
+	machine Machine
+	raft    *raft.Raft
+	log     *groupLog
+	snaps   *snapshotStore
+	trans   *raft.NetworkTransport
+	apply   *applier
+	batch   *batcher
+	verify  verifier
+	fresh   freshness
+	metrics *groupMetrics
+
+	// leads is true from when this node, as leader, has applied its own first
+	// command (and so all that its predecessors acknowledged) until it stops
+	// being leader.
+	leads atomic.Bool
+	mu    sync.Mutex
+	led   chan struct{} // closed when leads becomes true; replaced when it ends
+
+	stop    chan struct{}
+	stopped sync.WaitGroup
+}
+
+// openGroup opens a replica. Its Raft starts with what is on disk, or with
+// the servers of form where there is nothing yet and form is not empty.
+func (n *Node) openGroup(id GroupID, form []raft.Server) (*group, error) {
+	name := strconv.FormatUint(uint64(id), 10)
+	dir := filepath.Join(n.cfg.DataDir, "groups", name)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	g := &group{id: id, node: n, led: make(chan struct{}), stop: make(chan struct{}), metrics: n.metrics.group(id)}
+	var err error
+	if g.machine, err = n.cfg.NewMachine(id, dir); err != nil {
+		return nil, fmt.Errorf("open group %d: %w", id, err)
+	}
+	if g.log, err = n.logs.group(id); err != nil {
+		return nil, err
+	}
+	if g.snaps, err = openSnapshotStore(filepath.Join(n.cfg.DataDir, "snapshots", name)); err != nil {
+		return nil, err
+	}
+	var seed [8]byte
+	_, _ = rand.Read(seed[:])
+	origin := binary.BigEndian.Uint64(seed[:])
+	g.apply = newApplier(id, g.machine, origin, n.cfg.DataDir, n.fail)
+	g.apply.notify = func(uint64) {}
+	if err := g.recover(); err != nil {
+		return nil, err
+	}
+	g.batch = newBatcher(origin, n.cfg.Now, g.admit, g.applyEntry)
+	g.batch.observe = g.metrics.batch
+	if err := g.startRaft(form); err != nil {
+		return nil, err
+	}
+	g.batch.start()
+	g.stopped.Add(2)
+	go g.follow()
+	go g.compact()
+	return g, nil
+}
+
+// recover makes the machine hold at least what the newest snapshot does, as
+// Raft will not bring entries below it again, and checks that the log reaches
+// as far as the machine.
+func (g *group) recover() error {
+	metas, err := g.snaps.List()
+	if err != nil {
+		return err
+	}
+	covered, _ := g.log.LastIndex()
+	if len(metas) > 0 {
+		covered = max(covered, metas[0].Index)
+		if g.machine.AppliedIndex() < metas[0].Index {
+			_, r, err := g.snaps.Open(metas[0].ID)
+			if err != nil {
+				return fmt.Errorf("group %d: open its newest snapshot: %w", g.id, err)
+			}
+			if err := g.apply.restore(r); err != nil {
+				return errors.Join(fmt.Errorf("group %d: restore its newest snapshot: %w", g.id, err), r.Close())
+			}
+			if err := r.Close(); err != nil {
+				return err
+			}
+		}
+	}
+	if applied := g.machine.AppliedIndex(); applied > covered {
+		return fmt.Errorf("group %d: its log ends at %d but its state is from %d: the data folder %s lost a part of its log; "+
+			"remove the folder and start the node again, it is rebuilt from the others", g.id, covered, applied, g.node.cfg.DataDir)
+	}
+	return nil
+}
+
+func (g *group) startRaft(form []raft.Server) error {
+	n := g.node
+	cfg := n.raftConfig()
+	g.trans = raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
+		ServerAddressProvider: n,
+		Logger:                cfg.Logger,
+		Stream:                n.port.stream(g.id),
+		MaxPool:               3,
+		MaxRPCsInFlight:       2,
+		Timeout:               raftTimeout,
+	})
+	cache, err := raft.NewLogCache(logCacheEntries, g.log)
+	if err != nil {
+		return err
+	}
+	stable := n.stable.group(g.id)
+	if len(form) > 0 {
+		has, err := raft.HasExistingState(cache, stable, g.snaps)
+		if err != nil {
+			return err
+		}
+		if !has {
+			if err := raft.BootstrapCluster(cfg, cache, stable, g.snaps, g.trans, raft.Configuration{Servers: form}); err != nil {
+				return fmt.Errorf("form group %d: %w", g.id, err)
+			}
+		}
+	}
+	if g.raft, err = raft.NewRaft(cfg, g.apply, cache, stable, g.snaps, g.trans); err != nil {
+		return fmt.Errorf("start group %d: %w", g.id, err)
+	}
+	g.verify.ask = func() error {
+		if plant.On(plant.StaleRead) {
+			return nil
+		}
+		return g.raft.VerifyLeader().Error()
+	}
+	return nil
+}
+
+func (n *Node) raftConfig() *raft.Config {
+	timeout := n.cfg.Tuning.ElectionTimeout
+	cfg := raft.DefaultConfig()
+	cfg.LocalID = raft.ServerID(n.cfg.NodeID)
+	cfg.HeartbeatTimeout = timeout
+	cfg.ElectionTimeout = timeout
+	cfg.LeaderLeaseTimeout = timeout
+	cfg.CommitTimeout = commitTimeout
+	cfg.MaxAppendEntries = maxAppendEntries
+	cfg.BatchApplyCh = true
+	cfg.NoSnapshotRestoreOnStart = true
+	cfg.NoLegacyTelemetry = true
+	// Snapshots are taken by bytes, by compact.
+	cfg.SnapshotInterval = 24 * time.Hour
+	cfg.SnapshotThreshold = 1 << 62
+	cfg.TrailingLogs = 1 << 10
+	cfg.Logger = n.raftLogger
+	return cfg
+}
+
+// admit says whether this node may put an entry into the log.
+func (g *group) admit() error {
+	if g.raft.State() != raft.Leader || !g.node.clock.ok() {
+		return ErrNoLeader
+	}
+	return nil
+}
+
+func (g *group) applyEntry(data []byte) raft.ApplyFuture {
+	if plant.On(plant.AckBeforeCommit) && g.leads.Load() {
+		return g.applyEarly(data)
+	}
+	return g.raft.Apply(data, 0)
+}
+
+// follow watches leadership: a new leader opens its term with the machine's
+// own command and then asks it, every tick, what has become due.
+func (g *group) follow() {
+	defer g.stopped.Done()
+	ticker := time.NewTicker(TickInterval)
+	defer ticker.Stop()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	opening := make(chan error, 1)
+	busy := false // a command of ours is on its way
+	for {
+		select {
+		case <-g.stop:
+			g.resign()
+			return
+		case leader := <-g.raft.LeaderCh():
+			g.resign()
+			g.metrics.leader(leader)
+			if leader {
+				g.metrics.elected()
+			}
+		case <-opening:
+			busy = false
+		case <-ticker.C:
+		}
+		if busy || g.raft.State() != raft.Leader {
+			continue
+		}
+		switch {
+		case !g.node.clock.ok():
+			g.resign()
+			g.node.log.Warn("clock is off: handing leadership over", "group", g.id, "offset", g.node.clock.offset())
+			busy = true
+			go func() { opening <- g.raft.LeadershipTransfer().Error() }()
+		case !g.leads.Load():
+			busy = true
+			go func() { opening <- g.openTerm(ctx) }()
+		default:
+			if cmd := g.machine.Due(g.node.cfg.Now().UnixMilli()); cmd != nil {
+				busy = true
+				go func() { opening <- g.batch.propose(ctx, [][]byte{cmd}, make([]Reply, 1)) }()
+			}
+		}
+	}
+}
+
+// openTerm proposes the machine's first command of this node's term. Only
+// when it is applied does the machine hold all that was acknowledged before.
+func (g *group) openTerm(ctx context.Context) error {
+	term := g.raft.CurrentTerm()
+	err := g.batch.propose(ctx, [][]byte{g.machine.Lead(g.node.cfg.NodeID)}, make([]Reply, 1))
+	if err != nil {
+		return err
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.raft.State() == raft.Leader && g.raft.CurrentTerm() == term && !g.leads.Load() {
+		g.leads.Store(true)
+		close(g.led)
+		g.node.log.Info("leads group", "group", g.id, "term", term, "applied", g.apply.applied.Load())
+	}
+	return nil
+}
+
+func (g *group) resign() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.leads.Swap(false) {
+		g.led = make(chan struct{})
+	}
+}
+
+// isLeader reports whether this replica may answer as leader now.
+func (g *group) isLeader() bool {
+	return g.leads.Load() && g.raft.State() == raft.Leader
+}
+
+// awaitLead waits until a leader that has just been elected may answer.
+func (g *group) awaitLead(ctx context.Context) error {
+	for g.raft.State() == raft.Leader {
+		if g.leads.Load() {
+			return nil
+		}
+		g.mu.Lock()
+		led := g.led
+		g.mu.Unlock()
+		timer := time.NewTimer(TickInterval)
+		select {
+		case <-led:
+			timer.Stop()
+		case <-timer.C: // it may have lost its office meanwhile
+		case <-ctx.Done():
+			timer.Stop()
+			return ErrNoLeader
+		}
+	}
+	return ErrNoLeader
+}
+
+// propose commits commands as the leader, after the machine has looked at
+// them. What it refuses at once is answered from a verified leader's state.
+func (g *group) propose(ctx context.Context, commands [][]byte) ([]Reply, error) {
+	if err := g.awaitLead(ctx); err != nil {
+		return nil, err
+	}
+	replies := make([]Reply, len(commands))
+	var refusals int
+	nowMillis := g.node.cfg.Now().UnixMilli()
+	for i, c := range commands {
+		if len(c) > maxCommandBytes {
+			return nil, fmt.Errorf("command of %d bytes: at most %d", len(c), maxCommandBytes)
+		}
+		if r := g.machine.Admit(nowMillis, c); r != nil {
+			replies[i].Value = r
+			refusals++
+		}
+	}
+	if refusals == 0 {
+		return replies, g.batch.propose(ctx, commands, replies)
+	}
+	// A refusal is a read: it counts only if this is still the leader.
+	index := g.apply.applied.Load()
+	if err := g.verify.check(ctx); err != nil {
+		return nil, ErrNoLeader
+	}
+	if refusals < len(commands) {
+		if err := g.proposeSome(ctx, commands, replies); err != nil {
+			return nil, err
+		}
+	}
+	for i := range replies {
+		if replies[i].Index == 0 {
+			replies[i].Index = index
+		}
+	}
+	return replies, nil
+}
+
+// proposeSome proposes the commands that have no answer yet.
+func (g *group) proposeSome(ctx context.Context, commands [][]byte, replies []Reply) error {
+	var open []int
+	var rest [][]byte
+	for i := range commands {
+		if replies[i].Value == nil {
+			open = append(open, i)
+			rest = append(rest, commands[i])
+		}
+	}
+	answers := make([]Reply, len(rest))
+	if err := g.batch.propose(ctx, rest, answers); err != nil {
+		return err
+	}
+	for i, at := range open {
+		replies[at] = answers[i]
+	}
+	return nil
+}
+
+// compact takes a snapshot whenever the log has grown by snapshotBytes, and
+// keeps about trailingBytes of it behind.
+func (g *group) compact() {
+	defer g.stopped.Done()
+	ticker := time.NewTicker(g.node.cfg.Tuning.CompactInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-g.stop:
+			return
+		case <-ticker.C:
+		}
+		size, entries := g.log.appended.Load(), g.log.entries.Load()
+		if size < g.node.cfg.Tuning.SnapshotBytes && entries < g.node.cfg.Tuning.SnapshotEntries {
+			continue
+		}
+		trailing := uint64(entries)
+		if size > trailingBytes {
+			trailing = uint64(float64(entries) * float64(trailingBytes) / float64(size))
+		}
+		trailing = min(max(trailing, 16), uint64(g.node.cfg.Tuning.SnapshotEntries))
+		if err := g.raft.ReloadConfig(g.reloaded(trailing)); err != nil {
+			g.node.log.Error("bound the trailing log", "group", g.id, "err", err)
+			continue
+		}
+		start := time.Now()
+		if err := g.raft.Snapshot().Error(); err != nil {
+			if !errors.Is(err, raft.ErrNothingNewToSnapshot) && !errors.Is(err, raft.ErrRaftShutdown) {
+				g.node.log.Warn("snapshot", "group", g.id, "err", err)
+			}
+			continue
+		}
+		g.log.appended.Add(-size)
+		g.log.entries.Add(-entries)
+		g.metrics.snapshot(time.Since(start))
+	}
+}
+
+func (g *group) reloaded(trailing uint64) raft.ReloadableConfig {
+	rc := g.raft.ReloadableConfig()
+	rc.TrailingLogs = trailing
+	return rc
+}
+
+// close ends the replica. Leadership has been handed over before.
+func (g *group) close() error {
+	close(g.stop)
+	g.batch.close()
+	g.stopped.Wait()
+	err := g.raft.Shutdown().Error()
+	g.trans.Close()
+	return errors.Join(err, g.machine.Close())
+}

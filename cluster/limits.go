@@ -1,0 +1,65 @@
+package cluster
+
+import "time"
+
+// The engine's own limits and periods. Figures that were measured say so in
+// docs/adr.
+const (
+	// maxEntryCommands and maxEntryBytes bound one batch, that is one log entry.
+	maxEntryCommands = 1024
+	maxEntryBytes    = 128 << 10
+	// entriesInFlight is how many batches of a group may be on their way.
+	entriesInFlight = 2
+	// maxWaiting bounds the commands of a group that wait for a batch; past it
+	// ErrOverloaded.
+	maxWaiting = 64 << 10
+	// maxCommandBytes bounds one command; an API body is at most 1 MiB.
+	maxCommandBytes = 2 << 20
+
+	// electionTimeout is Raft's heartbeat and election time-out.
+	electionTimeout = 200 * time.Millisecond
+	// commitTimeout is how often an idle leader tells followers its commit index.
+	commitTimeout = 100 * time.Millisecond
+	// raftTimeout bounds one Raft call to a peer; installing a snapshot gets a
+	// multiple by size.
+	raftTimeout = 2 * time.Second
+	// maxAppendEntries bounds the entries in one AppendEntries call.
+	maxAppendEntries = 32
+	// logCacheEntries is the number of recent entries kept in memory.
+	logCacheEntries = 256
+
+	// snapshotBytes is how much log a group writes between two snapshots, and
+	// trailingBytes how much of it stays for followers that lag.
+	snapshotBytes = 64 << 20
+	trailingBytes = 16 << 20
+	// snapshotEntries bounds the same by number, for small entries.
+	snapshotEntries = 1 << 20
+
+	// logWriteLimit ends the process when a log write takes longer: its
+	// heartbeats would go on and keep a stuck leader in office.
+	logWriteLimit = 2 * time.Second
+
+	// announceInterval is how often a leader tells its applied index.
+	announceInterval = 100 * time.Millisecond
+	// clockInterval is how often the peers' clocks are asked.
+	clockInterval = time.Second
+	// minIndexWait is how long a read waits for ReadOptions.MinIndex.
+	minIndexWait = 2 * time.Second
+
+	// dialTimeout bounds a connection to a peer, and callTimeout a control
+	// call without a deadline of its own.
+	dialTimeout = time.Second
+	callTimeout = 3 * time.Second
+	// handshakeTimeout bounds what a new connection may take to say who it is.
+	handshakeTimeout = 5 * time.Second
+	// maxFrameBytes bounds a frame between nodes.
+	maxFrameBytes = 64 << 20
+
+	// formPromise is how long a node keeps itself free for one coordinator of
+	// the cluster's formation.
+	formPromise = 5 * time.Second
+	// maxMetaBytes is memberlist's limit for a node's own description.
+	maxMetaBytes = 512
+	// leaveTimeout bounds telling the others that this node goes.
+	leaveTimeout = 500 * time.Millisecond
+)

@@ -1,0 +1,328 @@
+package cluster
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/hashicorp/raft"
+
+	"github.com/cloudlicenses/cloudlicenses/internal/plant"
+)
+
+// logStore is the Raft log of all groups of a node in one Pebble, so that one
+// fsync of its WAL covers every group that writes at that moment.
+//
+// Key and value of an entry:
+//
+//	+-----+---------------+----------------+
+//	| 'L' | group uint32  | index uint64   |  big endian
+//	+-----+---------------+----------------+
+//	+---------+------+-------------+----------------+-----------------+-----+------+
+//	| version | type | term uint64 | appended int64 | n ext uint32    | ext | data |
+//	| (1)     |      |             | Unix nanosec.  |                 |     |      |
+//	+---------+------+-------------+----------------+-----------------+-----+------+
+type logStore struct {
+	db *pebble.DB
+	// writing holds the start of each write in flight, by group, in Unix
+	// nanoseconds; 0: none. The watchdog reads it.
+	writing sync.Map // GroupID → *atomic.Int64
+	fail    func(error)
+	stop    chan struct{}
+	stopped sync.WaitGroup
+	// latency is told the duration of every synced write.
+	latency func(time.Duration)
+}
+
+const (
+	logKeyBytes    = 1 + 4 + 8
+	logValueHeader = 1 + 1 + 8 + 8 + 4
+	logVersion     = 1
+)
+
+// openLogStore opens the node's log. fail is called once when a write failed
+// or took longer than logWriteLimit: the node must end, since what it has
+// acknowledged may not be on disk.
+func openLogStore(dir string, fs vfs.FS, logger pebble.Logger, fail func(error)) (*logStore, error) {
+	opts := &pebble.Options{
+		FS:                          fs,
+		FormatMajorVersion:          pebble.FormatNewest,
+		MemTableSize:                64 << 20,
+		MemTableStopWritesThreshold: 4,
+		L0CompactionThreshold:       4,
+		L0StopWritesThreshold:       64,
+		CompactionConcurrencyRange:  func() (int, int) { return 1, 1 },
+		Logger:                      logger,
+	}
+	db, err := pebble.Open(dir, opts)
+	if err != nil {
+		return nil, fmt.Errorf("open log %s: %w", dir, err)
+	}
+	s := &logStore{db: db, fail: fail, stop: make(chan struct{}), latency: func(time.Duration) {}}
+	s.stopped.Add(1)
+	go s.watch()
+	return s, nil
+}
+
+// watch ends the process when a log write is stuck.
+func (s *logStore) watch() {
+	defer s.stopped.Done()
+	ticker := time.NewTicker(logWriteLimit / 8)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-s.stop:
+			return
+		case now := <-ticker.C:
+			s.writing.Range(func(group, started any) bool {
+				at := started.(*atomic.Int64).Load()
+				if at != 0 && now.UnixNano()-at > int64(logWriteLimit) {
+					s.fail(fmt.Errorf("log write of group %d has taken more than %s: the disk is stuck", group, logWriteLimit))
+					return false
+				}
+				return true
+			})
+		}
+	}
+}
+
+func (s *logStore) close() error {
+	close(s.stop)
+	s.stopped.Wait()
+	return s.db.Close()
+}
+
+// group opens the log of one group.
+func (s *logStore) group(id GroupID) (*groupLog, error) {
+	g := &groupLog{store: s, id: id}
+	started, _ := s.writing.LoadOrStore(id, new(atomic.Int64))
+	g.writing = started.(*atomic.Int64)
+	iter, err := s.db.NewIter(&pebble.IterOptions{LowerBound: g.key(0), UpperBound: logGroupEnd(id)})
+	if err != nil {
+		return nil, err
+	}
+	if iter.First() {
+		g.first = indexOfKey(iter.Key())
+		iter.Last()
+		g.last = indexOfKey(iter.Key())
+	}
+	if err := iter.Close(); err != nil {
+		return nil, fmt.Errorf("read log of group %d: %w", id, err)
+	}
+	return g, nil
+}
+
+// groupLog is one group's part of the log: a raft.LogStore. Raft calls it
+// from one goroutine, and reads from others.
+type groupLog struct {
+	store   *logStore
+	id      GroupID
+	writing *atomic.Int64
+	// appended counts the bytes written since the last snapshot, and entries
+	// their number.
+	appended atomic.Int64
+	entries  atomic.Int64
+
+	mu          sync.RWMutex
+	first, last uint64              // 0: empty
+	withheld    map[uint64]raft.Log // only with plant.SkipFsync
+}
+
+var _ raft.LogStore = (*groupLog)(nil)
+
+func (g *groupLog) key(index uint64) []byte {
+	k := make([]byte, 0, logKeyBytes)
+	k = append(k, 'L')
+	k = binary.BigEndian.AppendUint32(k, uint32(g.id))
+	return binary.BigEndian.AppendUint64(k, index)
+}
+
+// logGroupEnd is the first key past a group's.
+func logGroupEnd(id GroupID) []byte {
+	if id == ^GroupID(0) {
+		return []byte{'L' + 1}
+	}
+	return binary.BigEndian.AppendUint32([]byte{'L'}, uint32(id)+1)
+}
+
+func indexOfKey(key []byte) uint64 { return binary.BigEndian.Uint64(key[logKeyBytes-8:]) }
+
+// FirstIndex implements raft.LogStore.
+func (g *groupLog) FirstIndex() (uint64, error) {
+	g.mu.RLock()
+	defer g.mu.RUnlock()
+	return g.first, nil
+}
+
+// LastIndex implements raft.LogStore.
+func (g *groupLog) LastIndex() (uint64, error) {
+	g.mu.RLock()
+	defer g.mu.RUnlock()
+	return g.last, nil
+}
+
+// GetLog implements raft.LogStore.
+func (g *groupLog) GetLog(index uint64, out *raft.Log) error {
+	if plant.On(plant.SkipFsync) {
+		g.mu.RLock()
+		l, ok := g.withheld[index]
+		g.mu.RUnlock()
+		if ok {
+			*out = l
+			return nil
+		}
+	}
+	value, closer, err := g.store.db.Get(g.key(index))
+	if errors.Is(err, pebble.ErrNotFound) {
+		return raft.ErrLogNotFound
+	}
+	if err != nil {
+		return fmt.Errorf("read log entry %d of group %d: %w", index, g.id, err)
+	}
+	defer closer.Close()
+	return decodeLog(index, value, out)
+}
+
+func decodeLog(index uint64, value []byte, out *raft.Log) error {
+	if len(value) < logValueHeader || value[0] != logVersion {
+		return fmt.Errorf("log entry %d is damaged or of a newer version", index)
+	}
+	n := uint64(binary.BigEndian.Uint32(value[18:22]))
+	rest := value[logValueHeader:]
+	if uint64(len(rest)) < n {
+		return fmt.Errorf("log entry %d is damaged: cut short", index)
+	}
+	out.Index = index
+	out.Type = raft.LogType(value[1])
+	out.Term = binary.BigEndian.Uint64(value[2:10])
+	out.AppendedAt = time.Time{}
+	if at := int64(binary.BigEndian.Uint64(value[10:18])); at != 0 {
+		out.AppendedAt = time.Unix(0, at)
+	}
+	out.Extensions = append([]byte(nil), rest[:n]...)
+	out.Data = append([]byte(nil), rest[n:]...)
+	return nil
+}
+
+func appendLog(b []byte, l *raft.Log) []byte {
+	b = append(b, logVersion, byte(l.Type))
+	b = binary.BigEndian.AppendUint64(b, l.Term)
+	var at int64
+	if !l.AppendedAt.IsZero() {
+		at = l.AppendedAt.UnixNano()
+	}
+	b = binary.BigEndian.AppendUint64(b, uint64(at))
+	b = binary.BigEndian.AppendUint32(b, uint32(len(l.Extensions)))
+	b = append(b, l.Extensions...)
+	return append(b, l.Data...)
+}
+
+// StoreLog implements raft.LogStore.
+func (g *groupLog) StoreLog(l *raft.Log) error { return g.StoreLogs([]*raft.Log{l}) }
+
+// StoreLogs implements raft.LogStore: durable when it returns. An error is
+// the end of the node (hashicorp/raft would go on).
+func (g *groupLog) StoreLogs(logs []*raft.Log) error {
+	if len(logs) == 0 {
+		return nil
+	}
+	start := time.Now()
+	g.writing.Store(start.UnixNano())
+	defer g.writing.Store(0)
+
+	batch := g.store.db.NewBatch()
+	defer batch.Close()
+	var size int64
+	for _, l := range logs {
+		n := logValueHeader + len(l.Extensions) + len(l.Data)
+		op := batch.SetDeferred(logKeyBytes, n)
+		k := append(op.Key[:0], 'L')
+		k = binary.BigEndian.AppendUint32(k, uint32(g.id))
+		binary.BigEndian.AppendUint64(k, l.Index)
+		appendLog(op.Value[:0], l)
+		if err := op.Finish(); err != nil {
+			return g.failed(err)
+		}
+		size += int64(n)
+	}
+	if plant.On(plant.SkipFsync) {
+		g.withhold(logs, batch)
+	} else if err := batch.Commit(pebble.Sync); err != nil {
+		return g.failed(err)
+	}
+	g.store.latency(time.Since(start))
+	g.appended.Add(size)
+	g.entries.Add(int64(len(logs)))
+
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.first == 0 {
+		g.first = logs[0].Index
+	}
+	g.last = logs[len(logs)-1].Index
+	return nil
+}
+
+// withhold is the planted bug SkipFsync: the write is acknowledged and reaches
+// the disk later, as in a cache that a power loss empties.
+func (g *groupLog) withhold(logs []*raft.Log, batch *pebble.Batch) {
+	const later = 300 * time.Millisecond
+	repr := append([]byte(nil), batch.Repr()...)
+	g.mu.Lock()
+	if g.withheld == nil {
+		g.withheld = map[uint64]raft.Log{}
+	}
+	for _, l := range logs {
+		g.withheld[l.Index] = *l
+	}
+	g.mu.Unlock()
+	time.AfterFunc(later, func() {
+		b := g.store.db.NewBatch()
+		if b.SetRepr(repr) == nil {
+			_ = b.Commit(pebble.NoSync)
+		}
+	})
+}
+
+// DeleteRange implements raft.LogStore: of the head after a snapshot, of the
+// tail when a new leader's entries replace it.
+func (g *groupLog) DeleteRange(low, high uint64) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	// Only the tail must be gone for good before raft goes on: a head that
+	// comes back after a crash is merely long.
+	sync := pebble.NoSync
+	if high >= g.last {
+		sync = pebble.Sync
+	}
+	end := g.key(high + 1)
+	if high == ^uint64(0) {
+		end = logGroupEnd(g.id)
+	}
+	if err := g.store.db.DeleteRange(g.key(low), end, sync); err != nil {
+		return g.failed(err)
+	}
+	for i := low; g.withheld != nil && i <= high; i++ {
+		delete(g.withheld, i)
+	}
+	switch {
+	case low <= g.first && high >= g.last:
+		g.first, g.last = 0, 0
+	case low <= g.first:
+		g.first = high + 1
+	case high >= g.last:
+		g.last = low - 1
+	}
+	return nil
+}
+
+func (g *groupLog) failed(err error) error {
+	err = fmt.Errorf("write log of group %d: %w", g.id, err)
+	g.store.fail(err)
+	return err
+}

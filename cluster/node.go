@@ -1,0 +1,524 @@
+package cluster
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/memberlist"
+	"github.com/hashicorp/raft"
+)
+
+// Tuning holds what tests make small. Zero values mean the defaults.
+type Tuning struct {
+	ElectionTimeout time.Duration
+	SnapshotBytes   int64
+	SnapshotEntries int64
+	CompactInterval time.Duration
+	MaxClockOffset  time.Duration
+	// FS is the file system of the log; nil: the system's.
+	FS vfs.FS
+}
+
+func (t *Tuning) defaults() {
+	if t.ElectionTimeout == 0 {
+		t.ElectionTimeout = electionTimeout
+	}
+	if t.SnapshotBytes == 0 {
+		t.SnapshotBytes = snapshotBytes
+	}
+	if t.SnapshotEntries == 0 {
+		t.SnapshotEntries = snapshotEntries
+	}
+	if t.CompactInterval == 0 {
+		t.CompactInterval = time.Second
+	}
+	if t.MaxClockOffset == 0 {
+		t.MaxClockOffset = 500 * time.Millisecond
+	}
+	if t.FS == nil {
+		t.FS = vfs.Default
+	}
+}
+
+// identity is what ties a data folder to one node of one cluster.
+type identity struct {
+	NodeID    string `json:"node_id"`
+	ClusterID string `json:"cluster_id,omitempty"`
+}
+
+// Node is one member of the cluster with its replicas.
+type Node struct {
+	cfg        Config
+	log        *slog.Logger
+	raftLogger hclog.Logger
+	born       int64 // this process's start, Unix milliseconds
+	logs       *logStore
+	stable     *stableStore
+	port       *port
+	gossip     *memberlist.Memberlist
+	clock      clockGuard
+	metrics    *metrics
+
+	ctx        context.Context // ends when the node shuts down
+	cancel     context.CancelFunc
+	background sync.WaitGroup
+	ready      chan struct{}
+	ending     atomic.Bool
+	failOnce   sync.Once
+
+	mu            sync.Mutex
+	identity      identity
+	placed        *placement
+	promised      string // the formation this node keeps itself free for
+	promisedUntil time.Time
+	members       map[string]*member
+	groups        map[GroupID]*group
+	leaders       map[GroupID]heardLeader
+	refused       *membershipError
+}
+
+// heardLeader is what a leader said of itself.
+type heardLeader struct {
+	node string
+	term uint64
+}
+
+// Start opens the data folder, joins the others and returns at once; Ready
+// tells when it serves.
+func Start(cfg Config) (*Node, error) {
+	cfg.Tuning.defaults()
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.Default()
+	}
+	n := &Node{
+		cfg: cfg, log: cfg.Logger.With("node", cfg.NodeID), born: time.Now().UnixMilli(),
+		ready: make(chan struct{}), members: map[string]*member{}, groups: map[GroupID]*group{},
+		leaders: map[GroupID]heardLeader{}, metrics: newMetrics(cfg.Metrics),
+		clock: clockGuard{limit: cfg.Tuning.MaxClockOffset},
+	}
+	n.ctx, n.cancel = context.WithCancel(context.Background())
+	n.raftLogger = newRaftLogger(n.log)
+	if err := n.open(); err != nil {
+		n.cancel()
+		return nil, errors.Join(err, n.closeStores())
+	}
+	n.background.Add(4)
+	go n.keepJoining()
+	go n.watchClocks()
+	go n.announce()
+	go n.run()
+	return n, nil
+}
+
+// open opens storage, the port and gossip, in that order.
+func (n *Node) open() error {
+	dir := n.cfg.DataDir
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("data folder: %w", err)
+	}
+	var err error
+	// The stable store's lock guards the whole folder.
+	if n.stable, err = openStableStore(filepath.Join(dir, "stable.db")); err != nil {
+		return err
+	}
+	if err := n.loadIdentity(); err != nil {
+		return err
+	}
+	if err := n.loadPlacement(); err != nil {
+		return err
+	}
+	if n.logs, err = openLogStore(filepath.Join(dir, "log"), n.cfg.Tuning.FS, pebbleLogger{n.log, n.fail}, n.fail); err != nil {
+		return fmt.Errorf("%w; if the folder is damaged, remove %s and start the node again: it is rebuilt from the others", err, dir)
+	}
+	n.logs.latency = n.metrics.logWrite
+	if err := n.openPort(); err != nil {
+		return err
+	}
+	if size := len((*gossipDelegate)(n).NodeMeta(1 << 20)); size > maxMetaBytes {
+		return fmt.Errorf("addresses, region, zone and version take %d bytes together, %d at most: choose shorter ones", size, maxMetaBytes)
+	}
+	return n.startGossip()
+}
+
+func (n *Node) openPort() error {
+	listener, err := net.Listen("tcp", n.cfg.RaftAddr)
+	if err != nil {
+		return fmt.Errorf("cluster port: %w", err)
+	}
+	n.port = &port{
+		listener: listener, tlsServer: n.cfg.TLSServer, tlsClient: clientTLS(n.cfg.TLSClient), proof: joinProof(n.cfg.JoinToken),
+		clusterID: n.ClusterID, logger: n.log, forward: n.serveForward,
+		groups: map[GroupID]*raftStream{}, conns: map[net.Conn]struct{}{},
+	}
+	n.port.wg.Add(1)
+	go n.port.serve()
+	return nil
+}
+
+// clientTLS lets connections to one peer resume their session.
+func clientTLS(cfg *tls.Config) *tls.Config {
+	if cfg == nil || cfg.ClientSessionCache != nil {
+		return cfg
+	}
+	cfg = cfg.Clone()
+	cfg.ClientSessionCache = tls.NewLRUClientSessionCache(64)
+	return cfg
+}
+
+// run forms or joins the cluster, waits until it serves, and then looks after
+// learners.
+func (n *Node) run() {
+	defer n.background.Done()
+	if err := n.form(n.ctx); err != nil {
+		if n.ctx.Err() == nil {
+			n.fail(err)
+		}
+		return
+	}
+	ticker := time.NewTicker(50 * time.Millisecond)
+	defer ticker.Stop()
+	for !n.reachesAll() {
+		select {
+		case <-n.ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+	close(n.ready)
+	n.log.Info("ready")
+	ticker.Reset(time.Second)
+	for {
+		select {
+		case <-n.ctx.Done():
+			return
+		case <-ticker.C:
+			n.admitLearners()
+		}
+	}
+}
+
+// reachesAll reports whether every group has a leader this node knows, which
+// it is itself or has told so.
+func (n *Node) reachesAll() bool {
+	n.mu.Lock()
+	groups := n.placed.Groups
+	n.mu.Unlock()
+	for _, g := range groups {
+		if n.LeaderOf(g.ID) == "" {
+			return false
+		}
+	}
+	return true
+}
+
+// Ready is closed once every group has a leader that this node can reach.
+func (n *Node) Ready() <-chan struct{} { return n.ready }
+
+// LeaderOf returns the node that leads a group and may answer as its leader,
+// as far as this node knows; empty: none.
+func (n *Node) LeaderOf(id GroupID) string {
+	if g := n.group(id); g != nil {
+		if g.isLeader() {
+			return n.cfg.NodeID
+		}
+		if _, leader := g.raft.LeaderWithID(); leader != raft.ServerID(n.cfg.NodeID) && leader != "" {
+			return string(leader)
+		}
+		return ""
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	heard := n.leaders[id]
+	if m := n.members[heard.node]; m == nil || m.gone {
+		return ""
+	}
+	return heard.node
+}
+
+func (n *Node) group(id GroupID) *group {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.groups[id]
+}
+
+// Leads reports whether this node is the group's leader and has applied all
+// that its predecessors acknowledged.
+func (n *Node) Leads(id GroupID) bool {
+	g := n.group(id)
+	return g != nil && g.isLeader()
+}
+
+// ClusterID returns the id this node has adopted; empty: none yet.
+func (n *Node) ClusterID() string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.identity.ClusterID
+}
+
+// AdoptClusterID ties the data folder to a cluster for good. From then on
+// nodes of another cluster are refused.
+func (n *Node) AdoptClusterID(id string) error {
+	n.mu.Lock()
+	own := n.identity.ClusterID
+	if own == "" {
+		next := n.identity
+		next.ClusterID = id
+		if err := n.storeIdentity(next); err != nil {
+			n.mu.Unlock()
+			return err
+		}
+		n.identity = next
+	}
+	n.mu.Unlock()
+	if own != "" && own != id {
+		return fmt.Errorf("data folder %s belongs to cluster %s, this cluster is %s", n.cfg.DataDir, own, id)
+	}
+	return n.tellMeta()
+}
+
+func (n *Node) loadIdentity() error {
+	path := filepath.Join(n.cfg.DataDir, "node.json")
+	b, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		n.identity = identity{NodeID: n.cfg.NodeID}
+		return n.storeIdentity(n.identity)
+	}
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(b, &n.identity); err != nil || n.identity.NodeID == "" {
+		return fmt.Errorf("%s is damaged: write {\"node_id\": \"<this node's id>\"} into it", path)
+	}
+	if n.identity.NodeID != n.cfg.NodeID {
+		return fmt.Errorf("data folder %s belongs to node %q: start it with --node-id %s, or give node %q a folder of its own",
+			n.cfg.DataDir, n.identity.NodeID, n.identity.NodeID, n.cfg.NodeID)
+	}
+	return nil
+}
+
+func (n *Node) storeIdentity(id identity) error {
+	b, err := json.Marshal(id)
+	if err != nil {
+		return err
+	}
+	return writeFileSync(filepath.Join(n.cfg.DataDir, "node.json"), b)
+}
+
+// ServerAddr implements raft.ServerAddressProvider: a node is reached where
+// gossip says it is now.
+func (n *Node) ServerAddr(id raft.ServerID) (raft.ServerAddress, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if m := n.members[string(id)]; m != nil {
+		return raft.ServerAddress(m.meta.Raft), nil
+	}
+	return "", errors.New("not known by gossip")
+}
+
+// RaftAddr returns the bound address of the cluster port.
+func (n *Node) RaftAddr() string { return n.port.listener.Addr().String() }
+
+// GossipAddr returns the bound gossip address.
+func (n *Node) GossipAddr() string { return n.gossip.LocalNode().Address() }
+
+// fail ends the node: what it holds can no longer be trusted or kept.
+func (n *Node) fail(err error) {
+	n.failOnce.Do(func() {
+		if n.cfg.Fatal != nil {
+			go n.cfg.Fatal(err)
+			return
+		}
+		n.log.Error("node can't go on", "err", err)
+		os.Exit(1)
+	})
+}
+
+// Shutdown hands leadership over, answers what is in flight and closes.
+func (n *Node) Shutdown(ctx context.Context) error {
+	if n.ending.Swap(true) {
+		return nil
+	}
+	n.mu.Lock()
+	groups := make([]*group, 0, len(n.groups))
+	for _, g := range n.groups {
+		groups = append(groups, g)
+	}
+	n.mu.Unlock()
+	n.handOver(ctx, groups)
+	if err := n.gossip.Leave(leaveTimeout); err != nil {
+		n.log.Debug("leave", "err", err)
+	}
+	n.cancel()
+	n.background.Wait()
+	// A group that was opened while this began is closed as well.
+	n.mu.Lock()
+	groups = groups[:0]
+	for _, g := range n.groups {
+		groups = append(groups, g)
+	}
+	n.mu.Unlock()
+	var errs []error
+	for _, g := range groups {
+		errs = append(errs, g.close())
+	}
+	n.mu.Lock()
+	for _, m := range n.members {
+		if m.peer != nil {
+			m.peer.close()
+		}
+	}
+	n.mu.Unlock()
+	return errors.Join(errors.Join(errs...), n.closeStores())
+}
+
+func (n *Node) handOver(ctx context.Context, groups []*group) {
+	var wg sync.WaitGroup
+	for _, g := range groups {
+		if g.raft.State() != raft.Leader {
+			continue
+		}
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			if err := g.raft.LeadershipTransfer().Error(); err != nil {
+				n.log.Debug("hand leadership over", "group", g.id, "err", err)
+			}
+		}()
+	}
+	done := make(chan struct{})
+	go func() { wg.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
+}
+
+func (n *Node) closeStores() error {
+	var errs []error
+	if n.gossip != nil {
+		errs = append(errs, n.gossip.Shutdown())
+	}
+	if n.port != nil {
+		n.port.close()
+	}
+	if n.logs != nil {
+		errs = append(errs, n.logs.close())
+	}
+	if n.stable != nil {
+		errs = append(errs, n.stable.close())
+	}
+	return errors.Join(errs...)
+}
+
+// Propose has the group's leader commit a command and returns its result. It
+// forwards at most once; errors are those of errors.go.
+func (n *Node) Propose(ctx context.Context, id GroupID, command []byte) (Reply, error) {
+	if g := n.group(id); g != nil && g.raft.State() == raft.Leader {
+		replies, err := g.propose(ctx, [][]byte{command})
+		if err != nil {
+			return Reply{}, err
+		}
+		return replies[0], nil
+	}
+	b, url, err := n.toLeader(ctx, id, methodPropose, command)
+	if err != nil {
+		return Reply{}, err
+	}
+	r, err := splitReply(b)
+	r.LeaderURL = url
+	return r, err
+}
+
+// ProposeAll is Propose for several commands that may share entries; they
+// apply in order. The error, if any, is that of all of them.
+func (n *Node) ProposeAll(ctx context.Context, id GroupID, commands [][]byte) ([]Reply, error) {
+	if g := n.group(id); g != nil && g.raft.State() == raft.Leader {
+		return g.propose(ctx, commands)
+	}
+	var payload []byte
+	for _, c := range commands {
+		payload = appendFrame(payload, c)
+	}
+	b, url, err := n.toLeader(ctx, id, methodProposeAll, payload)
+	if err != nil {
+		return nil, err
+	}
+	frames, err := splitFrames(b)
+	if err != nil || len(frames) != len(commands) {
+		return nil, errors.Join(errShortFrame, err)
+	}
+	replies := make([]Reply, len(frames))
+	for i, f := range frames {
+		if replies[i], err = splitReply(f); err != nil {
+			return nil, err
+		}
+		replies[i].LeaderURL = url
+	}
+	return replies, nil
+}
+
+// Query reads from the local replica where there is one and the options allow
+// it, else from another node.
+func (n *Node) Query(ctx context.Context, id GroupID, query []byte, opt ReadOptions) (Reply, error) {
+	if g := n.group(id); g != nil && (!opt.Linearizable || g.raft.State() == raft.Leader) {
+		return g.query(ctx, query, opt)
+	}
+	head := make([]byte, 9)
+	if opt.Linearizable {
+		head[0] = 1
+	}
+	binary.BigEndian.PutUint64(head[1:], opt.MinIndex)
+	b, url, err := n.toLeader(ctx, id, methodQuery, head, query)
+	if err != nil {
+		return Reply{}, err
+	}
+	r, err := splitReply(b)
+	r.LeaderURL = url
+	return r, err
+}
+
+// toLeader sends a request to the node that leads a group. What never left
+// this node is ErrNoLeader.
+func (n *Node) toLeader(ctx context.Context, id GroupID, m method, payload ...[]byte) ([]byte, string, error) {
+	if n.ending.Load() {
+		return nil, "", ErrClosed
+	}
+	leader := n.LeaderOf(id)
+	if leader == "" || leader == n.cfg.NodeID {
+		return nil, "", ErrNoLeader
+	}
+	n.mu.Lock()
+	var p *peer
+	var url string
+	if known := n.members[leader]; known != nil {
+		p, url = n.peerOf(known), known.meta.HTTP
+	}
+	n.mu.Unlock()
+	if p == nil {
+		return nil, "", ErrNoLeader
+	}
+	b, err := p.call(ctx, m, id, payload...)
+	if errors.Is(err, errUnsent) || errors.Is(err, ErrClosed) || errors.Is(err, ErrNoGroup) {
+		return nil, "", ErrNoLeader
+	}
+	if err != nil && m == methodQuery && errors.Is(err, ErrOutcomeUnknown) {
+		return nil, "", ErrNoLeader // a read has no outcome to be unknown
+	}
+	return b, url, err
+}

@@ -1,0 +1,231 @@
+package cluster
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"sort"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/raft"
+)
+
+// announcementBytes is one group's part of an announcement: group (u32), term
+// (u64), applied index (u64), age in microseconds (u32).
+const announcementBytes = 4 + 8 + 8 + 4
+
+// announce tells all nodes, every announceInterval, up to which index each
+// group that this node leads was applied at a moment when it was verified to
+// lead. Replicas measure their staleness against that, and nodes without a
+// replica learn who leads.
+func (n *Node) announce() {
+	defer n.background.Done()
+	ticker := time.NewTicker(announceInterval)
+	defer ticker.Stop()
+	last := time.Now()
+	for {
+		select {
+		case <-n.ctx.Done():
+			return
+		case now := <-ticker.C:
+			n.metrics.late(now.Sub(last) - announceInterval)
+			last = now
+		}
+		payload := n.announcement()
+		if len(payload) == 0 {
+			continue
+		}
+		ctx, cancel := context.WithTimeout(n.ctx, announceInterval)
+		var wg sync.WaitGroup
+		for _, p := range n.alivePeers() {
+			wg.Add(1)
+			go func() { defer wg.Done(); p.tell(ctx, methodAnnounce, payload) }()
+		}
+		wg.Wait()
+		cancel()
+	}
+}
+
+func (n *Node) announcement() []byte {
+	b := binary.BigEndian.AppendUint16(nil, uint16(len(n.cfg.NodeID)))
+	b = append(b, n.cfg.NodeID...)
+	empty := len(b)
+	ctx, cancel := context.WithTimeout(n.ctx, announceInterval)
+	defer cancel()
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	for _, g := range n.localGroups() {
+		if !g.isLeader() {
+			continue
+		}
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			term, index, at := g.raft.CurrentTerm(), g.apply.applied.Load(), time.Now()
+			if g.verify.check(ctx) != nil {
+				return
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			b = binary.BigEndian.AppendUint32(b, uint32(g.id))
+			b = binary.BigEndian.AppendUint64(b, term)
+			b = binary.BigEndian.AppendUint64(b, index)
+			b = binary.BigEndian.AppendUint32(b, uint32(time.Since(at).Microseconds()))
+		}()
+	}
+	wg.Wait()
+	if len(b) == empty {
+		return nil
+	}
+	return b
+}
+
+// heard takes a leader's announcement.
+func (n *Node) heard(b []byte) {
+	if len(b) < 2 || len(b) < 2+int(binary.BigEndian.Uint16(b)) {
+		return
+	}
+	cut := 2 + int(binary.BigEndian.Uint16(b))
+	from := string(b[2:cut])
+	now := time.Now()
+	for b = b[cut:]; len(b) >= announcementBytes; b = b[announcementBytes:] {
+		id := GroupID(binary.BigEndian.Uint32(b))
+		term, index := binary.BigEndian.Uint64(b[4:]), binary.BigEndian.Uint64(b[12:])
+		age := time.Duration(binary.BigEndian.Uint32(b[20:])) * time.Microsecond
+		n.mu.Lock()
+		g := n.groups[id]
+		current := term >= n.leaders[id].term
+		if current {
+			n.leaders[id] = heardLeader{node: from, term: term}
+		}
+		n.mu.Unlock()
+		if g != nil && current {
+			g.fresh.hear(index, now.Add(-age))
+		}
+	}
+}
+
+func (n *Node) localGroups() []*group {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	groups := make([]*group, 0, len(n.groups))
+	for _, g := range n.groups {
+		groups = append(groups, g)
+	}
+	sort.Slice(groups, func(i, j int) bool { return groups[i].id < groups[j].id })
+	return groups
+}
+
+// ownStatus is one replica as its own node sees it.
+type ownStatus struct {
+	Group   GroupID `json:"group"`
+	Role    string  `json:"role"`
+	Leader  string  `json:"leader"`
+	Term    uint64  `json:"term"`
+	Commit  uint64  `json:"commit"`
+	Applied uint64  `json:"applied"`
+	// Servers are the ids in the configuration this replica knows; those that
+	// only learn carry false.
+	Servers map[string]bool `json:"servers"`
+}
+
+func (n *Node) ownStatus() []ownStatus {
+	var all []ownStatus
+	for _, g := range n.localGroups() {
+		s := ownStatus{
+			Group: g.id, Leader: n.LeaderOf(g.id), Term: g.raft.CurrentTerm(), Commit: g.raft.CommitIndex(),
+			Applied: g.apply.applied.Load(), Servers: map[string]bool{},
+		}
+		switch g.raft.State() {
+		case raft.Leader:
+			s.Role = "leader"
+		case raft.Candidate:
+			s.Role = "candidate"
+		default:
+			s.Role = "follower"
+		}
+		if f := g.raft.GetConfiguration(); f.Error() == nil {
+			for _, server := range f.Configuration().Servers {
+				s.Servers[string(server.ID)] = server.Suffrage == raft.Voter
+			}
+		}
+		all = append(all, s)
+	}
+	return all
+}
+
+func (n *Node) statusJSON() ([]byte, error) { return json.Marshal(n.ownStatus()) }
+
+// Groups asks every node for its replicas (briefly) and returns all groups in
+// order of id.
+func (n *Node) Groups(ctx context.Context) []GroupStatus {
+	const patience = 500 * time.Millisecond
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	answers := map[string][]ownStatus{n.cfg.NodeID: n.ownStatus()}
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	for id, p := range n.alivePeers() {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			b, err := p.call(ctx, methodStatus, 0)
+			var s []ownStatus
+			if err != nil || json.Unmarshal(b, &s) != nil {
+				return
+			}
+			mu.Lock()
+			answers[id] = s
+			mu.Unlock()
+		}()
+	}
+	wg.Wait()
+	return n.mergeStatus(answers)
+}
+
+// mergeStatus puts the nodes' views together; the highest term says who leads.
+func (n *Node) mergeStatus(answers map[string][]ownStatus) []GroupStatus {
+	groups := map[GroupID]*GroupStatus{}
+	servers := map[GroupID]map[string]bool{}
+	newest := map[GroupID]uint64{}
+	for _, own := range answers {
+		for _, s := range own {
+			g := groups[s.Group]
+			if g == nil {
+				g = &GroupStatus{ID: s.Group}
+				groups[s.Group] = g
+			}
+			g.CommitIndex = max(g.CommitIndex, s.Commit)
+			if servers[s.Group] == nil || s.Commit >= newest[s.Group] {
+				servers[s.Group], newest[s.Group] = s.Servers, s.Commit
+			}
+			if s.Term > g.Term {
+				g.Term, g.Leader = s.Term, ""
+			}
+			if s.Term == g.Term && s.Leader != "" {
+				g.Leader = s.Leader
+			}
+		}
+	}
+	list := make([]GroupStatus, 0, len(groups))
+	for id, g := range groups {
+		for node, votes := range servers[id] {
+			r := ReplicaStatus{Node: node, Role: "unknown"}
+			for _, s := range answers[node] {
+				if s.Group != id {
+					continue
+				}
+				r.Role, r.AppliedIndex = s.Role, s.Applied
+				if !votes {
+					r.Role = "learner"
+				}
+			}
+			g.Replicas = append(g.Replicas, r)
+		}
+		sort.Slice(g.Replicas, func(i, j int) bool { return g.Replicas[i].Node < g.Replicas[j].Node })
+		list = append(list, *g)
+	}
+	sort.Slice(list, func(i, j int) bool { return list[i].ID < list[j].ID })
+	return list
+}
