@@ -27,12 +27,12 @@ const (
 
 // The queries of the directory.
 const (
-	QueryCluster fsm.Op = 1 // GetCluster → ClusterResult
+	QueryCluster fsm.Op = 1 // no payload → ClusterResult
 	QueryTenant  fsm.Op = 2 // GetTenant → TenantResult
 	QueryTenants fsm.Op = 3 // ListTenants → TenantPage
 	QueryVendor  fsm.Op = 4 // GetVendor → VendorResult
 	QueryVendors fsm.Op = 5 // ListVendors → VendorPage
-	QueryHash    fsm.Op = 9 // no payload → license.StateHash's shape
+	QueryHash    fsm.Op = 9 // no payload → StateHash
 )
 
 // Version is the payload version of every command and query above.
@@ -46,7 +46,7 @@ type Lead struct {
 }
 
 // Init is the birth of a cluster: made up by the directory's first leader,
-// kept as the first one applied.
+// kept as the first one applied. Another cluster's is already_exists.
 //
 //msgp:tuple Init
 type Init struct {
@@ -79,11 +79,12 @@ type Group struct {
 type Vendor struct {
 	ID            cloudlicenses.VendorID
 	Name          string
-	LicensePrefix string // "vector" of lic-vector-mercedes-2025-001
-	CreatedMillis int64
+	LicensePrefix string // "vector" of lic-vector-mercedes-2025-001: 1–30 of a–z and 0–9
+	CreatedMillis int64  // 0 in a command: its entry's time
 }
 
-// PutVendor creates a vendor; another of that id or prefix is already_exists.
+// PutVendor creates a vendor; another of that id or prefix is already_exists,
+// the same one again is not.
 //
 //msgp:tuple PutVendor
 type PutVendor struct {
@@ -226,4 +227,14 @@ type VendorPage struct {
 	Code  cloudlicenses.Code
 	Items []Vendor
 	Next  string
+}
+
+// StateHash is a hash over the whole logical state: equal on every replica
+// that has applied the same entries.
+//
+//msgp:tuple StateHash
+type StateHash struct {
+	Code         cloudlicenses.Code
+	AppliedIndex uint64
+	Hash         [32]byte
 }

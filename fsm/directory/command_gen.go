@@ -757,6 +757,58 @@ func (z SetTenantStatus) Msgsize() (s int) {
 }
 
 // MarshalMsg implements msgp.Marshaler
+func (z *StateHash) MarshalMsg(b []byte) (o []byte, err error) {
+	o = msgp.Require(b, z.Msgsize())
+	// array header, size 3
+	o = append(o, 0x93)
+	o = msgp.AppendString(o, string(z.Code))
+	o = msgp.AppendUint64(o, z.AppliedIndex)
+	o = msgp.AppendBytes(o, (z.Hash)[:])
+	return
+}
+
+// UnmarshalMsg implements msgp.Unmarshaler
+func (z *StateHash) UnmarshalMsg(bts []byte) (o []byte, err error) {
+	var zb0001 uint32
+	zb0001, bts, err = msgp.ReadArrayHeaderBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err)
+		return
+	}
+	if zb0001 != 3 {
+		err = msgp.ArrayError{Wanted: 3, Got: zb0001}
+		return
+	}
+	{
+		var zb0002 string
+		zb0002, bts, err = msgp.ReadStringBytes(bts)
+		if err != nil {
+			err = msgp.WrapError(err, "Code")
+			return
+		}
+		z.Code = cloudlicenses.Code(zb0002)
+	}
+	z.AppliedIndex, bts, err = msgp.ReadUint64Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "AppliedIndex")
+		return
+	}
+	bts, err = msgp.ReadExactBytes(bts, (z.Hash)[:])
+	if err != nil {
+		err = msgp.WrapError(err, "Hash")
+		return
+	}
+	o = bts
+	return
+}
+
+// Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
+func (z *StateHash) Msgsize() (s int) {
+	s = 1 + msgp.StringPrefixSize + len(string(z.Code)) + msgp.Uint64Size + msgp.ArrayHeaderSize + (32 * (msgp.ByteSize))
+	return
+}
+
+// MarshalMsg implements msgp.Marshaler
 func (z *Tenant) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
 	// array header, size 10

@@ -1,0 +1,233 @@
+package directory
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/cockroachdb/datadriven"
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/stretchr/testify/require"
+	"github.com/tinylib/msgp/msgp"
+
+	"github.com/cloudlicenses/cloudlicenses"
+	"github.com/cloudlicenses/cloudlicenses/fsm"
+)
+
+// TestSession runs the conversations in testdata. Directives:
+//
+//	init id=C groups=(1:eu,2:us)     found the cluster
+//	vendor id=V [name=N] [prefix=P]
+//	tenant id=T [region=R] [plan=P] [company=C]
+//	status id=T status=S
+//	reserve intent=I vendor=V tenant=T [year=Y] [count=N]
+//	clock at=MILLIS                  the stamp of the entries that follow
+//	get-tenant|get-vendor id=X, cluster
+//	tenants|vendors [cursor=C] [limit=N]
+//	restart                          close and open again
+//	crash                            lose what is not flushed, replay the log
+//	snapshot                         restore a snapshot on an empty node
+func TestSession(t *testing.T) {
+	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
+		s := newSession(t)
+		datadriven.RunTest(t, path, s.run)
+		require.NoError(t, s.m.Close())
+	})
+}
+
+type session struct {
+	t     *testing.T
+	fs    *vfs.MemFS
+	dir   string
+	m     *Machine
+	log   []entry
+	stamp int64
+}
+
+func newSession(t *testing.T) *session {
+	fs := vfs.NewCrashableMem()
+	return &session{t: t, fs: fs, dir: "d", m: open(t, fs, "d", byHand), stamp: 1000}
+}
+
+// apply appends an entry to the log and applies it.
+func (s *session) apply(op fsm.Op, payload msgp.Marshaler, result msgp.Unmarshaler) {
+	e := entry{stamp: s.stamp, commands: [][]byte{command(op, payload)}}
+	s.log = append(s.log, e)
+	results, err := s.m.Apply(uint64(len(s.log)), e.stamp, e.commands, true)
+	require.NoError(s.t, err)
+	require.NoError(s.t, decode(results[0], result))
+}
+
+func (s *session) run(t *testing.T, d *datadriven.TestData) string {
+	switch d.Cmd {
+	case "init", "vendor", "tenant", "status", "reserve":
+		return s.change(d)
+	case "clock":
+		s.stamp = number(d, "at", 0)
+		return ""
+	case "restart", "crash", "snapshot":
+		return s.disturb(d)
+	}
+	return s.question(d)
+}
+
+func (s *session) change(d *datadriven.TestData) string {
+	switch d.Cmd {
+	case "init":
+		birth := &Init{ClusterID: arg(d, "id", ""), Domain: "example.test", AtMillis: s.stamp}
+		for _, a := range d.CmdArgs {
+			if a.Key == "groups" {
+				for _, v := range a.Vals {
+					id, region, _ := strings.Cut(v, ":")
+					n, err := strconv.ParseUint(id, 10, 32)
+					require.NoError(s.t, err)
+					birth.Groups = append(birth.Groups, Group{ID: uint32(n), Region: region})
+				}
+			}
+		}
+		return s.ack(OpInit, birth)
+	case "vendor":
+		id := arg(d, "id", "")
+		return s.ack(OpVendor, &PutVendor{Vendor: Vendor{
+			ID: cloudlicenses.VendorID(id), Name: arg(d, "name", id), LicensePrefix: arg(d, "prefix", id),
+		}})
+	case "tenant":
+		var r TenantResult
+		s.apply(OpTenant, &CreateTenant{
+			ID: tenantID(arg(d, "id", "")), Company: arg(d, "company", ""), Region: arg(d, "region", "eu"),
+			Plan: arg(d, "plan", "enterprise"),
+		}, &r)
+		return showTenantResult(&r)
+	case "status":
+		var r TenantResult
+		s.apply(OpTenantUp, &SetTenantStatus{ID: tenantID(arg(d, "id", "")), Status: cloudlicenses.TenantStatus(arg(d, "status", ""))}, &r)
+		return showTenantResult(&r)
+	default: // reserve
+		var r Reserved
+		s.apply(OpReserve, &ReserveLicenses{
+			Intent: arg(d, "intent", ""), VendorID: cloudlicenses.VendorID(arg(d, "vendor", "")), TenantID: tenantID(arg(d, "tenant", "")),
+			Year: number(d, "year", 2025), Count: number(d, "count", 1),
+		}, &r)
+		if r.Code != cloudlicenses.OK {
+			return refusal(r.Code, r.Detail)
+		}
+		return fmt.Sprintf("%s … %s\n", r.ID(0), r.ID(r.Count-1))
+	}
+}
+
+func (s *session) ack(op fsm.Op, payload msgp.Marshaler) string {
+	var r Ack
+	s.apply(op, payload, &r)
+	if r.Code != cloudlicenses.OK {
+		return refusal(r.Code, r.Detail)
+	}
+	return "ok\n"
+}
+
+// disturb does something that must not change the state.
+func (s *session) disturb(d *datadriven.TestData) string {
+	before := hashOf(s.t, s.m)
+	switch d.Cmd {
+	case "restart":
+		require.NoError(s.t, s.m.Close())
+		s.m = open(s.t, s.fs, s.dir, byHand)
+		require.Equal(s.t, uint64(len(s.log)), s.m.AppliedIndex())
+	case "crash":
+		old := s.m
+		s.fs = s.fs.CrashClone(vfs.CrashCloneCfg{})
+		s.m = open(s.t, s.fs, s.dir, byHand)
+		replay(s.t, s.m, s.log)
+		require.NoError(s.t, old.Close())
+	case "snapshot":
+		snapshot, err := s.m.Snapshot()
+		require.NoError(s.t, err)
+		require.NoError(s.t, s.fs.MkdirAll("snap", 0o755))
+		require.NoError(s.t, snapshot.Persist("snap"))
+		snapshot.Release()
+		require.NoError(s.t, s.m.Close())
+		s.dir += "x"
+		s.m = open(s.t, s.fs, s.dir, byHand)
+		require.NoError(s.t, s.m.Restore("snap"))
+		require.NoError(s.t, s.fs.RemoveAll("snap"))
+	}
+	require.Equal(s.t, before, hashOf(s.t, s.m))
+	return "same state\n"
+}
+
+func (s *session) question(d *datadriven.TestData) string {
+	var b strings.Builder
+	switch d.Cmd {
+	case "cluster":
+		var r ClusterResult
+		ask(s.t, s.m, QueryCluster, nil, &r)
+		if r.Code != cloudlicenses.OK {
+			return refusal(r.Code, "")
+		}
+		return fmt.Sprintf("%s %s, %d groups\n", r.Init.ClusterID, r.Init.Domain, len(r.Init.Groups))
+	case "get-tenant":
+		var r TenantResult
+		ask(s.t, s.m, QueryTenant, &GetTenant{ID: tenantID(arg(d, "id", ""))}, &r)
+		return showTenantResult(&r)
+	case "get-vendor":
+		var r VendorResult
+		ask(s.t, s.m, QueryVendor, &GetVendor{ID: cloudlicenses.VendorID(arg(d, "id", ""))}, &r)
+		if r.Code != cloudlicenses.OK {
+			return refusal(r.Code, "")
+		}
+		return fmt.Sprintf("%+v\n", r.Vendor)
+	case "tenants":
+		var page TenantPage
+		ask(s.t, s.m, QueryTenants, &List{Cursor: arg(d, "cursor", ""), Limit: number(d, "limit", 0)}, &page)
+		for i := range page.Items {
+			b.WriteString(showTenant(&page.Items[i]))
+		}
+		fmt.Fprintf(&b, "next: %q\n", page.Next)
+	case "vendors":
+		var page VendorPage
+		ask(s.t, s.m, QueryVendors, &List{Cursor: arg(d, "cursor", ""), Limit: number(d, "limit", 0)}, &page)
+		for _, v := range page.Items {
+			fmt.Fprintf(&b, "%+v\n", v)
+		}
+		fmt.Fprintf(&b, "next: %q\n", page.Next)
+	default:
+		d.Fatalf(s.t, "unknown directive %s", d.Cmd)
+	}
+	return b.String()
+}
+
+func showTenantResult(r *TenantResult) string {
+	switch {
+	case r.Code == cloudlicenses.OK:
+		return showTenant(&r.Tenant)
+	case r.Tenant.ID != "":
+		return refusal(r.Code, r.Detail) + showTenant(&r.Tenant)
+	}
+	return refusal(r.Code, r.Detail)
+}
+
+func showTenant(t *Tenant) string {
+	return fmt.Sprintf("%s %s %q %s %s %s group %d epoch %d created %d verified %d\n", t.ID, t.CustomerID, t.Company,
+		t.Region, t.Plan, t.Status, t.Group, t.Epoch, t.CreatedMillis, t.VerifiedMillis)
+}
+
+func refusal(code cloudlicenses.Code, detail string) string {
+	return strings.TrimSuffix(fmt.Sprintf("refused: %s: %s", code, detail), ": ") + "\n"
+}
+
+func arg(d *datadriven.TestData, key, otherwise string) string {
+	for _, a := range d.CmdArgs {
+		if a.Key == key && len(a.Vals) > 0 {
+			return a.Vals[0]
+		}
+	}
+	return otherwise
+}
+
+func number(d *datadriven.TestData, key string, otherwise int64) int64 {
+	n, err := strconv.ParseInt(arg(d, key, strconv.FormatInt(otherwise, 10)), 10, 64)
+	if err != nil {
+		panic(err)
+	}
+	return n
+}

@@ -1,0 +1,211 @@
+package directory
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/tinylib/msgp/msgp"
+
+	"github.com/cloudlicenses/cloudlicenses"
+)
+
+// intentMemoryMillis is how long a reservation's intent is remembered, by the
+// machine's clock: longer than anything that repeats a request.
+const intentMemoryMillis = 24 * 60 * 60 * 1000
+
+// errTrailing refuses bytes after a payload: a command means one thing only.
+var errTrailing = errors.New("bytes after the end of the payload")
+
+// sink takes the records that an entry changed; *fsm.Store is one.
+type sink interface {
+	Set(key, value []byte)
+	Delete(key []byte)
+}
+
+// state is the whole directory. It is a pure function of the entries applied:
+// no clock but the entries' own, and no map is ever iterated.
+type state struct {
+	out  sink // takes changed records; never nil
+	meta metaRecord
+
+	cluster *Init // nil before Init
+
+	vendors   map[cloudlicenses.VendorID]*Vendor
+	vendorIDs []cloudlicenses.VendorID          // sorted
+	prefixes  map[string]cloudlicenses.VendorID // by LicensePrefix
+
+	tenants   map[cloudlicenses.TenantID]*Tenant
+	tenantIDs []cloudlicenses.TenantID // sorted
+	perGroup  map[uint32]int64         // tenants by group
+
+	sequences     map[sequenceKey]int64
+	sequenceOrder []sequenceKey // in order of their keys on disk
+
+	intents     map[string]*intentRecord
+	intentOrder []*intentRecord // by Sequence: oldest first
+}
+
+func newState(out sink) *state {
+	return &state{
+		out:       out,
+		vendors:   map[cloudlicenses.VendorID]*Vendor{},
+		prefixes:  map[string]cloudlicenses.VendorID{},
+		tenants:   map[cloudlicenses.TenantID]*Tenant{},
+		perGroup:  map[uint32]int64{},
+		sequences: map[sequenceKey]int64{},
+		intents:   map[string]*intentRecord{},
+	}
+}
+
+// put hands a changed record to the write-behind.
+func (s *state) put(key []byte, record msgp.Marshaler) {
+	s.out.Set(key, encoded(record))
+}
+
+// encoded returns a record's bytes. A tuple of strings and numbers always
+// encodes; anything else is a programming error.
+func encoded(record msgp.Marshaler) []byte {
+	b, err := record.MarshalMsg(nil)
+	if err != nil {
+		panic(fmt.Sprintf("directory: %T does not encode: %v", record, err))
+	}
+	return b
+}
+
+// advance moves the clock, which never goes back, and forgets what is old.
+func (s *state) advance(stampMillis int64) {
+	s.meta.ClockMillis = max(s.meta.ClockMillis, stampMillis)
+	for len(s.intentOrder) > 0 && s.intentOrder[0].AtMillis+intentMemoryMillis <= s.meta.ClockMillis {
+		old := s.intentOrder[0]
+		s.intentOrder[0] = nil
+		s.intentOrder = s.intentOrder[1:]
+		delete(s.intents, old.Request.Intent)
+		s.out.Delete(keyIntent(old.Sequence))
+	}
+}
+
+// insertSorted puts v into its place of a sorted slice that lacks it.
+func insertSorted[T ~string](sorted []T, v T) []T {
+	at, _ := slices.BinarySearch(sorted, v)
+	return slices.Insert(sorted, at, v)
+}
+
+func (s *state) addVendor(v *Vendor) {
+	s.vendors[v.ID] = v
+	s.vendorIDs = insertSorted(s.vendorIDs, v.ID)
+	s.prefixes[v.LicensePrefix] = v.ID
+}
+
+func (s *state) addTenant(t *Tenant) {
+	s.tenants[t.ID] = t
+	s.tenantIDs = insertSorted(s.tenantIDs, t.ID)
+	s.perGroup[t.Group]++
+}
+
+func (s *state) setSequence(k sequenceKey, drawn int64) {
+	if _, known := s.sequences[k]; !known {
+		at, _ := slices.BinarySearchFunc(s.sequenceOrder, k, sequenceKey.compare)
+		s.sequenceOrder = slices.Insert(s.sequenceOrder, at, k)
+	}
+	s.sequences[k] = drawn
+}
+
+func (s *state) addIntent(r *intentRecord) {
+	s.intents[r.Request.Intent] = r
+	s.intentOrder = append(s.intentOrder, r)
+}
+
+// load takes one record from disk. Records come in order of key.
+func (s *state) load(key, value []byte) error {
+	if len(key) == 0 {
+		return errors.New("record with an empty key")
+	}
+	var err error
+	switch key[0] {
+	case kindCluster:
+		s.cluster = &Init{}
+		err = decode(value, s.cluster)
+	case kindIntent:
+		r := &intentRecord{}
+		if err = decode(value, r); err == nil {
+			s.addIntent(r)
+		}
+	case kindMeta:
+		err = decode(value, &s.meta)
+	case kindSequence:
+		var k sequenceKey
+		var r sequenceRecord
+		if k, err = parseSequenceKey(key); err == nil {
+			if err = decode(value, &r); err == nil {
+				s.setSequence(k, r.Drawn)
+			}
+		}
+	case kindTenant:
+		t := &Tenant{}
+		if err = decode(value, t); err == nil {
+			s.addTenant(t)
+		}
+	case kindVendor:
+		v := &Vendor{}
+		if err = decode(value, v); err == nil {
+			s.addVendor(v)
+		}
+	default:
+		err = fmt.Errorf("unknown kind of record %q", key[0])
+	}
+	if err != nil {
+		return fmt.Errorf("directory record %q: %w", key, err)
+	}
+	return nil
+}
+
+// decode reads exactly one value from b.
+func decode(b []byte, into msgp.Unmarshaler) error {
+	rest, err := into.UnmarshalMsg(b)
+	if err != nil {
+		return err
+	}
+	if len(rest) > 0 {
+		return errTrailing
+	}
+	return nil
+}
+
+// records calls visit with every record, in order of key: what the disk holds
+// once the write-behind is through.
+func (s *state) records(visit func(key []byte, record msgp.Marshaler)) {
+	if s.cluster != nil {
+		visit([]byte{kindCluster}, s.cluster)
+	}
+	for _, r := range s.intentOrder {
+		visit(keyIntent(r.Sequence), r)
+	}
+	visit([]byte{kindMeta}, s.meta)
+	for _, k := range s.sequenceOrder {
+		visit(k.key(), sequenceRecord{Drawn: s.sequences[k]})
+	}
+	for _, id := range s.tenantIDs {
+		visit(keyTenant(id), s.tenants[id])
+	}
+	for _, id := range s.vendorIDs {
+		visit(keyVendor(id), s.vendors[id])
+	}
+}
+
+// hash is SHA-256 over all records, each with the lengths of its key and value.
+func (s *state) hash() [32]byte {
+	h := sha256.New()
+	var buf []byte
+	s.records(func(key []byte, record msgp.Marshaler) {
+		value := encoded(record)
+		buf = binary.BigEndian.AppendUint32(buf[:0], uint32(len(key)))
+		buf = append(buf, key...)
+		buf = binary.BigEndian.AppendUint32(buf, uint32(len(value)))
+		buf = append(buf, value...)
+		h.Write(buf)
+	})
+	return [32]byte(h.Sum(nil))
+}

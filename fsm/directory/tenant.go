@@ -1,0 +1,97 @@
+package directory
+
+import (
+	"fmt"
+
+	"github.com/tinylib/msgp/msgp"
+
+	"github.com/cloudlicenses/cloudlicenses"
+)
+
+// firstEpoch is the placement epoch of a tenant that never moved.
+const firstEpoch = 1
+
+// place returns the group of the region with the fewest tenants, the lowest
+// of those where several have as few; 0 where the region has none.
+func (s *state) place(region string) uint32 {
+	if s.cluster == nil {
+		return 0
+	}
+	var best uint32
+	for _, g := range s.cluster.Groups { // in order of id
+		if g.Region == region && (best == 0 || s.perGroup[g.ID] < s.perGroup[best]) {
+			best = g.ID
+		}
+	}
+	return best
+}
+
+// createTenant creates and places a tenant.
+func (s *state) createTenant(c *CreateTenant) msgp.Marshaler {
+	if err := c.ID.Validate(); err != nil {
+		return refuseTenant(cloudlicenses.InvalidField, err.Error())
+	}
+	if known := s.tenants[c.ID]; known != nil {
+		return &TenantResult{Code: cloudlicenses.AlreadyExists, Detail: "there is a tenant of this id", Tenant: *known}
+	}
+	switch {
+	case len(c.Company) > maxNameLength:
+		return refuseTenant(cloudlicenses.InvalidField, "the company's name is longer than 300 bytes")
+	case cloudlicenses.ValidateID(c.Plan) != nil:
+		return refuseTenant(cloudlicenses.InvalidField, "plan: "+cloudlicenses.ErrID.Error())
+	}
+	group := s.place(c.Region)
+	if group == 0 {
+		return refuseTenant(cloudlicenses.RegionUnavailable, fmt.Sprintf("no license group is in region %q", c.Region))
+	}
+	s.meta.Customers++
+	t := &Tenant{
+		ID:            c.ID,
+		CustomerID:    fmt.Sprintf("CUST-%05d", s.meta.Customers),
+		Company:       c.Company,
+		Region:        c.Region,
+		Plan:          c.Plan,
+		Status:        cloudlicenses.TenantPending,
+		Group:         group,
+		Epoch:         firstEpoch,
+		CreatedMillis: c.AtMillis,
+	}
+	if t.CreatedMillis == 0 {
+		t.CreatedMillis = s.meta.ClockMillis
+	}
+	s.addTenant(t)
+	s.put(keyTenant(t.ID), t)
+	return &TenantResult{Tenant: *t}
+}
+
+// setTenantStatus moves a tenant to another state. Deleting is final.
+func (s *state) setTenantStatus(c *SetTenantStatus) msgp.Marshaler {
+	t := s.tenants[c.ID]
+	if t == nil {
+		return refuseTenant(cloudlicenses.TenantNotFound, "")
+	}
+	switch c.Status {
+	case cloudlicenses.TenantPending, cloudlicenses.TenantActive, cloudlicenses.TenantSuspended, cloudlicenses.TenantDeleting:
+	default:
+		return refuseTenant(cloudlicenses.InvalidField, fmt.Sprintf("%q is no state of a tenant", c.Status))
+	}
+	if t.Status == c.Status {
+		return &TenantResult{Tenant: *t}
+	}
+	if t.Status == cloudlicenses.TenantDeleting {
+		return refuseTenant(cloudlicenses.InvalidField, "the tenant is being deleted")
+	}
+	t.Status = c.Status
+	if c.Status == cloudlicenses.TenantActive && t.VerifiedMillis == 0 {
+		t.VerifiedMillis = c.AtMillis
+		if t.VerifiedMillis == 0 {
+			t.VerifiedMillis = s.meta.ClockMillis
+		}
+	}
+	s.put(keyTenant(t.ID), t)
+	return &TenantResult{Tenant: *t}
+}
+
+func refuseTenant(code cloudlicenses.Code, detail string) *TenantResult {
+	return &TenantResult{Code: code, Detail: detail}
+}
