@@ -16,12 +16,32 @@ type clockGuard struct {
 	limit time.Duration
 
 	off atomic.Bool
-	mu  sync.Mutex
+	// checked is when the clocks were last compared, by our wall clock and by
+	// the steady one: a jump since then shows before the next comparison.
+	checked atomic.Pointer[clockReading]
+
+	mu sync.Mutex
 	// offsets is how far each peer's clock is ahead of ours, as last measured.
 	offsets map[string]time.Duration
 }
 
-func (c *clockGuard) ok() bool { return !c.off.Load() }
+type clockReading struct {
+	wallMillis int64
+	steady     time.Time
+}
+
+// ok reports whether entries may be stamped with the wall clock's now.
+func (c *clockGuard) ok(now time.Time) bool {
+	if c.off.Load() {
+		return false
+	}
+	at := c.checked.Load()
+	if at == nil {
+		return true
+	}
+	jump := time.Duration(now.UnixMilli()-at.wallMillis)*time.Millisecond - time.Since(at.steady)
+	return jump.Abs() <= c.limit
+}
 
 // offset is the largest known offset of a peer, for a log line.
 func (c *clockGuard) offset() time.Duration {
@@ -37,7 +57,7 @@ func (c *clockGuard) offset() time.Duration {
 }
 
 // update takes a round of measurements; peers that did not answer keep no say.
-func (c *clockGuard) update(offsets map[string]time.Duration) {
+func (c *clockGuard) update(now time.Time, offsets map[string]time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.offsets = offsets
@@ -49,6 +69,7 @@ func (c *clockGuard) update(offsets map[string]time.Duration) {
 	}
 	// Most of the clocks, ours among them, disagree with ours.
 	c.off.Store(differ*2 > len(offsets)+1)
+	c.checked.Store(&clockReading{wallMillis: now.UnixMilli(), steady: time.Now()})
 }
 
 // watchClocks asks the peers' clocks until the node stops.
@@ -57,7 +78,8 @@ func (n *Node) watchClocks() {
 	ticker := time.NewTicker(clockInterval)
 	defer ticker.Stop()
 	for {
-		n.clock.update(n.measureClocks())
+		offsets := n.measureClocks()
+		n.clock.update(n.cfg.Now(), offsets)
 		select {
 		case <-n.ctx.Done():
 			return

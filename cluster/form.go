@@ -20,6 +20,9 @@ type placement struct {
 	ID     string            `json:"id"` // of this formation: its coordinator and time
 	Nodes  map[string]string `json:"nodes"`
 	Groups []placedGroup     `json:"groups"` // in order of id, the directory first
+	// Late is this node's own: it came after the formation, or again without
+	// its folder, and must not vote from the formation's configuration.
+	Late bool `json:"late,omitempty"`
 }
 
 type placedGroup struct {
@@ -104,10 +107,15 @@ func (n *Node) form(ctx context.Context) error {
 		if placed != nil {
 			return n.openGroups(placed)
 		}
-		if err := n.learnPlacement(ctx); err != nil {
-			n.log.Debug("learn the placement", "err", err)
-		} else if err := n.coordinate(ctx); err != nil {
-			n.log.Debug("form the cluster", "err", err)
+		err := n.learnPlacement(ctx)
+		if err == nil {
+			err = n.coordinate(ctx)
+		}
+		if errors.Is(err, errOtherCluster) || errors.Is(err, errJoinToken) {
+			return err
+		}
+		if err != nil {
+			n.log.Debug("form or join the cluster", "err", err)
 		}
 		select {
 		case <-ctx.Done():
@@ -117,7 +125,10 @@ func (n *Node) form(ctx context.Context) error {
 	}
 }
 
-// learnPlacement asks nodes that say they have one.
+// learnPlacement asks nodes that say they have one. A node that promised that
+// very formation is one of its founders. Any other has no memory of what it
+// may have acknowledged under its id, so each group's leader takes it in anew
+// before it may vote.
 func (n *Node) learnPlacement(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -128,9 +139,69 @@ func (n *Node) learnPlacement(ctx context.Context) error {
 			errs = append(errs, err)
 			continue
 		}
-		return n.formed(b)
+		var learned placement
+		if err := json.Unmarshal(b, &learned); err != nil {
+			return err
+		}
+		n.mu.Lock()
+		founder := n.promised == learned.ID
+		n.mu.Unlock()
+		if !founder {
+			if err := n.rejoin(ctx, &learned); err != nil {
+				return err
+			}
+			learned.Late = true
+		}
+		return n.keepPlacement(&learned)
 	}
 	return errors.Join(errs...)
+}
+
+// rejoin has the leaders of this node's groups take it in as a learner.
+func (n *Node) rejoin(ctx context.Context, p *placement) error {
+	request, err := json.Marshal(rejoinRequest{n.cfg.NodeID, n.port.listener.Addr().String()})
+	if err != nil {
+		return err
+	}
+	for _, g := range p.Groups {
+		if g.ID != 0 && !slices.Contains(g.Nodes, n.cfg.NodeID) {
+			continue
+		}
+		if _, _, err := n.toLeader(ctx, g.ID, methodRejoin, request); err != nil {
+			return fmt.Errorf("group %d: %w", g.ID, err)
+		}
+	}
+	return nil
+}
+
+type rejoinRequest struct {
+	Node string `json:"node"`
+	Addr string `json:"addr"`
+}
+
+// takeIn makes a node whose folder is new a learner of a group this node
+// leads; promote makes it a voter again once it has caught up.
+func (g *group) takeIn(payload []byte) error {
+	var r rejoinRequest
+	if err := json.Unmarshal(payload, &r); err != nil || r.Node == "" {
+		return errShortFrame
+	}
+	if !g.isLeader() {
+		return ErrNoLeader
+	}
+	future := g.raft.GetConfiguration()
+	if err := future.Error(); err != nil {
+		return err
+	}
+	for _, s := range future.Configuration().Servers {
+		if string(s.ID) == r.Node {
+			g.node.log.Warn("node comes back with an empty folder: it learns before it votes", "member", r.Node, "group", g.id)
+			if err := g.raft.RemoveServer(s.ID, 0, callTimeout).Error(); err != nil {
+				return err
+			}
+		}
+	}
+	return g.raft.AddNonvoter(raft.ServerID(r.Node), raft.ServerAddress(r.Addr), 0, callTimeout).Error()
 }
 
 func (n *Node) formedPeers() []*peer {
@@ -219,14 +290,33 @@ func (n *Node) promise(b []byte) error {
 	case p.Nodes[n.cfg.NodeID] != n.port.listener.Addr().String():
 		return errors.New("known by another address")
 	}
+	// On disk before it counts: a founder that restarts must still know.
+	if err := writeFileSync(n.promisePath(), []byte(p.ID)); err != nil {
+		return err
+	}
 	n.promised, n.promisedUntil = p.ID, now.Add(formPromise)
 	return nil
 }
 
-// formed keeps a placement for good.
+// formed takes the coordinator's word that the cluster is formed.
 func (n *Node) formed(b []byte) error {
 	var p placement
 	if err := json.Unmarshal(b, &p); err != nil {
+		return err
+	}
+	n.mu.Lock()
+	promised := n.promised
+	n.mu.Unlock()
+	if promised != p.ID {
+		return errors.New("formed without this node's promise")
+	}
+	return n.keepPlacement(&p)
+}
+
+// keepPlacement keeps a placement for good.
+func (n *Node) keepPlacement(p *placement) error {
+	b, err := json.Marshal(p)
+	if err != nil {
 		return err
 	}
 	n.mu.Lock()
@@ -241,7 +331,7 @@ func (n *Node) formed(b []byte) error {
 		n.mu.Unlock()
 		return err
 	}
-	n.placed = &p
+	n.placed = p
 	n.mu.Unlock()
 	return n.tellMeta()
 }
@@ -249,10 +339,15 @@ func (n *Node) formed(b []byte) error {
 // tellMeta spreads this node's changed description.
 func (n *Node) tellMeta() error { return n.gossip.UpdateNode(leaveTimeout) }
 
+func (n *Node) promisePath() string { return filepath.Join(n.cfg.DataDir, "promise") }
+
 func (n *Node) placementPath() string { return filepath.Join(n.cfg.DataDir, "placement.json") }
 
 // loadPlacement reads the placement of an earlier start, if there was one.
 func (n *Node) loadPlacement() error {
+	if b, err := os.ReadFile(n.promisePath()); err == nil {
+		n.promised = string(b)
+	}
 	b, err := os.ReadFile(n.placementPath())
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
@@ -276,7 +371,7 @@ func (n *Node) openGroups(p *placement) error {
 			continue
 		}
 		var form []raft.Server
-		if slices.Contains(g.Nodes, n.cfg.NodeID) {
+		if slices.Contains(g.Nodes, n.cfg.NodeID) && !p.Late {
 			form = p.servers(g.ID)
 		}
 		opened, err := n.openGroup(g.ID, form)
@@ -290,26 +385,71 @@ func (n *Node) openGroups(p *placement) error {
 	return nil
 }
 
-// admitLearners adds nodes that are not yet in the directory's configuration
-// as learners, while this node leads the directory.
-func (n *Node) admitLearners() {
-	g := n.group(0)
-	if g == nil || !g.isLeader() {
-		return
-	}
-	future := g.raft.GetConfiguration()
-	if future.Error() != nil {
-		return
-	}
-	known := map[raft.ServerID]raft.ServerAddress{}
-	for _, s := range future.Configuration().Servers {
-		known[s.ID] = s.Address
-	}
+// tend looks after the configurations of the groups this node leads: nodes
+// that the directory does not know become its learners, and nodes of the
+// placement that learn become voters once they have caught up.
+func (n *Node) tend(ctx context.Context) {
+	alive := map[string]Member{}
 	for _, m := range n.Members() {
-		if _, ok := known[raft.ServerID(m.ID)]; ok || m.State != "alive" {
+		if m.State == "alive" {
+			alive[m.ID] = m
+		}
+	}
+	for _, g := range n.localGroups() {
+		if !g.isLeader() {
 			continue
 		}
-		err := g.raft.AddNonvoter(raft.ServerID(m.ID), raft.ServerAddress(m.RaftAddr), 0, callTimeout).Error()
-		n.log.Info("node learns the directory", "member", m.ID, "err", err)
+		future := g.raft.GetConfiguration()
+		if future.Error() != nil {
+			continue
+		}
+		known := map[string]bool{}
+		for _, s := range future.Configuration().Servers {
+			known[string(s.ID)] = true
+			if s.Suffrage != raft.Voter && n.founds(string(s.ID), g.id) && g.caughtUp(ctx, string(s.ID)) {
+				err := g.raft.AddVoter(s.ID, s.Address, 0, callTimeout).Error()
+				n.log.Info("node votes again", "member", s.ID, "group", g.id, "err", err)
+			}
+		}
+		for id, m := range alive {
+			if g.id == 0 && !known[id] {
+				err := g.raft.AddNonvoter(raft.ServerID(id), raft.ServerAddress(m.RaftAddr), 0, callTimeout).Error()
+				n.log.Info("node learns the directory", "member", id, "err", err)
+			}
+		}
 	}
+}
+
+// founds reports whether the placement names a node for a group.
+func (n *Node) founds(node string, id GroupID) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, g := range n.placed.Groups {
+		if g.ID == id {
+			return slices.Contains(g.Nodes, node)
+		}
+	}
+	return false
+}
+
+// caughtUp asks a learner whether it has applied what is applied here now.
+func (g *group) caughtUp(ctx context.Context, node string) bool {
+	p := g.node.peerByID(node)
+	if p == nil {
+		return false
+	}
+	want := g.apply.applied.Load()
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	b, err := p.call(ctx, methodStatus, 0)
+	var replicas []ownStatus
+	if err != nil || json.Unmarshal(b, &replicas) != nil {
+		return false
+	}
+	for _, s := range replicas {
+		if s.Group == g.id {
+			return s.Applied >= want
+		}
+	}
+	return false
 }

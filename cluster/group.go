@@ -175,7 +175,7 @@ func (n *Node) raftConfig() *raft.Config {
 
 // admit says whether this node may put an entry into the log.
 func (g *group) admit() error {
-	if g.raft.State() != raft.Leader || !g.node.clock.ok() {
+	if g.raft.State() != raft.Leader || !g.node.clock.ok(g.node.cfg.Now()) {
 		return ErrNoLeader
 	}
 	return nil
@@ -217,7 +217,7 @@ func (g *group) follow() {
 			continue
 		}
 		switch {
-		case !g.node.clock.ok():
+		case !g.node.clock.ok(g.node.cfg.Now()):
 			g.resign()
 			g.node.log.Warn("clock is off: handing leadership over", "group", g.id, "offset", g.node.clock.offset())
 			busy = true

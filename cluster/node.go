@@ -208,7 +208,7 @@ func (n *Node) run() {
 		case <-n.ctx.Done():
 			return
 		case <-ticker.C:
-			n.admitLearners()
+			n.tend(n.ctx)
 		}
 	}
 }

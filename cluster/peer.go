@@ -24,15 +24,16 @@ import (
 type method uint8
 
 const (
-	methodPropose    method = 1 // command → reply
-	methodProposeAll method = 2 // commands → replies
-	methodQuery      method = 3 // flags u8, min index u64, query → reply
-	methodAnnounce   method = 4 // one way: leaders' applied indexes
-	methodClock      method = 5 // → Unix microseconds
-	methodStatus     method = 6 // → JSON of the replicas here
-	methodPlacement  method = 7 // → JSON of the placement; empty: none yet
-	methodPromise    method = 8 // JSON of a placement → may it be formed?
-	methodForm       method = 9 // JSON of a placement → it is
+	methodPropose    method = 1  // command → reply
+	methodProposeAll method = 2  // commands → replies
+	methodQuery      method = 3  // flags u8, min index u64, query → reply
+	methodAnnounce   method = 4  // one way: leaders' applied indexes
+	methodClock      method = 5  // → Unix microseconds
+	methodStatus     method = 6  // → JSON of the replicas here
+	methodPlacement  method = 7  // → JSON of the placement; empty: none yet
+	methodPromise    method = 8  // JSON of a placement → may it be formed?
+	methodForm       method = 9  // JSON of a placement → it is
+	methodRejoin     method = 10 // JSON of a rejoinRequest → the leader takes it in as a learner
 )
 
 // The status of a reply is the error on its far side.

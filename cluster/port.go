@@ -53,9 +53,14 @@ const (
 	verdictKind    byte = 4
 )
 
+var (
+	errOtherCluster = errors.New("the data folder belongs to another cluster than the nodes it was told to join: join nodes of one cluster, or start with an empty data folder")
+	errJoinToken    = errors.New("the join token is not the cluster's: start all nodes with the same --join-token")
+)
+
 var errVerdicts = map[byte]error{
-	verdictCluster: errors.New("peer belongs to another cluster"),
-	verdictToken:   errors.New("peer has another join token: start both nodes with the same --join-token"),
+	verdictCluster: errOtherCluster,
+	verdictToken:   errJoinToken,
 	verdictGroup:   errors.New("peer has no replica of the group"),
 	verdictKind:    errors.New("peer does not know this kind of connection"),
 }

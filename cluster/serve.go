@@ -117,7 +117,7 @@ func (w *replyWriter) run() {
 // are answered by the leader or refused: nothing is forwarded twice.
 func (n *Node) answer(ctx context.Context, m method, group GroupID, payload []byte) ([]byte, error) {
 	switch m {
-	case methodPropose, methodProposeAll, methodQuery:
+	case methodPropose, methodProposeAll, methodQuery, methodRejoin:
 		g := n.group(group)
 		if g == nil {
 			return nil, ErrNoGroup
@@ -131,6 +131,8 @@ func (n *Node) answer(ctx context.Context, m method, group GroupID, payload []by
 			return appendReply(nil, replies[0]), nil
 		case methodProposeAll:
 			return answerProposeAll(ctx, g, payload)
+		case methodRejoin:
+			return nil, g.takeIn(payload)
 		default:
 			return answerQuery(ctx, g, payload)
 		}
