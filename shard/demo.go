@@ -1,0 +1,134 @@
+package shard
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cloudlicenses/cloudlicenses"
+	"github.com/cloudlicenses/cloudlicenses/cluster"
+	"github.com/cloudlicenses/cloudlicenses/fsm"
+	"github.com/cloudlicenses/cloudlicenses/fsm/directory"
+	"github.com/cloudlicenses/cloudlicenses/fsm/license"
+)
+
+// ProvisionRequest asks for licenses of a vendor in a tenant, and for both of
+// them where they are missing.
+type ProvisionRequest struct {
+	Tenant        CreateTenantRequest // its Licenses are not looked at
+	VendorID      cloudlicenses.VendorID
+	VendorName    string
+	LicensePrefix string
+	Licenses      []LicenseSpec
+	// APIKey is one handed out earlier; where the tenant does not know it
+	// (or it is empty), a new one is made.
+	APIKey string
+	// AppName of a new key.
+	AppName string
+}
+
+// Provisioned is what Provision left behind.
+type Provisioned struct {
+	TenantID   cloudlicenses.TenantID
+	LicenseIDs []cloudlicenses.LicenseID // the first of each of the request's Licenses
+	APIKey     string
+}
+
+// Provision brings a vendor, a tenant, its licenses and an API key about.
+// Repeated, it leaves what is there.
+func (s *Shard) Provision(ctx context.Context, req ProvisionRequest) (Provisioned, error) {
+	req.Tenant.Licenses = req.Licenses
+	tenant, err := s.openTenant(ctx, req.Tenant)
+	if err != nil {
+		return Provisioned{}, err
+	}
+	if err := s.putVendor(ctx, req.VendorID, req.VendorName, req.LicensePrefix); err != nil {
+		return Provisioned{}, err
+	}
+	done := Provisioned{TenantID: tenant.ID, APIKey: req.APIKey}
+	if done.LicenseIDs, err = s.provision(ctx, tenant, req.VendorID, req.Licenses); err != nil {
+		return Provisioned{}, err
+	}
+	known, err := s.knowsKey(ctx, tenant, req.APIKey)
+	if err != nil {
+		return Provisioned{}, err
+	}
+	if !known {
+		if done.APIKey, err = s.putKey(ctx, tenant, req.AppName); err != nil {
+			return Provisioned{}, err
+		}
+	}
+	if tenant.Status == cloudlicenses.TenantPending {
+		if err := s.activate(ctx, tenant); err != nil {
+			return Provisioned{}, err
+		}
+	}
+	return done, nil
+}
+
+// knowsKey reports whether the tenant has the key, neither revoked nor expired.
+func (s *Shard) knowsKey(ctx context.Context, tenant *directory.Tenant, key string) (bool, error) {
+	secrets := s.Secrets()
+	if owner, err := ParseAPIKey(key); err != nil || owner != tenant.ID {
+		return false, nil //nolint:nilerr // a text that is no key of the tenant is not known
+	}
+	if secrets == nil {
+		return false, errors.New("the cluster's secrets are not open yet")
+	}
+	ctx, cancel := withDeadline(ctx)
+	defer cancel()
+	hash, now := HashAPIKey(secrets.KeyHMAC, key), time.Now().UnixMilli()
+	header := fsm.Header{Op: license.QueryKeys, Version: license.Version, Epoch: tenant.Epoch, Tenant: tenant.ID}
+	for cursor := ""; ; {
+		var page license.KeyPage
+		list := &license.ListKeys{Cursor: cursor, Limit: cloudlicenses.MaxListLimit}
+		if _, err := s.query(ctx, cluster.GroupID(tenant.Group), header, list, cluster.ReadOptions{Linearizable: true}, &page); err != nil {
+			return false, fmt.Errorf("list the keys of %s: %w", tenant.ID, err)
+		}
+		if err := refused(page.Code, ""); err != nil {
+			return false, err
+		}
+		for i := range page.Items {
+			k := &page.Items[i]
+			if k.Hash == hash {
+				return k.RevokedMillis == 0 && (k.ExpiresMillis == 0 || k.ExpiresMillis > now), nil
+			}
+		}
+		if page.Next == "" {
+			return false, nil
+		}
+		cursor = page.Next
+	}
+}
+
+// The demo of `dev`: the customer's own example.
+const (
+	DemoVendor  cloudlicenses.VendorID  = "vector-de"
+	DemoTenant  cloudlicenses.TenantID  = "mercedes"
+	DemoProduct cloudlicenses.ProductID = "davinci-configurator-se"
+)
+
+// Demo provisions the demo: 20 seats, 5 of them committed, EUR 5000.00 a month
+// and EUR 500.00 per overage use. apiKey is the one that an earlier start
+// made, or empty.
+func (s *Shard) Demo(ctx context.Context, apiKey string) (Provisioned, error) {
+	return s.Provision(ctx, ProvisionRequest{
+		Tenant:        CreateTenantRequest{ID: DemoTenant, Company: "Mercedes-Benz AG"},
+		VendorID:      DemoVendor,
+		VendorName:    "Vector Informatik GmbH",
+		LicensePrefix: "vector",
+		Licenses: []LicenseSpec{{
+			ProductID:       DemoProduct,
+			ProductName:     "DaVinci Configurator SE",
+			Constraint:      ">=8.0.0",
+			CommitQty:       5,
+			MaxOverage:      15,
+			CommitFeeMinor:  500_000,
+			OverageFeeMinor: 50_000,
+			Currency:        "EUR",
+		}},
+		APIKey:  apiKey,
+		AppName: "demo",
+	})
+}
