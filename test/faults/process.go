@@ -1,0 +1,210 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// process is one server process with its data folder; it may be started again
+// and again with the same arguments.
+type process struct {
+	id      string
+	argv    []string // the whole command line, network namespace included
+	env     []string
+	dir     string // data folder
+	logPath string
+	http    string // base URL, reached by clients
+	admin   string // base URL
+	peer    string // address towards the other nodes
+	// surprise is told when the process ends without having been asked to.
+	surprise func(n *process, err error)
+
+	mu      sync.Mutex
+	cmd     *exec.Cmd
+	exited  chan struct{} // closed once cmd has been waited for
+	exitErr error         // valid once exited is closed
+	asked   bool          // an end of the process is our doing
+	paused  bool
+}
+
+// errNotRunning is returned where a signal finds no process.
+var errNotRunning = errors.New("process is not running")
+
+// start runs the process. wrap, if any, precedes the command line (a tracer).
+func (n *process) start(wrap ...string) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	log, err := os.OpenFile(n.logPath, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer log.Close() // the child has its own
+	argv := append(append([]string(nil), wrap...), n.argv...)
+	cmd := exec.Command(argv[0], argv[1:]...)
+	cmd.Env = append(os.Environ(), n.env...)
+	cmd.Stdout, cmd.Stderr = log, log
+	// A group of its own, so that a terminal's interrupt reaches the harness
+	// alone; and gone with the harness, however that ends.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("start %s: %w", n.id, err)
+	}
+	exited := make(chan struct{})
+	n.cmd, n.exited, n.exitErr, n.asked, n.paused = cmd, exited, nil, false, false
+	go n.wait(cmd, exited)
+	return nil
+}
+
+func (n *process) wait(cmd *exec.Cmd, exited chan struct{}) {
+	err := cmd.Wait()
+	n.mu.Lock()
+	n.exitErr = err
+	asked := n.asked
+	n.mu.Unlock()
+	close(exited)
+	if !asked && n.surprise != nil {
+		n.surprise(n, err)
+	}
+}
+
+// expectExit tells that the end of the running process will be our doing.
+func (n *process) expectExit() {
+	n.mu.Lock()
+	n.asked = true
+	n.mu.Unlock()
+}
+
+// signal sends sig to the process's group.
+func (n *process) signal(sig syscall.Signal) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if !n.runningLocked() {
+		return errNotRunning
+	}
+	if err := syscall.Kill(-n.cmd.Process.Pid, sig); err != nil {
+		return err
+	}
+	switch sig {
+	case syscall.SIGSTOP:
+		n.paused = true
+	case syscall.SIGCONT:
+		n.paused = false
+	}
+	return nil
+}
+
+func (n *process) runningLocked() bool {
+	if n.cmd == nil {
+		return false
+	}
+	select {
+	case <-n.exited:
+		return false
+	default:
+		return true
+	}
+}
+
+// running reports whether the process exists, paused or not.
+func (n *process) running() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.runningLocked()
+}
+
+// serving reports whether the process exists and is not paused.
+func (n *process) serving() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.runningLocked() && !n.paused
+}
+
+// kill ends the process with SIGKILL and waits until it is gone.
+func (n *process) kill() error {
+	n.expectExit()
+	if err := n.signal(syscall.SIGKILL); err != nil {
+		return err
+	}
+	return n.awaitExit(10 * time.Second)
+}
+
+// terminate asks the process to drain and returns its exit error (nil: code 0).
+func (n *process) terminate(within time.Duration) error {
+	n.expectExit()
+	if err := n.signal(syscall.SIGTERM); err != nil {
+		return err
+	}
+	if err := n.awaitExit(within); err != nil {
+		return err
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.exitErr
+}
+
+func (n *process) awaitExit(within time.Duration) error {
+	n.mu.Lock()
+	exited := n.exited
+	n.mu.Unlock()
+	select {
+	case <-exited:
+		return nil
+	case <-time.After(within):
+		return fmt.Errorf("%s has not exited within %s", n.id, within)
+	}
+}
+
+// end makes sure that nothing is left of the process.
+func (n *process) end() {
+	n.expectExit()
+	if n.signal(syscall.SIGKILL) == nil {
+		_ = n.awaitExit(10 * time.Second)
+	}
+}
+
+// pid returns the process's id; 0 where it never ran.
+func (n *process) pid() int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.cmd == nil {
+		return 0
+	}
+	return n.cmd.Process.Pid
+}
+
+// logTail returns the last lines of the process's log.
+func (n *process) logTail(lines int) string {
+	b, err := os.ReadFile(n.logPath)
+	if err != nil {
+		return err.Error()
+	}
+	all := strings.Split(strings.TrimRight(string(b), "\n"), "\n")
+	return strings.Join(all[max(0, len(all)-lines):], "\n")
+}
+
+// await polls a condition until it holds; the error says what was awaited and
+// why it does not hold.
+func await(ctx context.Context, what string, within time.Duration, holds func() error) error {
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := holds()
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%s within %s: %w", what, within, err)
+		case <-tick.C:
+		}
+	}
+}
