@@ -1,0 +1,209 @@
+package api
+
+import (
+	"net/netip"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/cloudlicenses/cloudlicenses"
+	"github.com/cloudlicenses/cloudlicenses/fsm/license"
+	"github.com/cloudlicenses/cloudlicenses/shard"
+)
+
+// The access chain at the edge. Only what needs no look-up is decided here,
+// host and tenant first: the key's own prefix against the host, so that a
+// tenant that does not exist and one of somebody else answer alike. What
+// follows (is the key known, its scope, hostname, address, certificate,
+// fingerprint, rate) the tenant's leader decides from license.Caller.
+
+var (
+	problemNoTenant    = &problem{code: cloudlicenses.TenantNotFound, layer: cloudlicenses.LayerHost, detail: "no tenant of this host"}
+	problemMisdirected = &problem{
+		code: cloudlicenses.MisdirectedRequest, layer: cloudlicenses.LayerHost,
+		detail: "the TLS server name is not the Host",
+	}
+	problemNoKey       = &problem{code: cloudlicenses.Unauthenticated, layer: cloudlicenses.LayerKey, detail: "send Authorization: Bearer <API key>"}
+	problemBadKey      = &problem{code: cloudlicenses.Unauthenticated, layer: cloudlicenses.LayerKey, detail: "the API key is not valid"}
+	problemWrongTenant = &problem{
+		code: cloudlicenses.WrongTenant, layer: cloudlicenses.LayerHost,
+		detail: "the API key is of another tenant than the host",
+	}
+	problemNotReady = &problem{code: cloudlicenses.NoLeader, detail: "the node has not joined its cluster yet; nothing was done"}
+)
+
+// host returns the tenant that the Host names; it is empty for the platform's
+// own hosts.
+func (c *call) host() (cloudlicenses.TenantID, *problem) {
+	host := c.ctx.Host()
+	name, ok := hostName(host)
+	if !ok {
+		return "", problemNoTenant
+	}
+	if g, isTLS := c.ctx.Conn().(*guardTLSConn); isTLS {
+		if server, _ := g.names(); server != "" && !foldEqual(name, strings.ToLower(server)) {
+			return "", problemMisdirected
+		}
+	}
+	domain := c.server.domain
+	if foldEqual(name, domain) {
+		return "", nil
+	}
+	cut := len(name) - len(domain) - 1
+	if cut < 1 || name[cut] != '.' || !foldEqual(name[cut+1:], domain) {
+		return "", problemNoTenant
+	}
+	label := strings.ToLower(string(name[:cut]))
+	if label == "vendors" {
+		return "", nil
+	}
+	tenant := cloudlicenses.TenantID(label)
+	if tenant.Validate() != nil {
+		return "", problemNoTenant
+	}
+	return tenant, nil
+}
+
+// hostName cuts port and trailing dot off a Host.
+func hostName(host []byte) ([]byte, bool) {
+	for i, c := range host {
+		if c == ':' {
+			host = host[:i]
+			break
+		}
+	}
+	if len(host) > 0 && host[len(host)-1] == '.' {
+		host = host[:len(host)-1]
+	}
+	return host, len(host) > 0
+}
+
+// authenticate checks the key's form and tenant and gathers the facts that
+// the leader decides by.
+func (c *call) authenticate() *problem {
+	header := c.ctx.Request.Header.Peek("Authorization")
+	if len(header) == 0 {
+		return problemNoKey
+	}
+	const scheme = "bearer "
+	if len(header) <= len(scheme) || !foldEqual(header[:len(scheme)], scheme) {
+		return problemNoKey
+	}
+	key := strings.Trim(string(header[len(scheme):]), " ")
+	tenant, err := shard.ParseAPIKey(key)
+	if err != nil {
+		return problemBadKey
+	}
+	if tenant != c.tenant {
+		return problemWrongTenant
+	}
+	secrets := c.server.shard.Secrets()
+	if secrets == nil {
+		return problemNotReady
+	}
+	c.caller = license.Caller{
+		KeyHash: shard.HashAPIKey(secrets.KeyHMAC, key),
+		Address: c.address(),
+	}
+	if g, isTLS := c.ctx.Conn().(*guardTLSConn); isTLS {
+		_, c.caller.CertName = g.names()
+	}
+	return c.facts()
+}
+
+// facts takes over what the client says of itself.
+func (c *call) facts() *problem {
+	for _, f := range [...]struct {
+		name string
+		into *string
+	}{
+		{headerHostname, &c.caller.Hostname},
+		{headerFingerprint, &c.caller.Fingerprint},
+		{headerLibVersion, &c.caller.LibVersion},
+	} {
+		value := c.ctx.Request.Header.Peek(f.name)
+		if len(value) == 0 {
+			continue
+		}
+		if len(value) > cloudlicenses.MaxHeaderFactLength || !printable(value) {
+			return &problem{code: cloudlicenses.InvalidField, detail: "a header is not valid", invalid: []fieldError{{
+				header: f.name,
+				detail: "must be at most " + strconv.Itoa(cloudlicenses.MaxHeaderFactLength) + " bytes of UTF-8 without control characters",
+			}}}
+		}
+		*f.into = string(value)
+	}
+	return nil
+}
+
+// printable reports whether b is UTF-8 without control characters.
+func printable(b []byte) bool {
+	for _, c := range b {
+		if c < ' ' || c == 0x7f {
+			return false
+		}
+	}
+	return utf8.Valid(b)
+}
+
+// proxies are the networks whose X-Forwarded-For is believed.
+type proxies []netip.Prefix
+
+func (p proxies) trust(address netip.Addr) bool {
+	for _, prefix := range p {
+		if prefix.Contains(address) {
+			return true
+		}
+	}
+	return false
+}
+
+// address returns the client's: the peer's own, or behind trusted proxies the
+// right-most hop of X-Forwarded-For that is not one of them.
+func (c *call) address() string {
+	peer := ""
+	if g := guardOf(c.ctx.Conn()); g != nil {
+		peer = g.address
+	} else {
+		peer = addressOf(c.ctx.RemoteAddr())
+	}
+	if len(c.server.proxies) == 0 {
+		return peer
+	}
+	at, err := netip.ParseAddr(peer)
+	if err != nil || !c.server.proxies.trust(at) {
+		return peer
+	}
+	// Several such headers are one list, in order.
+	hops := c.ctx.Request.Header.PeekAll("X-Forwarded-For")
+	for i := len(hops) - 1; i >= 0; i-- {
+		rest := string(hops[i])
+		for more := true; more; {
+			var hop string
+			if cut := strings.LastIndexByte(rest, ','); cut >= 0 {
+				rest, hop = rest[:cut], rest[cut+1:]
+			} else {
+				hop, more = rest, false
+			}
+			address, ok := parseHop(strings.TrimSpace(hop))
+			if !ok {
+				return at.String() // nonsense: the last hop that is known
+			}
+			if at = address; !c.server.proxies.trust(at) {
+				return at.String()
+			}
+		}
+	}
+	return at.String()
+}
+
+// parseHop reads an address, with a port or without.
+func parseHop(s string) (netip.Addr, bool) {
+	if address, err := netip.ParseAddr(s); err == nil {
+		return address.Unmap().WithZone(""), true
+	}
+	if both, err := netip.ParseAddrPort(s); err == nil {
+		return both.Addr().Unmap().WithZone(""), true
+	}
+	return netip.Addr{}, false
+}

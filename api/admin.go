@@ -1,0 +1,260 @@
+package api
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/pprof"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/cloudlicenses/cloudlicenses"
+	"github.com/cloudlicenses/cloudlicenses/shard"
+)
+
+// adminRoute is one row of the operators' table.
+type adminRoute struct {
+	pattern string // of http.ServeMux
+	open    bool   // without a token
+	handle  func(*adminCall) error
+}
+
+// adminTable returns every route of the admin address.
+func adminTable() []adminRoute {
+	return []adminRoute{
+		{"GET /healthz", true, (*adminCall).health},
+		{"GET /readyz", true, (*adminCall).ready},
+		{"GET /v1/cluster", false, (*adminCall).cluster},
+		{"POST /v1/cluster/join", false, (*adminCall).join},
+		{"GET /v1/groups/{group}/hash", false, (*adminCall).stateHash},
+		{"POST /v1/vendors", false, (*adminCall).createVendor},
+		{"GET /v1/vendors", false, (*adminCall).listVendors},
+		{"POST /v1/tenants", false, (*adminCall).createTenant},
+		{"GET /v1/tenants", false, (*adminCall).listTenants},
+		{"GET /v1/tenants/{tenant}", false, (*adminCall).showTenant},
+		{"GET /v1/tenants/{tenant}/licenses", false, (*adminCall).tenantLicenses},
+		{"GET /v1/tenants/{tenant}/leases", false, (*adminCall).tenantLeases},
+		{"GET /v1/tenants/{tenant}/usage", false, (*adminCall).tenantUsage},
+		{"GET /v1/tenants/{tenant}/overage", false, (*adminCall).tenantOverage},
+		{"GET /v1/tenants/{tenant}/audit", false, (*adminCall).tenantAudit},
+		{"GET /v1/tenants/{tenant}/audit/verify", false, (*adminCall).verifyAudit},
+	}
+}
+
+// newAdmin returns the operators' server. There is no bound on how long an
+// answer may take: a profile, or a tenant of a million licenses, takes long.
+func (s *Server) newAdmin() *http.Server {
+	mux := http.NewServeMux()
+	for _, row := range adminTable() {
+		mux.Handle(row.pattern, s.adminHandler(row))
+	}
+	mux.Handle("GET /metrics", promhttp.HandlerFor(s.cfg.Metrics, promhttp.HandlerOpts{}))
+	mux.Handle("/debug/pprof/", s.withToken(http.HandlerFunc(pprof.Index)))
+	mux.Handle("/debug/pprof/cmdline", s.withToken(http.HandlerFunc(pprof.Cmdline)))
+	mux.Handle("/debug/pprof/profile", s.withToken(http.HandlerFunc(pprof.Profile)))
+	mux.Handle("/debug/pprof/symbol", s.withToken(http.HandlerFunc(pprof.Symbol)))
+	mux.Handle("/debug/pprof/trace", s.withToken(http.HandlerFunc(pprof.Trace)))
+	return &http.Server{
+		Handler:           s.problems(mux),
+		ReadHeaderTimeout: cloudlicenses.HeaderTimeout,
+		ReadTimeout:       cloudlicenses.HeaderTimeout + cloudlicenses.BodyTimeout,
+		IdleTimeout:       cloudlicenses.IdleTimeout,
+		MaxHeaderBytes:    cloudlicenses.MaxHeaderBytes,
+		ErrorLog:          slog.NewLogLogger(s.logger.Handler(), slog.LevelDebug),
+	}
+}
+
+// problems answers what no route matches in the form of every other refusal.
+func (s *Server) problems(mux *http.ServeMux) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, pattern := mux.Handler(r); pattern != "" {
+			mux.ServeHTTP(w, r)
+			return
+		}
+		var methods []string
+		for _, method := range [...]string{http.MethodGet, http.MethodPost} {
+			probe := r.Clone(r.Context())
+			probe.Method = method
+			if _, pattern := mux.Handler(probe); pattern != "" {
+				methods = append(methods, method)
+			}
+		}
+		c := s.adminCall(w, r)
+		if len(methods) == 0 {
+			c.refuse(&problem{code: cloudlicenses.NotFound, detail: "nothing is served at this path of the admin address"})
+			return
+		}
+		w.Header().Set("Allow", strings.Join(methods, ", "))
+		c.refuse(&problem{code: cloudlicenses.MethodNotAllowed, detail: "the path has no such method"})
+	})
+}
+
+// adminCall is one request of the admin address.
+type adminCall struct {
+	server *Server
+	w      http.ResponseWriter
+	r      *http.Request
+	id     requestID
+}
+
+func (s *Server) adminCall(w http.ResponseWriter, r *http.Request) *adminCall {
+	c := &adminCall{server: s, w: w, r: r}
+	c.id.next()
+	w.Header().Set(headerRequestID, string(c.id.text[:]))
+	return c
+}
+
+// Error makes a problem usable as the error of an admin handler.
+func (p *problem) Error() string { return string(p.code) + ": " + p.detail }
+
+func (s *Server) adminHandler(row adminRoute) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c := s.adminCall(w, r)
+		if !row.open {
+			if p := c.authorized(); p != nil {
+				c.refuse(p)
+				return
+			}
+		}
+		defer func() {
+			if broken := recover(); broken != nil {
+				s.logger.Error("admin request panicked", "path", r.URL.Path, "request_id", string(c.id.text[:]),
+					"panic", broken, "stack", string(debug.Stack()))
+				c.refuse(&problem{code: cloudlicenses.Internal, detail: detailOf(cloudlicenses.Internal)})
+			}
+		}()
+		start := time.Now()
+		if err := row.handle(c); err != nil {
+			p := c.problemOf(err)
+			c.refuse(p)
+			if meanings[meaningOf(p.code)].status >= http.StatusInternalServerError {
+				s.logger.Warn("admin request failed", "path", r.URL.Path, "request_id", string(c.id.text[:]),
+					"code", string(p.code), "took_ms", time.Since(start).Milliseconds(), "error", err.Error())
+			}
+		}
+	})
+}
+
+// withToken guards a handler that is not ours.
+func (s *Server) withToken(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c := s.adminCall(w, r)
+		if p := c.authorized(); p != nil {
+			c.refuse(p)
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
+}
+
+// authorized compares the bearer token with the cluster's admin token, in a
+// time that tells nothing of it.
+func (c *adminCall) authorized() *problem {
+	secrets := c.server.shard.Secrets()
+	if secrets == nil || secrets.AdminToken == "" {
+		return problemNotReady
+	}
+	scheme, token, _ := strings.Cut(c.r.Header.Get("Authorization"), " ")
+	given, wanted := sha256.Sum256([]byte(token)), sha256.Sum256([]byte(secrets.AdminToken))
+	if strings.EqualFold(scheme, "bearer") && subtle.ConstantTimeCompare(given[:], wanted[:]) == 1 {
+		return nil
+	}
+	return &problem{code: cloudlicenses.Unauthenticated, layer: cloudlicenses.LayerKey, detail: "send Authorization: Bearer <admin token>"}
+}
+
+// problemOf turns a handler's error into what the client sees.
+func (c *adminCall) problemOf(err error) *problem {
+	var p *problem
+	if errors.As(err, &p) {
+		return p
+	}
+	var refusal *shard.Refusal
+	if errors.As(err, &refusal) {
+		return &problem{code: refusal.Code, detail: refusal.Detail, licenseID: refusal.LicenseID}
+	}
+	code := codeOf(err)
+	p = &problem{code: code, detail: detailOf(code)}
+	if code == cloudlicenses.InvalidField {
+		p.invalid = []fieldError{{header: headerMinIndex, detail: shard.ErrAppliedIndex.Error()}}
+	}
+	return p
+}
+
+// refuse sends a problem.
+func (c *adminCall) refuse(p *problem) {
+	m := &meanings[meaningOf(p.code)]
+	status := p.status
+	if status == 0 {
+		status = m.status
+	}
+	h := c.w.Header()
+	h.Set("Content-Type", typeProblem)
+	if m.retryAfter > 0 {
+		h.Set("Retry-After", strconv.Itoa(m.retryAfter))
+	}
+	if status == http.StatusUnauthorized {
+		h.Set("WWW-Authenticate", `Bearer realm="admin"`)
+	}
+	c.w.WriteHeader(status)
+	_, _ = c.w.Write(appendProblem(nil, c.server.problemType, p, c.id.text[:]))
+}
+
+// reply sends v as JSON.
+func (c *adminCall) reply(status int, v any) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	h := c.w.Header()
+	h.Set("Content-Type", typeJSON)
+	h.Set("Cache-Control", "no-store")
+	c.w.WriteHeader(status)
+	_, _ = c.w.Write(append(b, '\n'))
+	return nil
+}
+
+// decode reads the body into v as strictly as the hot path does.
+func (c *adminCall) decode(v any) error {
+	body, err := io.ReadAll(http.MaxBytesReader(c.w, c.r.Body, cloudlicenses.MaxBodyBytes))
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		return &problem{code: cloudlicenses.BodyTooLarge, detail: refuseBodySize.detail}
+	case err != nil:
+		return &problem{code: cloudlicenses.MalformedRequest, detail: "the body could not be read"}
+	}
+	var reader jsonReader
+	reader.reset(body)
+	reader.skip()
+	reader.end()
+	if reader.failed() {
+		return &problem{code: cloudlicenses.MalformedRequest, detail: reader.problem}
+	}
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	decoder.DisallowUnknownFields()
+	var wrongType *json.UnmarshalTypeError
+	switch err := decoder.Decode(v); {
+	case errors.As(err, &wrongType):
+		return invalid("/"+strings.ReplaceAll(wrongType.Field, ".", "/"), "must be "+wrongType.Type.String())
+	case err != nil:
+		return &problem{code: cloudlicenses.MalformedRequest, detail: strings.TrimPrefix(err.Error(), "json: ")}
+	}
+	return nil
+}
+
+// invalid is a 422 about one member of the body.
+func invalid(pointer, detail string) *problem {
+	return &problem{
+		code: cloudlicenses.InvalidField, detail: "the body has invalid fields",
+		invalid: []fieldError{{pointer: pointer, detail: detail}},
+	}
+}

@@ -1,0 +1,244 @@
+package api
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/cloudlicenses/cloudlicenses"
+	"github.com/cloudlicenses/cloudlicenses/fsm/directory"
+	"github.com/cloudlicenses/cloudlicenses/shard"
+)
+
+// page is a list's reply.
+type page[T any] struct {
+	Items []T     `json:"items"`
+	Next  *string `json:"next_cursor"`
+}
+
+// newPage shows items; next is empty on the last page.
+func newPage[S, T any](items []S, next string, show func(*S) T) page[T] {
+	p := page[T]{Items: make([]T, len(items))}
+	for i := range items {
+		p.Items[i] = show(&items[i])
+	}
+	if next != "" {
+		p.Next = &next
+	}
+	return p
+}
+
+// listed reads limit and cursor.
+func (c *adminCall) listed() (limit int64, cursor string, err error) {
+	query := c.r.URL.Query()
+	limit = cloudlicenses.DefaultListLimit
+	if text := query.Get("limit"); text != "" {
+		n, err := strconv.ParseInt(text, 10, 64)
+		if err != nil || n < 1 || n > cloudlicenses.MaxListLimit {
+			return 0, "", &problem{
+				code: cloudlicenses.InvalidField, detail: "the query has invalid parameters",
+				invalid: []fieldError{{parameter: "limit", detail: "must be 1 to " + strconv.Itoa(cloudlicenses.MaxListLimit)}},
+			}
+		}
+		limit = n
+	}
+	return limit, query.Get("cursor"), nil
+}
+
+// timeText is an RFC 3339 time in UTC, or nil for none.
+func timeText(millis int64) *string {
+	if millis == 0 {
+		return nil
+	}
+	quoted := appendTime(nil, millis)
+	text := string(quoted[1 : len(quoted)-1])
+	return &text
+}
+
+type vendorView struct {
+	ID            cloudlicenses.VendorID `json:"id"`
+	Name          string                 `json:"name"`
+	LicensePrefix string                 `json:"license_prefix"`
+	CreatedAt     *string                `json:"created_at"`
+}
+
+func showVendor(v *directory.Vendor) vendorView {
+	return vendorView{v.ID, v.Name, v.LicensePrefix, timeText(v.CreatedMillis)}
+}
+
+// createVendor is POST /v1/vendors. Without a prefix, the id is one.
+func (c *adminCall) createVendor() error {
+	var body struct {
+		ID            string `json:"id"`
+		Name          string `json:"name"`
+		LicensePrefix string `json:"license_prefix"`
+	}
+	if err := c.decode(&body); err != nil {
+		return err
+	}
+	if cloudlicenses.ValidateID(body.ID) != nil {
+		return invalid("/id", cloudlicenses.ErrID.Error())
+	}
+	if body.LicensePrefix == "" {
+		body.LicensePrefix = body.ID
+	}
+	if body.Name == "" {
+		body.Name = body.ID
+	}
+	if cloudlicenses.ValidateID(body.LicensePrefix) != nil {
+		return invalid("/license_prefix", cloudlicenses.ErrID.Error())
+	}
+	if len(body.Name) > cloudlicenses.MaxUserLength {
+		return invalid("/name", "must be at most "+strconv.Itoa(cloudlicenses.MaxUserLength)+" bytes")
+	}
+	vendor := directory.Vendor{
+		ID: cloudlicenses.VendorID(body.ID), Name: body.Name,
+		LicensePrefix: body.LicensePrefix, CreatedMillis: time.Now().UnixMilli(),
+	}
+	var ack directory.Ack
+	w, err := c.server.shard.DoDirectory(c.r.Context(), shard.Command{
+		Op: directory.OpVendor, Payload: &directory.PutVendor{Vendor: vendor}, Result: &ack,
+	})
+	if err != nil {
+		return err
+	}
+	c.w.Header().Set(headerApplied, w.Applied)
+	if ack.Code != cloudlicenses.OK {
+		return &problem{code: ack.Code, detail: ack.Detail}
+	}
+	return c.reply(http.StatusCreated, showVendor(&vendor))
+}
+
+// listVendors is GET /v1/vendors.
+func (c *adminCall) listVendors() error {
+	limit, cursor, err := c.listed()
+	if err != nil {
+		return err
+	}
+	var result directory.VendorPage
+	fresh, err := c.server.shard.ReadDirectory(c.r.Context(), shard.Command{
+		Op: directory.QueryVendors, Payload: &directory.List{Cursor: cursor, Limit: limit}, Result: &result,
+	}, c.readOptions())
+	if err != nil {
+		return err
+	}
+	if result.Code != cloudlicenses.OK {
+		return &problem{code: result.Code}
+	}
+	c.fresh(fresh)
+	return c.reply(http.StatusOK, newPage(result.Items, result.Next, showVendor))
+}
+
+type tenantView struct {
+	ID         cloudlicenses.TenantID     `json:"id"`
+	CustomerID string                     `json:"customer_id"`
+	Company    string                     `json:"company"`
+	Region     string                     `json:"region"`
+	Plan       string                     `json:"plan"`
+	Status     cloudlicenses.TenantStatus `json:"status"`
+	URL        string                     `json:"url"`
+	Group      uint32                     `json:"group"`
+	Epoch      uint32                     `json:"epoch"`
+	CreatedAt  *string                    `json:"created_at"`
+	VerifiedAt *string                    `json:"verified_at"`
+}
+
+func (s *Server) showTenant(t *directory.Tenant) tenantView {
+	return tenantView{
+		ID: t.ID, CustomerID: t.CustomerID, Company: t.Company, Region: t.Region, Plan: t.Plan, Status: t.Status,
+		URL: s.TenantURL(t.ID), Group: t.Group, Epoch: t.Epoch,
+		CreatedAt: timeText(t.CreatedMillis), VerifiedAt: timeText(t.VerifiedMillis),
+	}
+}
+
+// newTenant is the body of POST /v1/tenants.
+type newTenant struct {
+	ID       string `json:"id"`
+	Company  string `json:"company"`
+	Region   string `json:"region"`
+	Plan     string `json:"plan"`
+	Licenses *struct {
+		Product    string `json:"product"`
+		Commit     int64  `json:"commit"`
+		MaxOverage int64  `json:"max_overage"`
+		Count      int64  `json:"count"` // 0: one, of Product itself
+	} `json:"licenses"`
+}
+
+// createTenant is POST /v1/tenants: a verified tenant with a first key and,
+// where asked, licenses of the operator's own vendor. Interrupted, it is
+// resumed by the same call.
+func (c *adminCall) createTenant() error {
+	var body newTenant
+	if err := c.decode(&body); err != nil {
+		return err
+	}
+	id := cloudlicenses.TenantID(body.ID)
+	if id.Validate() != nil {
+		return invalid("/id", cloudlicenses.ErrTenantID.Error())
+	}
+	for _, member := range [...]struct{ pointer, value string }{{"/company", body.Company}, {"/region", body.Region}, {"/plan", body.Plan}} {
+		if len(member.value) > cloudlicenses.MaxUserLength {
+			return invalid(member.pointer, "must be at most "+strconv.Itoa(cloudlicenses.MaxUserLength)+" bytes")
+		}
+	}
+	request := shard.CreateTenantRequest{ID: id, Company: body.Company, Region: body.Region, Plan: body.Plan}
+	if l := body.Licenses; l != nil {
+		if cloudlicenses.ValidateID(l.Product) != nil {
+			return invalid("/licenses/product", cloudlicenses.ErrID.Error())
+		}
+		request.Licenses = []shard.LicenseSpec{{
+			ProductID: cloudlicenses.ProductID(l.Product), CommitQty: l.Commit, MaxOverage: l.MaxOverage, Count: l.Count,
+		}}
+	}
+	created, err := c.server.shard.CreateTenant(c.r.Context(), request)
+	if err != nil {
+		return err
+	}
+	return c.reply(http.StatusCreated, created)
+}
+
+// listTenants is GET /v1/tenants.
+func (c *adminCall) listTenants() error {
+	limit, cursor, err := c.listed()
+	if err != nil {
+		return err
+	}
+	var result directory.TenantPage
+	fresh, err := c.server.shard.ReadDirectory(c.r.Context(), shard.Command{
+		Op: directory.QueryTenants, Payload: &directory.List{Cursor: cursor, Limit: limit}, Result: &result,
+	}, c.readOptions())
+	if err != nil {
+		return err
+	}
+	if result.Code != cloudlicenses.OK {
+		return &problem{code: result.Code}
+	}
+	c.fresh(fresh)
+	return c.reply(http.StatusOK, newPage(result.Items, result.Next, c.server.showTenant))
+}
+
+// showTenant is GET /v1/tenants/{tenant}.
+func (c *adminCall) showTenant() error {
+	id := cloudlicenses.TenantID(c.r.PathValue("tenant"))
+	var result directory.TenantResult
+	query := shard.Command{Op: directory.QueryTenant, Payload: &directory.GetTenant{ID: id}, Result: &result}
+	options := c.readOptions()
+	fresh, err := c.server.shard.ReadDirectory(c.r.Context(), query, options)
+	if err == nil && result.Code != cloudlicenses.OK && !options.Linearizable {
+		options.Linearizable = true // a lagging replica never refuses what exists
+		fresh, err = c.server.shard.ReadDirectory(c.r.Context(), query, options)
+	}
+	if err != nil {
+		return err
+	}
+	switch result.Code {
+	case cloudlicenses.OK:
+	case cloudlicenses.NotFound, cloudlicenses.TenantNotFound:
+		return &problem{code: cloudlicenses.TenantNotFound, detail: "there is no such tenant"}
+	default:
+		return &problem{code: result.Code, detail: result.Detail}
+	}
+	c.fresh(fresh)
+	return c.reply(http.StatusOK, c.server.showTenant(&result.Tenant))
+}

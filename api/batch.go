@@ -1,0 +1,198 @@
+package api
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"strconv"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"github.com/cloudlicenses/cloudlicenses"
+	"github.com/cloudlicenses/cloudlicenses/fsm/license"
+	"github.com/cloudlicenses/cloudlicenses/shard"
+)
+
+// batch is the working space of POST /api/v1/licenses/batch. The slices grow
+// to their full length before anything points into them.
+type batch struct {
+	ops        []operation
+	checkouts  []license.Checkout
+	heartbeats []license.Heartbeat
+	returns    []license.Return
+	results    []license.LeaseResult
+	commands   []shard.Command
+}
+
+// release drops what a large batch held.
+func (b *batch) release() {
+	if cap(b.ops) > 0 {
+		*b = batch{}
+	}
+}
+
+// serveBatch is POST /api/v1/licenses/batch. The operations go to the group
+// together and apply in order, each with its own outcome; one that is invalid
+// by itself stays behind with a 422 in its place.
+func (c *call) serveBatch() {
+	b := &c.batch
+	b.ops = c.dec.decodeBatch(c.ctx.Request.Body(), b.ops)
+	if !c.decoded() {
+		return
+	}
+	header := c.ctx.Request.Header.Peek(headerIdempotency)
+	if !validIdempotencyKey(header) {
+		c.refuse(problemIdempotencyKey)
+		return
+	}
+	if !c.mayBatch() {
+		return
+	}
+	c.fillBatch(header)
+	if len(b.commands) > 0 {
+		w, err := c.server.shard.DoAll(c.context(), c.tenant, b.commands)
+		if err != nil {
+			c.fail(err)
+			return
+		}
+		c.written(w)
+	}
+	c.appendOutcomes()
+	c.reply(fasthttp.StatusOK)
+}
+
+// mayBatch asks whether the key may use batches at all (license:checkout):
+// the operations alone would not tell, since a return asks for another scope.
+// Each is asked for its own scope again when it is applied.
+func (c *call) mayBatch() bool {
+	var page license.LicensePage
+	_, err := c.server.shard.Read(c.context(), c.tenant, shard.Command{
+		Op:      license.QueryLicenses,
+		Payload: &license.ListLicenses{Access: license.Access{Caller: c.caller, ByKey: true}, Limit: 1},
+		Result:  &page,
+	}, shard.ReadOptions{})
+	switch {
+	case err != nil:
+		c.fail(err)
+		return false
+	case page.Code != cloudlicenses.OK:
+		c.refuse(&problem{code: page.Code, layer: page.Layer, detail: page.Detail})
+		return false
+	}
+	return true
+}
+
+// fillBatch makes a command of each valid operation. The i-th result belongs
+// to the i-th operation.
+func (c *call) fillBatch(header []byte) {
+	b := &c.batch
+	n := len(b.ops)
+	b.checkouts = make([]license.Checkout, 0, n)
+	b.heartbeats = make([]license.Heartbeat, 0, n)
+	b.returns = make([]license.Return, 0, n)
+	b.results = make([]license.LeaseResult, n)
+	b.commands = make([]shard.Command, 0, n)
+	now := time.Now()
+	for i := range b.ops {
+		o := &b.ops[i]
+		if len(o.invalid) > 0 {
+			continue
+		}
+		command := shard.Command{Result: &b.results[i]}
+		switch o.kind {
+		case opCheckout:
+			b.checkouts = append(b.checkouts, license.Checkout{})
+			checkout := &b.checkouts[len(b.checkouts)-1]
+			c.fillCheckout(checkout, o)
+			checkout.Intent, checkout.IntentByClient = batchIntent(o.key, header, i, now)
+			if checkout.IntentByClient {
+				checkout.BodyHash = o.bodyHash()
+			}
+			command.Op, command.Payload = license.OpCheckout, checkout
+		case opHeartbeat:
+			b.heartbeats = append(b.heartbeats, license.Heartbeat{Caller: c.caller, LeaseID: o.lease})
+			command.Op, command.Payload = license.OpHeartbeat, &b.heartbeats[len(b.heartbeats)-1]
+		case opReturn:
+			b.returns = append(b.returns, license.Return{Caller: c.caller, LeaseID: o.lease})
+			command.Op, command.Payload = license.OpReturn, &b.returns[len(b.returns)-1]
+		case opNone: // has its error
+			continue
+		}
+		b.commands = append(b.commands, command)
+	}
+}
+
+// batchIntent is the intent of the i-th operation: by its own
+// idempotency_key, else by the whole request's, else a fresh one.
+func batchIntent(key, header []byte, i int, now time.Time) (intent [16]byte, byClient bool) {
+	switch {
+	case len(key) > 0:
+		return intentOf(key), true
+	case len(header) > 0:
+		b := make([]byte, 0, cloudlicenses.MaxIdempotencyKeyLength+16)
+		b = append(append(b, "batch\x00"...), header...)
+		sum := sha256.Sum256(binary.BigEndian.AppendUint32(append(b, 0), uint32(i)))
+		return [16]byte(sum[:16]), true
+	}
+	return newUUID(now), false
+}
+
+// appendOutcomes builds the reply.
+func (c *call) appendOutcomes() {
+	c.out = append(c.out[:0], `{"results":[`...)
+	for i := range c.batch.ops {
+		if i > 0 {
+			c.out = append(c.out, ',')
+		}
+		o, result := &c.batch.ops[i], &c.batch.results[i]
+		switch {
+		case len(o.invalid) > 0:
+			c.appendRefused(&problem{code: cloudlicenses.InvalidField, detail: "the operation has invalid fields", invalid: o.invalid})
+		case result.Code != cloudlicenses.OK:
+			c.appendRefused(&problem{code: result.Code, layer: result.Layer, detail: result.Detail})
+		default:
+			c.appendOutcome(o, result)
+		}
+	}
+	c.out = append(c.out, `]}`...)
+}
+
+// appendOutcome appends what one operation came to, with the members of its
+// own reply.
+func (c *call) appendOutcome(o *operation, result *license.LeaseResult) {
+	lease := &result.Lease
+	switch o.kind {
+	case opCheckout:
+		c.out = appendGrant(append(c.out, `{"status":201,`...), lease)
+		if result.Replayed {
+			c.out = append(c.out, `,"replayed":true`...)
+		}
+	case opHeartbeat:
+		c.out = appendBeat(append(c.out, `{"status":200,`...), lease)
+	case opReturn, opNone:
+		c.out = appendReturned(append(c.out, `{"status":200,`...), lease)
+	}
+	if o.token {
+		c.out = c.appendToken(append(c.out, `,"token":"`...), lease)
+		c.out = append(c.out, '"')
+	}
+	c.out = append(c.out, '}')
+}
+
+// appendRefused appends a refusal in an operation's place.
+func (c *call) appendRefused(p *problem) {
+	m := &meanings[meaningOf(p.code)]
+	b := append(c.out, `{"status":`...)
+	b = strconv.AppendInt(b, int64(m.status), 10)
+	b = appendMember(b, `,"code":`, string(m.code))
+	b = appendMember(b, `,"title":`, m.title)
+	if p.detail != "" {
+		b = appendMember(b, `,"detail":`, p.detail)
+	}
+	b = append(b, `,"retryable":`...)
+	b = strconv.AppendBool(b, m.retryable)
+	if p.layer != cloudlicenses.LayerNone {
+		b = appendMember(b, `,"layer":`, string(p.layer))
+	}
+	c.out = append(appendFieldErrors(b, p.invalid), '}')
+}

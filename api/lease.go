@@ -1,0 +1,136 @@
+package api
+
+import (
+	"crypto/sha256"
+	"strconv"
+
+	"github.com/tinylib/msgp/msgp"
+	"github.com/valyala/fasthttp"
+
+	"github.com/cloudlicenses/cloudlicenses"
+	"github.com/cloudlicenses/cloudlicenses/fsm"
+	"github.com/cloudlicenses/cloudlicenses/fsm/license"
+	"github.com/cloudlicenses/cloudlicenses/shard"
+)
+
+// serveCheckout is POST /api/v1/licenses/checkout.
+func (c *call) serveCheckout() {
+	c.dec.decodeOperation(c.ctx.Request.Body(), opCheckout, &c.op)
+	if !c.decoded() {
+		return
+	}
+	key := c.ctx.Request.Header.Peek(headerIdempotency)
+	if !validIdempotencyKey(key) {
+		c.refuse(problemIdempotencyKey)
+		return
+	}
+	c.fillCheckout(&c.checkout, &c.op)
+	if len(key) > 0 {
+		c.checkout.Intent, c.checkout.IntentByClient = intentOf(key), true
+		c.checkout.BodyHash = c.op.bodyHash()
+	} else {
+		c.checkout.Intent = c.id.raw
+	}
+	if !c.do(license.OpCheckout, &c.checkout) {
+		return
+	}
+	if c.lease.Replayed {
+		c.ctx.Response.Header.Set(headerReplayed, "true")
+	}
+	c.out = appendGrant(append(c.out[:0], '{'), &c.lease.Lease)
+	c.finishLease(fasthttp.StatusCreated)
+}
+
+// serveHeartbeat is POST /api/v1/licenses/heartbeat.
+func (c *call) serveHeartbeat() {
+	c.dec.decodeOperation(c.ctx.Request.Body(), opHeartbeat, &c.op)
+	if !c.decoded() {
+		return
+	}
+	c.heartbeat = license.Heartbeat{Caller: c.caller, LeaseID: c.op.lease}
+	if !c.do(license.OpHeartbeat, &c.heartbeat) {
+		return
+	}
+	c.out = appendBeat(append(c.out[:0], '{'), &c.lease.Lease)
+	c.finishLease(fasthttp.StatusOK)
+}
+
+// serveReturn is POST /api/v1/licenses/return.
+func (c *call) serveReturn() {
+	c.dec.decodeOperation(c.ctx.Request.Body(), opReturn, &c.op)
+	if !c.decoded() {
+		return
+	}
+	c.giveBack = license.Return{Caller: c.caller, LeaseID: c.op.lease}
+	if !c.do(license.OpReturn, &c.giveBack) {
+		return
+	}
+	c.out = appendReturned(append(c.out[:0], '{'), &c.lease.Lease)
+	c.finishLease(fasthttp.StatusOK)
+}
+
+// do has the tenant's group decide a command into c.lease. False means that
+// the refusal is sent.
+func (c *call) do(op fsm.Op, command msgp.Marshaler) bool {
+	c.lease = license.LeaseResult{}
+	w, err := c.server.shard.Do(c.context(), c.tenant, shard.Command{Op: op, Payload: command, Result: &c.lease})
+	if err != nil {
+		c.fail(err)
+		return false
+	}
+	c.written(w)
+	if c.lease.Code != cloudlicenses.OK {
+		c.refuse(&problem{code: c.lease.Code, layer: c.lease.Layer, detail: c.lease.Detail})
+		return false
+	}
+	return true
+}
+
+// finishLease adds the token where asked, closes the object and replies.
+func (c *call) finishLease(status int) {
+	if c.op.token {
+		c.out = c.appendToken(append(c.out, `,"token":"`...), &c.lease.Lease)
+		c.out = append(c.out, '"')
+	}
+	c.out = append(c.out, '}')
+	c.reply(status)
+}
+
+// fillCheckout turns a decoded body into a command, without its intent. What
+// it takes from the request it copies: the command may outlive the handler in
+// a proposal that was given up on.
+func (c *call) fillCheckout(to *license.Checkout, o *operation) {
+	*to = license.Checkout{
+		Caller:       c.caller,
+		VendorID:     cloudlicenses.VendorID(o.vendor),
+		ProductID:    cloudlicenses.ProductID(o.product),
+		User:         string(o.user),
+		Count:        o.count,
+		AppVersion:   string(o.version),
+		TTLMillis:    o.ttlSeconds * 1000,
+		AllowOverage: o.allowOverage,
+	}
+	if o.metadata != nil {
+		to.Metadata = append([]byte(nil), o.metadata...)
+	}
+}
+
+var problemIdempotencyKey = &problem{
+	code: cloudlicenses.InvalidField, detail: "a header is not valid",
+	invalid: []fieldError{{
+		header: headerIdempotency,
+		detail: "must be 1 to " + strconv.Itoa(cloudlicenses.MaxIdempotencyKeyLength) + " bytes without control characters",
+	}},
+}
+
+// validIdempotencyKey accepts a header that is missing (nil) or of the right
+// length.
+func validIdempotencyKey(key []byte) bool {
+	return key == nil || (len(key) > 0 && len(key) <= cloudlicenses.MaxIdempotencyKeyLength && printable(key))
+}
+
+// intentOf is the intent that an Idempotency-Key stands for.
+func intentOf(key []byte) [16]byte {
+	sum := sha256.Sum256(key)
+	return [16]byte(sum[:16])
+}

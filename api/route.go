@@ -1,0 +1,124 @@
+package api
+
+import (
+	"strings"
+
+	"github.com/cloudlicenses/cloudlicenses"
+)
+
+// audience says on which hosts a route is served.
+type audience uint8
+
+const (
+	onTenant   audience = iota // <tenant>.<domain>, with a key of that tenant
+	onAnywhere                 // every host of the platform, without a key
+)
+
+// route is one row of the table that the dispatcher, openapi.yaml and the
+// access tests are held against.
+type route struct {
+	method string
+	path   string // as in openapi.yaml; one trailing {id} at most
+	name   string // in metrics and logs
+	on     audience
+	// scope a key must have. The tenant's leader decides it; it stands here
+	// for the table's readers.
+	scope  cloudlicenses.Scope
+	handle func(*call)
+	index  int // its place in the table, set by newRouter
+}
+
+// routeTable returns every route of the public address. A route without a row
+// here is not served, and one without a row in the access test does not pass.
+func routeTable() []route {
+	return []route{
+		{"POST", "/api/v1/licenses/checkout", "checkout", onTenant, cloudlicenses.ScopeCheckout, (*call).serveCheckout, 0},
+		{"POST", "/api/v1/licenses/heartbeat", "heartbeat", onTenant, cloudlicenses.ScopeCheckout, (*call).serveHeartbeat, 0},
+		{"POST", "/api/v1/licenses/return", "return", onTenant, cloudlicenses.ScopeReturn, (*call).serveReturn, 0},
+		{"POST", "/api/v1/licenses/batch", "batch", onTenant, cloudlicenses.ScopeCheckout, (*call).serveBatch, 0},
+		{"GET", "/api/v1/licenses", "licenses", onTenant, cloudlicenses.ScopeCheckout, (*call).serveLicenses, 0},
+		{"GET", "/api/v1/licenses/{id}", "license", onTenant, cloudlicenses.ScopeCheckout, (*call).serveLicense, 0},
+		{"GET", "/api/v1/leases", "leases", onTenant, cloudlicenses.ScopeCheckout, (*call).serveLeases, 0},
+		{"GET", "/.well-known/jwks.json", "jwks", onAnywhere, 0, (*call).serveJWKS, 0},
+		{"GET", "/openapi.yaml", "openapi", onAnywhere, 0, (*call).serveOpenAPI, 0},
+	}
+}
+
+// router finds routes by path.
+type router struct {
+	exact    map[string][]*route
+	prefixed []prefixed
+}
+
+// prefixed are the routes of a path that ends in {id}.
+type prefixed struct {
+	prefix string
+	routes []*route
+}
+
+func newRouter(table []route) *router {
+	r := &router{exact: make(map[string][]*route)}
+	for i := range table {
+		row := &table[i]
+		row.index = i
+		prefix, isPrefixed := strings.CutSuffix(row.path, "{id}")
+		if !isPrefixed {
+			r.exact[row.path] = append(r.exact[row.path], row)
+			continue
+		}
+		at := -1
+		for j := range r.prefixed {
+			if r.prefixed[j].prefix == prefix {
+				at = j
+			}
+		}
+		if at < 0 {
+			at, r.prefixed = len(r.prefixed), append(r.prefixed, prefixed{prefix: prefix})
+		}
+		r.prefixed[at].routes = append(r.prefixed[at].routes, row)
+	}
+	return r
+}
+
+// find returns the routes of a path, and its {id} where it has one. The exact
+// path wins over {id}.
+func (r *router) find(path []byte) (rows []*route, id []byte) {
+	if rows = r.exact[string(path)]; rows != nil {
+		return rows, nil
+	}
+	for i := range r.prefixed {
+		p := &r.prefixed[i]
+		if len(path) > len(p.prefix) && string(path[:len(p.prefix)]) == p.prefix {
+			id = path[len(p.prefix):]
+			for _, c := range id {
+				if c == '/' {
+					return nil, nil
+				}
+			}
+			return p.routes, id
+		}
+	}
+	return nil, nil
+}
+
+// choose returns the row for a method; GET answers HEAD as well.
+func choose(rows []*route, method []byte) *route {
+	for _, row := range rows {
+		if row.method == string(method) || (row.method == "GET" && string(method) == "HEAD") {
+			return row
+		}
+	}
+	return nil
+}
+
+// allowed is the Allow header of rows.
+func allowed(rows []*route) string {
+	var methods []string
+	for _, row := range rows {
+		methods = append(methods, row.method)
+		if row.method == "GET" {
+			methods = append(methods, "HEAD")
+		}
+	}
+	return strings.Join(methods, ", ")
+}

@@ -1,0 +1,187 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/valyala/fasthttp"
+
+	"github.com/cloudlicenses/cloudlicenses"
+	"github.com/cloudlicenses/cloudlicenses/cluster"
+	"github.com/cloudlicenses/cloudlicenses/shard"
+)
+
+// Config is what a node's edge needs.
+type Config struct {
+	Shard *shard.Shard
+	// Node is asked for members and groups on the admin address, and to join.
+	Node   *cluster.Node
+	NodeID string
+	// Domain is the platform's, such as "cloudlicenses.com"; tenants are
+	// <tenant>.<Domain>.
+	Domain string
+	// Scheme and Port are of the URLs in replies: "https" where empty, and 0
+	// for the scheme's own port.
+	Scheme string
+	Port   int
+	// TrustedProxies may say in X-Forwarded-For for whom they ask.
+	TrustedProxies []netip.Prefix
+	// Logger gets 5xx and slow requests; nil: the default one.
+	Logger *slog.Logger
+	// Metrics takes the edge's metrics and is what /metrics shows; nil: a
+	// registry of its own.
+	Metrics *prometheus.Registry
+}
+
+// Server is the edge of one node. It is safe for concurrent use.
+type Server struct {
+	cfg     Config
+	shard   *shard.Shard
+	logger  *slog.Logger
+	router  *router
+	metrics *metrics
+	proxies proxies
+	tokens  tokens
+	http    *fasthttp.Server
+	admin   *http.Server
+
+	domain      string // lower case, no port
+	portSuffix  string // ":8080", or empty
+	problemType string // https://<domain>/problems/
+	calls       sync.Pool
+
+	// ctx ends when Shutdown gives up waiting.
+	ctx    context.Context
+	cancel context.CancelFunc
+}
+
+// New returns the edge of a node; Serve and ServeAdmin open it.
+func New(cfg Config) *Server {
+	if cfg.Scheme == "" {
+		cfg.Scheme = "https"
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.Default()
+	}
+	if cfg.Metrics == nil {
+		cfg.Metrics = prometheus.NewRegistry()
+	}
+	table := routeTable()
+	s := &Server{
+		cfg:     cfg,
+		shard:   cfg.Shard,
+		logger:  cfg.Logger,
+		router:  newRouter(table),
+		metrics: newMetrics(cfg.Metrics, table),
+		proxies: proxies(cfg.TrustedProxies),
+		domain:  strings.ToLower(strings.TrimSuffix(cfg.Domain, ".")),
+	}
+	if cfg.Port != 0 {
+		s.portSuffix = ":" + strconv.Itoa(cfg.Port)
+	}
+	s.problemType = cfg.Scheme + "://" + s.domain + s.portSuffix + "/problems/"
+	s.calls.New = func() any { return &call{server: s} }
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.http = &fasthttp.Server{
+		Handler:      s.handle,
+		ErrorHandler: s.handleError,
+		// Room for any head the guard lets pass.
+		ReadBufferSize:               cloudlicenses.MaxHeaderBytes + 512,
+		MaxRequestBodySize:           cloudlicenses.MaxBodyBytes,
+		DisablePreParseMultipartForm: true,
+		NoDefaultServerHeader:        true,
+		NoDefaultContentType:         true,
+		CloseOnShutdown:              true,
+		SecureErrorLogMessage:        true,
+		TCPKeepalive:                 true,
+		Logger:                       quiet{},
+		// The guard sets every deadline: fasthttp has one for head and body.
+	}
+	s.admin = s.newAdmin()
+	return s
+}
+
+// quiet drops fasthttp's own log lines: each is about a connection that a
+// client broke.
+type quiet struct{}
+
+// Printf drops a line.
+func (quiet) Printf(string, ...any) {}
+
+// Serve answers the public address until Shutdown. ln may be of TLS.
+func (s *Server) Serve(ln net.Listener) error {
+	return s.http.Serve(&guardListener{Listener: ln, refuse: s.refuseRaw})
+}
+
+// ServeAdmin answers the operators' address until Shutdown.
+func (s *Server) ServeAdmin(ln net.Listener) error {
+	if err := s.admin.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// Shutdown stops accepting, answers what is in flight with "Connection:
+// close" and returns when all connections are closed, or with ctx's error.
+func (s *Server) Shutdown(ctx context.Context) error {
+	stop := context.AfterFunc(ctx, s.cancel)
+	defer stop()
+	err := s.http.ShutdownWithContext(ctx)
+	return errors.Join(err, s.admin.Shutdown(ctx))
+}
+
+// TenantURL returns the base URL of a tenant, as replies and tokens name it.
+func (s *Server) TenantURL(tenant cloudlicenses.TenantID) string {
+	return s.cfg.Scheme + "://" + string(tenant) + "." + s.domain + s.portSuffix
+}
+
+// handleError answers what fasthttp could not read.
+func (s *Server) handleError(ctx *fasthttp.RequestCtx, err error) {
+	p := problem{code: cloudlicenses.MalformedRequest, detail: "the request could not be read"}
+	var timeout net.Error
+	switch {
+	case errors.Is(err, fasthttp.ErrBodyTooLarge):
+		p.code, p.detail = cloudlicenses.BodyTooLarge, refuseBodySize.detail
+	case errors.As(err, &timeout) && timeout.Timeout():
+		p.status, p.detail = fasthttp.StatusRequestTimeout, "the request did not arrive in time"
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		p.detail = "the connection ended before the body did"
+	}
+	if g := guardOf(ctx.Conn()); g != nil {
+		g.linger()
+	}
+	c := s.acquire(ctx)
+	defer s.release(c)
+	c.refuse(&p)
+	s.metrics.count(s.metrics.unrouted, meaningOf(p.code))
+}
+
+// refuseRaw is a refusal of the guard as a whole HTTP response.
+func (s *Server) refuseRaw(r *refusal) []byte {
+	var id requestID
+	id.next()
+	body := appendProblem(nil, s.problemType, &problem{code: r.code, status: r.status, detail: r.detail}, id.text[:])
+	b := make([]byte, 0, 256+len(body))
+	b = append(b, "HTTP/1.1 "...)
+	b = strconv.AppendInt(b, int64(r.status), 10)
+	b = append(append(b, ' '), http.StatusText(r.status)...)
+	b = append(b, "\r\nDate: "...)
+	b = time.Now().UTC().AppendFormat(b, http.TimeFormat)
+	b = append(b, "\r\nContent-Type: application/problem+json\r\nConnection: close\r\nX-Request-Id: "...)
+	b = append(b, id.text[:]...)
+	b = append(b, "\r\nContent-Length: "...)
+	b = strconv.AppendInt(b, int64(len(body)), 10)
+	b = append(b, "\r\n\r\n"...)
+	s.metrics.count(s.metrics.unrouted, meaningOf(r.code))
+	return append(b, body...)
+}
