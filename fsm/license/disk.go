@@ -1,0 +1,362 @@
+package license
+
+import (
+	"cmp"
+	"encoding/binary"
+	"fmt"
+	"slices"
+
+	"github.com/cloudlicenses/cloudlicenses"
+	"github.com/cloudlicenses/cloudlicenses/fsm"
+)
+
+// writeDirty writes what memory has and the store has not. mu held, between
+// two entries. The order of the writes means nothing: each key once.
+func (m *Machine) writeDirty(w *fsm.Writer) {
+	s := m.state
+	var key, value []byte
+	set := func(k []byte, r reply) {
+		value = appendRecord(value[:0], r)
+		w.Set(k, value)
+	}
+	set([]byte{prefixMeta}, s.meta())
+	for _, t := range s.dirtyTenants {
+		t.dirty = false
+		set(key4(prefixTenant, t.number), t.record())
+	}
+	for _, l := range s.dirtyLicenses {
+		l.dirty = false
+		key = key44(key, prefixLatest, l.tenant.number, l.number)
+		set(key, &l.usage)
+	}
+	for _, k := range s.dirtyKeys {
+		k.dirty = false
+		key = key44(key, prefixSpend, k.tenant.number, k.number)
+		set(key, &k.spent)
+	}
+	var r leaseRecord
+	for _, l := range s.dirtyLeases {
+		l.dirty = false
+		if l.ended {
+			continue
+		}
+		l.stored = true
+		l.record(&r)
+		key = key48(key, prefixLease, l.license.tenant.number, l.id)
+		set(key, &r)
+	}
+	s.dirtyTenants = reuse(s.dirtyTenants)
+	s.dirtyLicenses = reuse(s.dirtyLicenses)
+	s.dirtyKeys = reuse(s.dirtyKeys)
+	s.dirtyLeases = reuse(s.dirtyLeases)
+}
+
+// reuse empties a list and keeps its memory, unless that is a lot.
+func reuse[T any](list []*T) []*T {
+	if cap(list) > 1<<16 {
+		return nil
+	}
+	clear(list)
+	return list[:0]
+}
+
+func (s *state) meta() *metaRecord {
+	return &metaRecord{
+		ClockMillis: s.clock, LeadSinceMillis: s.leadSince, Tenants: uint32(len(s.byNumber)),
+		OutboxSequence: s.outboxSequence, OutboxDone: s.outboxDone, EndedFloor: s.endedFloor,
+	}
+}
+
+// load reads the whole live state of an opened store and checks that it fits
+// together.
+func load(store *fsm.Store) (*state, error) {
+	s := newState()
+	s.applied = store.Applied()
+	if s.applied == 0 {
+		return s, nil
+	}
+	l := loader{s: s, store: store}
+	steps := []struct {
+		prefix byte
+		take   func(key, value []byte) error
+	}{
+		{prefixMeta, l.meta},
+		{prefixTenant, l.tenant},
+		{prefixLicense, l.license},
+		{prefixLatest, l.latest},
+		{prefixKey, l.key},
+		{prefixSpend, l.spend},
+		{prefixLease, l.lease},
+		{prefixCredit, l.credit},
+	}
+	for _, step := range steps {
+		if err := each(store, []byte{step.prefix}, step.take); err != nil {
+			return nil, fmt.Errorf("records %q: %w", step.prefix, err)
+		}
+	}
+	return s, l.finish()
+}
+
+func each(store *fsm.Store, prefix []byte, take func(key, value []byte) error) (err error) {
+	scan, err := store.Scan(prefix, successor(prefix))
+	if err != nil {
+		return err
+	}
+	for scan.Next() {
+		if err = take(scan.Key(), scan.Value()); err != nil {
+			err = fmt.Errorf("key %x: %w", scan.Key(), err)
+			break
+		}
+	}
+	if closeErr := scan.Close(); err == nil {
+		err = closeErr
+	}
+	return err
+}
+
+// loader brings records into a new state, kind by kind.
+type loader struct {
+	s        *state
+	store    *fsm.Store
+	hasMeta  bool
+	tenants  uint32 // as the meta record counts them
+	counts   []tenantRecord
+	expiring []forgetting // clients' intents of ended leases
+	serving  []forgetting // the server's own
+	credits  []*credit
+}
+
+func (l *loader) meta(_, value []byte) error {
+	var r metaRecord
+	if err := decode(&r, value); err != nil {
+		return err
+	}
+	s := l.s
+	s.setClock(r.ClockMillis)
+	s.leadSince, s.endedFloor = r.LeadSinceMillis, r.EndedFloor
+	s.outboxSequence, s.outboxDone = r.OutboxSequence, r.OutboxDone
+	l.hasMeta, l.tenants = true, r.Tenants
+	return nil
+}
+
+// keyNumbers reads the numbers behind a key's prefix: the tenant, and one of
+// four bytes where the key has it.
+func (l *loader) keyNumbers(key []byte, length int) (t *tenant, number uint32, err error) {
+	if len(key) != length {
+		return nil, 0, fmt.Errorf("want %d bytes", length)
+	}
+	n := binary.BigEndian.Uint32(key[1:])
+	if n == 0 || int(n) > len(l.s.byNumber) {
+		return nil, 0, fmt.Errorf("no tenant %d", n)
+	}
+	if length == 9 {
+		number = binary.BigEndian.Uint32(key[5:])
+	}
+	return l.s.byNumber[n-1], number, nil
+}
+
+func (l *loader) tenant(key, value []byte) error {
+	var r tenantRecord
+	if err := decode(&r, value); err != nil {
+		return err
+	}
+	number := uint32(len(l.s.byNumber)) + 1
+	if len(key) != 5 || binary.BigEndian.Uint32(key[1:]) != number || l.s.tenants[r.Name] != nil {
+		return fmt.Errorf("want tenant %d", number)
+	}
+	t := newTenant(r.Name, number)
+	t.epoch, t.url, t.rules = r.Epoch, r.URL, r.Rules
+	t.leaseSequence, t.overageSequence, t.creditSequence = r.LeaseSequence, r.OverageSequence, r.CreditSequence
+	t.audit.sequence, t.audit.head = r.AuditSequence, r.AuditHead
+	l.s.tenants[r.Name] = t
+	l.s.byNumber = append(l.s.byNumber, t)
+	l.counts = append(l.counts, r)
+	return nil
+}
+
+func (l *loader) license(key, value []byte) error {
+	t, number, err := l.keyNumbers(key, 9)
+	if err != nil {
+		return err
+	}
+	lic := &license{tenant: t, number: number}
+	if err := decode(&lic.License, value); err != nil {
+		return err
+	}
+	if int(number) != len(t.licenseByNumber)+1 {
+		return fmt.Errorf("want license %d of the tenant", len(t.licenseByNumber)+1)
+	}
+	if _, err := l.s.constraint(lic.Constraint); err != nil {
+		return err
+	}
+	l.s.admitLicense(t, lic)
+	return nil
+}
+
+func (l *loader) latest(key, value []byte) error {
+	t, number, err := l.keyNumbers(key, 9)
+	if err != nil {
+		return err
+	}
+	if number == 0 || int(number) > len(t.licenseByNumber) {
+		return fmt.Errorf("no license %d", number)
+	}
+	return decode(&t.licenseByNumber[number-1].usage, value)
+}
+
+func (l *loader) key(k, value []byte) error {
+	t, number, err := l.keyNumbers(k, 9)
+	if err != nil {
+		return err
+	}
+	loaded := &key{tenant: t, number: number}
+	if err := decode(&loaded.Key, value); err != nil {
+		return err
+	}
+	if int(number) != len(t.keyByNumber)+1 {
+		return fmt.Errorf("want key %d of the tenant", len(t.keyByNumber)+1)
+	}
+	t.admitKey(loaded)
+	return nil
+}
+
+func (l *loader) spend(k, value []byte) error {
+	t, number, err := l.keyNumbers(k, 9)
+	if err != nil {
+		return err
+	}
+	if number == 0 || int(number) > len(t.keyByNumber) {
+		return fmt.Errorf("no key %d", number)
+	}
+	return decode(&t.keyByNumber[number-1].spent, value)
+}
+
+// parts finds the license and key that a record names.
+func (t *tenant) parts(lic, k uint32) (*license, *key, error) {
+	if lic == 0 || int(lic) > len(t.licenseByNumber) || k == 0 || int(k) > len(t.keyByNumber) {
+		return nil, nil, fmt.Errorf("names license %d and key %d, which are missing", lic, k)
+	}
+	return t.licenseByNumber[lic-1], t.keyByNumber[k-1], nil
+}
+
+func (l *loader) lease(key, value []byte) error {
+	t, _, err := l.keyNumbers(key, 13)
+	if err != nil {
+		return err
+	}
+	var r leaseRecord
+	if err := decode(&r, value); err != nil {
+		return err
+	}
+	lic, k, err := t.parts(r.License, r.Key)
+	if err != nil {
+		return err
+	}
+	if r.ID != binary.BigEndian.Uint64(key[5:]) || r.ID > t.leaseSequence || r.End != cloudlicenses.EndNone ||
+		r.CommitSeats < 0 || r.OverageSeats < 0 || r.CommitSeats+r.OverageSeats > cloudlicenses.MaxSeatsPerCheckout {
+		return fmt.Errorf("lease %d makes no sense", r.ID)
+	}
+	live := &lease{
+		id: r.ID, license: lic, key: k, user: r.User, hostname: r.Hostname, fingerprint: r.Fingerprint, metadata: r.Metadata,
+		issued: r.IssuedMillis, expires: r.ExpiresMillis, ttl: int32(r.TTLMillis),
+		intent: r.Intent, byClient: r.IntentByClient, bodyHash: r.BodyHash,
+		commit: int32(r.CommitSeats), overage: int32(r.OverageSeats), stored: true,
+	}
+	l.s.admitLease(t, live)
+	lic.pool.Commit += r.CommitSeats
+	lic.pool.Overage += r.OverageSeats
+	l.intent(k, &r)
+	return nil
+}
+
+// intent remembers the intent of a lease as long as it may be repeated.
+func (l *loader) intent(k *key, r *leaseRecord) {
+	scoped := k.scoped(r.Intent)
+	switch {
+	case r.IntentByClient && r.End == cloudlicenses.EndNone:
+	case r.IntentByClient:
+		l.expiring = append(l.expiring, forgetting{r.EndedMillis + clientMemory, scoped})
+	default:
+		l.serving = append(l.serving, forgetting{r.IssuedMillis + serverMemory, scoped})
+	}
+	l.s.intents.leases[scoped] = r.ID
+}
+
+func (l *loader) ended(key, value []byte) error {
+	var r leaseRecord
+	if err := decode(&r, value); err != nil {
+		return err
+	}
+	if len(key) != 17 {
+		return fmt.Errorf("want 17 bytes")
+	}
+	n := binary.BigEndian.Uint32(key[5:])
+	if n == 0 || int(n) > len(l.s.byNumber) {
+		return fmt.Errorf("no tenant %d", n)
+	}
+	_, k, err := l.s.byNumber[n-1].parts(r.License, r.Key)
+	if err != nil {
+		return err
+	}
+	if r.IntentByClient && r.EndedMillis+clientMemory > l.s.clock ||
+		!r.IntentByClient && r.IssuedMillis+serverMemory > l.s.clock {
+		l.intent(k, &r)
+	}
+	return nil
+}
+
+func (l *loader) credit(key, value []byte) error {
+	t, _, err := l.keyNumbers(key, 13)
+	if err != nil {
+		return err
+	}
+	var r creditRecord
+	if err := decode(&r, value); err != nil {
+		return err
+	}
+	lic, k, err := t.parts(r.License, r.Key)
+	if err != nil {
+		return err
+	}
+	l.credits = append(l.credits, &credit{
+		sequence: r.Sequence, tenant: t, seats: r.Seats, ended: r.EndedMillis,
+		key: creditKey{lic, k, r.User, r.Hostname},
+	})
+	return nil
+}
+
+// finish loads what ended lately, orders the queues and checks the counts.
+func (l *loader) finish() error {
+	s := l.s
+	if !l.hasMeta || int(l.tenants) != len(s.byNumber) {
+		return fmt.Errorf("it counts %d tenants and holds %d", l.tenants, len(s.byNumber))
+	}
+	for i, r := range l.counts {
+		t := s.byNumber[i]
+		if int(r.Licenses) != len(t.licenseByNumber) || int(r.Keys) != len(t.keyByNumber) {
+			return fmt.Errorf("tenant %s: it counts %d licenses and %d keys and holds %d and %d",
+				t.name, r.Licenses, r.Keys, len(t.licenseByNumber), len(t.keyByNumber))
+		}
+	}
+	hour := s.clock / millisPerHour
+	for _, h := range []int64{hour - 1, hour} { // intents outlive their lease by 15 minutes
+		if err := each(l.store, endedKey(nil, max(0, h), 0, 0)[:5], l.ended); err != nil {
+			return fmt.Errorf("ended leases: %w", err)
+		}
+	}
+	byTime := func(a, b forgetting) int { return cmp.Compare(a.at, b.at) }
+	slices.SortStableFunc(l.serving, byTime)
+	slices.SortStableFunc(l.expiring, byTime)
+	for _, f := range l.serving {
+		s.intents.server.push(f)
+	}
+	for _, f := range l.expiring {
+		s.intents.client.push(f)
+	}
+	s.intents.forget(s.clock)
+	slices.SortStableFunc(l.credits, func(a, b *credit) int { return cmp.Compare(a.ended, b.ended) })
+	for _, c := range l.credits {
+		s.admitCredit(c)
+	}
+	return nil
+}

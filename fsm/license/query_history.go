@@ -1,0 +1,251 @@
+package license
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/cloudlicenses/cloudlicenses"
+	"github.com/cloudlicenses/cloudlicenses/fsm"
+)
+
+// usage answers QueryUsage: the licenses that were used, or refused, in the
+// month, in order of id.
+func (q *question) usage() (reply, error) {
+	var ask ListUsage
+	if err := q.decode(&ask); err != nil {
+		return nil, err
+	}
+	page := &UsagePage{}
+	month, ok := parseMonth(ask.Month)
+	if !ok {
+		page.Code = cloudlicenses.InvalidField
+		return page, nil
+	}
+	limit, after := pageSize(ask.Limit), ask.Cursor
+	const few = 128 // each may cost a read from disk
+	for more := true; more; {
+		code, err := q.read(func(v view) error {
+			order := v.tenant.licenseOrder[v.tenant.licensesAfter(after):]
+			more = len(order) > few
+			for _, l := range order[:min(len(order), few)] {
+				u, err := v.usageOf(l, month)
+				if err != nil {
+					return err
+				}
+				if u.used() {
+					if len(page.Items) == limit {
+						page.Next, more = after, false
+						return nil
+					}
+					page.Items = append(page.Items, u.public(l.ID))
+				}
+				after = string(l.ID)
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+		if code != cloudlicenses.OK {
+			return &UsagePage{Code: code}, nil
+		}
+	}
+	return page, nil
+}
+
+// usageOf finds a license's record of a month in memory or on disk.
+func (v view) usageOf(l *license, month uint32) (usageRecord, error) {
+	u, inMemory := v.state.usageIn(l, month)
+	if inMemory {
+		return u, nil
+	}
+	value, err := v.store.Get(key444(nil, prefixUsage, l.tenant.number, month, l.number))
+	if err != nil || value == nil {
+		return usageRecord{Month: month}, err
+	}
+	return u, decode(&u, value)
+}
+
+// overage answers QueryOverage.
+func (q *question) overage() (reply, error) {
+	var ask ListOverage
+	if err := q.decode(&ask); err != nil {
+		return nil, err
+	}
+	page := &OveragePage{}
+	month, ok := parseMonth(ask.Month)
+	after, fine := parseCursor(ask.Cursor)
+	if !ok || !fine {
+		page.Code = cloudlicenses.InvalidField
+		return page, nil
+	}
+	var scan *fsm.Scan
+	code, err := q.read(func(v view) (err error) {
+		number := v.tenant.number
+		scan, err = v.store.Scan(key448(nil, prefixOverage, number, month, after+1), key444(nil, prefixOverage, number, month+1, 0))
+		return err
+	})
+	if err != nil || code != cloudlicenses.OK {
+		return &OveragePage{Code: code}, err
+	}
+	limit := pageSize(ask.Limit)
+	for scan.Next() {
+		var o Overage
+		if len(page.Items) == limit {
+			page.Next = strconv.FormatUint(page.Items[limit-1].Sequence, 10)
+			break
+		}
+		if err = decode(&o, scan.Value()); err != nil {
+			break
+		}
+		page.Items = append(page.Items, o)
+	}
+	if closeErr := scan.Close(); err == nil {
+		err = closeErr
+	}
+	return page, err
+}
+
+// audit answers QueryAudit. A cursor is "<millis>-<sequence>" of the last
+// record seen.
+func (q *question) audit() (reply, error) {
+	var ask ListAudit
+	if err := q.decode(&ask); err != nil {
+		return nil, err
+	}
+	from, after, ok := parseAuditCursor(ask.Cursor)
+	if !ok {
+		return &AuditPage{Code: cloudlicenses.InvalidField}, nil
+	}
+	from = max(from, ask.FromMillis, 0)
+	var scan *fsm.Scan
+	code, err := q.read(func(v view) (err error) {
+		number := v.tenant.number
+		scan, err = v.store.Scan(key488(nil, prefixAudit, number, uint64(from), 0), successor(key4(prefixAudit, number)))
+		return err
+	})
+	if err != nil || code != cloudlicenses.OK {
+		return &AuditPage{Code: code}, err
+	}
+	page, err := ask.collect(scan, after)
+	if closeErr := scan.Close(); err == nil {
+		err = closeErr
+	}
+	return page, err
+}
+
+// collect fills a page from a scan of blocks.
+func (ask *ListAudit) collect(scan *fsm.Scan, after uint64) (*AuditPage, error) {
+	page := &AuditPage{}
+	limit := pageSize(ask.Limit)
+	scanned, full := 0, false
+	last := ""
+	for !full && scan.Next() {
+		block, err := parseAuditBlock(scan.Value())
+		if err != nil {
+			return page, err
+		}
+		if ask.ToMillis != 0 && block.at > ask.ToMillis {
+			return page, nil
+		}
+		if scanned >= maxScanned {
+			page.Next = last
+			return page, nil
+		}
+		err = block.each(func(a *Audit) bool {
+			if a.Sequence <= after {
+				return true
+			}
+			if ask.wants(a) {
+				if len(page.Items) == limit {
+					page.Next, full = last, true
+					return false
+				}
+				page.Items = append(page.Items, *a)
+			}
+			scanned++
+			last = fmt.Sprintf("%d-%d", a.AtMillis, a.Sequence)
+			return true
+		})
+		if err != nil {
+			return page, err
+		}
+	}
+	return page, nil
+}
+
+func (ask *ListAudit) wants(a *Audit) bool {
+	return (ask.User == "" || a.User == ask.User) && (ask.KeyID == "" || a.KeyID == ask.KeyID) &&
+		(ask.Result == "" || a.Result == ask.Result)
+}
+
+func parseAuditCursor(text string) (millis int64, sequence uint64, ok bool) {
+	if text == "" {
+		return 0, 0, true
+	}
+	left, right, _ := strings.Cut(text, "-")
+	millis, err := strconv.ParseInt(left, 10, 64)
+	if err != nil || millis < 0 {
+		return 0, 0, false
+	}
+	sequence, err = strconv.ParseUint(right, 10, 64)
+	return millis, sequence, err == nil
+}
+
+// verify answers QueryVerify: it recomputes the tenant's chain from its first
+// block and compares it with the head, as of one moment.
+func (q *question) verify() (reply, error) {
+	var ask VerifyAudit
+	if len(q.payload) > 0 {
+		if err := q.decode(&ask); err != nil {
+			return nil, err
+		}
+	}
+	var scan *fsm.Scan
+	var want auditChain
+	code, err := q.read(func(v view) (err error) {
+		want.head, want.sequence = v.tenant.audit.head, v.tenant.audit.sequence
+		prefix := key4(prefixAudit, v.tenant.number)
+		scan, err = v.store.Scan(prefix, successor(prefix))
+		return err
+	})
+	if err != nil || code != cloudlicenses.OK {
+		return &AuditProof{Code: code}, err
+	}
+	proof := recompute(scan, want)
+	return proof, scan.Close()
+}
+
+// recompute walks the blocks and says where the chain breaks, if it does.
+func recompute(scan *fsm.Scan, want auditChain) *AuditProof {
+	var head [32]byte
+	var sequence uint64
+	broken := func(format string, args ...any) *AuditProof {
+		return &AuditProof{Records: int64(sequence), Head: want.head, Detail: fmt.Sprintf(format, args...)}
+	}
+	for scan.Next() {
+		b, err := parseAuditBlock(scan.Value())
+		switch {
+		case err != nil:
+			return broken("after record %d: %v", sequence, err)
+		case b.first != sequence+1:
+			return broken("record %d follows record %d", b.first, sequence)
+		case b.before != head:
+			return broken("the block of record %d does not follow from the one before it", b.first)
+		case string(key488(nil, prefixAudit, binary.BigEndian.Uint32(scan.Key()[1:]), uint64(b.at), b.first)) != string(scan.Key()):
+			return broken("the block of record %d was moved", b.first)
+		}
+		if err := b.each(func(*Audit) bool { return true }); err != nil {
+			return broken("the block of record %d: %v", b.first, err)
+		}
+		head = sha256.Sum256(scan.Value())
+		sequence += uint64(b.count)
+	}
+	if head != want.head || sequence != want.sequence {
+		return broken("the log ends at record %d, the tenant's head is at %d", sequence, want.sequence)
+	}
+	return &AuditProof{Valid: true, Records: int64(sequence), Head: head}
+}

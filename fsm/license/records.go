@@ -1,0 +1,192 @@
+package license
+
+import (
+	"encoding/binary"
+
+	"github.com/cloudlicenses/cloudlicenses"
+)
+
+//go:generate go run github.com/tinylib/msgp@v1.6.5 -file=records.go -o=records_gen.go -io=false -tests=false -unexported
+//msgp:limit arrays:1048576 maps:0
+//msgp:shim cloudlicenses.TenantID as:string using:string/cloudlicenses.TenantID mode:cast
+//msgp:shim cloudlicenses.LicenseID as:string using:string/cloudlicenses.LicenseID mode:cast
+//msgp:shim cloudlicenses.KeyID as:string using:string/cloudlicenses.KeyID mode:cast
+//msgp:shim cloudlicenses.Currency as:string using:string/cloudlicenses.Currency mode:cast
+//msgp:shim cloudlicenses.EndReason as:uint8 using:uint8/cloudlicenses.EndReason mode:cast
+
+// The records on disk. Keys hold numbers only, never what a user sent; all
+// numbers are big endian, so that keys sort as the numbers do:
+//
+//	'M'                                        meta
+//	'T' tenant(4)                              tenantRecord
+//	'P' tenant(4) license(4)                   License
+//	'V' tenant(4) license(4)                   usageRecord of the latest month used
+//	'U' tenant(4) month(4) license(4)          usageRecord of an earlier month
+//	'K' tenant(4) key(4)                       Key
+//	'S' tenant(4) key(4)                       spendRecord of the latest month charged
+//	'L' tenant(4) lease(8)                     leaseRecord, live
+//	'E' hour(4) tenant(4) lease(8)             leaseRecord, ended in that hour
+//	'C' tenant(4) credit(8)                    creditRecord
+//	'O' tenant(4) month(4) sequence(8)         Overage
+//	'A' tenant(4) millis(8) sequence(8)        audit block, see audit.go
+//	'X' sequence(8)                            Outgoing
+//
+// tenant, license and key are numbers in their order of creation, from 1;
+// month is year × 12 + month (January = 0); hour is Unix hours.
+const (
+	prefixMeta    = 'M'
+	prefixTenant  = 'T'
+	prefixLicense = 'P'
+	prefixLatest  = 'V'
+	prefixUsage   = 'U'
+	prefixKey     = 'K'
+	prefixSpend   = 'S'
+	prefixLease   = 'L'
+	prefixEnded   = 'E'
+	prefixCredit  = 'C'
+	prefixOverage = 'O'
+	prefixAudit   = 'A'
+	prefixOutbox  = 'X'
+)
+
+// diskKind is this machine's disk format.
+const diskKind = "license/1"
+
+// metaRecord is the machine's own state.
+//
+//msgp:tuple metaRecord
+type metaRecord struct {
+	ClockMillis     int64
+	LeadSinceMillis int64
+	Tenants         uint32 // last tenant number
+	OutboxSequence  uint64 // last one given
+	OutboxDone      uint64 // how many were removed
+	EndedFloor      int64  // hour below which buckets of ended leases are gone
+}
+
+// tenantRecord is a tenant without what belongs to it.
+//
+//msgp:tuple tenantRecord
+type tenantRecord struct {
+	Name            cloudlicenses.TenantID
+	Epoch           uint32
+	URL             string
+	Rules           Rules
+	Licenses        uint32 // last number of each kind
+	Keys            uint32
+	LeaseSequence   uint64
+	OverageSequence uint64
+	CreditSequence  uint64
+	AuditSequence   uint64
+	AuditHead       [32]byte
+}
+
+// usageRecord is what a license was used for in a month.
+//
+//msgp:tuple usageRecord
+type usageRecord struct {
+	Month            uint32
+	CommitCheckouts  int64
+	OverageCheckouts int64
+	OverageUses      int64
+	OverageMinor     int64 // charged, in the license's currency
+	PeakInUse        int64
+	SeatMillis       int64 // up to ChangedMillis
+	ChangedMillis    int64
+	Refusals         []Refusals // in order of code
+}
+
+// spendRecord sums what a key was charged in a month, by currency.
+//
+//msgp:tuple spendRecord
+type spendRecord struct {
+	Month uint32
+	Sums  []spend // in order of first use
+}
+
+// spend is a sum in one currency.
+//
+//msgp:tuple spend
+type spend struct {
+	Currency cloudlicenses.Currency
+	Uses     int64
+	Minor    int64
+}
+
+// leaseRecord is a lease, live or ended.
+//
+//msgp:tuple leaseRecord
+type leaseRecord struct {
+	ID             uint64
+	License        uint32
+	Key            uint32
+	User           string
+	Hostname       string
+	Fingerprint    string
+	Metadata       string
+	CommitSeats    int64
+	OverageSeats   int64
+	TTLMillis      int64
+	IssuedMillis   int64
+	ExpiresMillis  int64
+	EndedMillis    int64
+	End            cloudlicenses.EndReason
+	Intent         [16]byte
+	IntentByClient bool
+	BodyHash       uint64
+}
+
+// creditRecord is overage seats of an expired use that may be continued.
+//
+//msgp:tuple creditRecord
+type creditRecord struct {
+	Sequence    uint64
+	License     uint32
+	Key         uint32
+	User        string
+	Hostname    string
+	Seats       int64
+	EndedMillis int64
+}
+
+func key4(prefix byte, a uint32) []byte {
+	return binary.BigEndian.AppendUint32([]byte{prefix}, a)
+}
+
+func key44(b []byte, prefix byte, a, c uint32) []byte {
+	b = binary.BigEndian.AppendUint32(append(b[:0], prefix), a)
+	return binary.BigEndian.AppendUint32(b, c)
+}
+
+func key48(b []byte, prefix byte, a uint32, c uint64) []byte {
+	b = binary.BigEndian.AppendUint32(append(b[:0], prefix), a)
+	return binary.BigEndian.AppendUint64(b, c)
+}
+
+func key444(b []byte, prefix byte, a, c, d uint32) []byte {
+	return binary.BigEndian.AppendUint32(key44(b, prefix, a, c), d)
+}
+
+func key448(b []byte, prefix byte, a, c uint32, d uint64) []byte {
+	return binary.BigEndian.AppendUint64(key44(b, prefix, a, c), d)
+}
+
+func key488(b []byte, prefix byte, a uint32, c, d uint64) []byte {
+	return binary.BigEndian.AppendUint64(key48(b, prefix, a, c), d)
+}
+
+func key8(prefix byte, a uint64) []byte {
+	return binary.BigEndian.AppendUint64([]byte{prefix}, a)
+}
+
+// successor returns the first key after all that begin with prefix.
+func successor(prefix []byte) []byte {
+	end := append([]byte(nil), prefix...)
+	for i := len(end) - 1; i >= 0; i-- {
+		end[i]++
+		if end[i] != 0 {
+			return end[:i+1]
+		}
+	}
+	return []byte{0xFF, 0xFF}
+}

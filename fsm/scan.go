@@ -1,0 +1,140 @@
+package fsm
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/cockroachdb/pebble/v2"
+)
+
+// Scan walks records in the order of their keys, as they were when it was
+// opened. It is used without the owner's lock, by one goroutine.
+type Scan struct {
+	s       *Store
+	it      *pebble.Iterator
+	overlay []overlaid // of the range, in order of key
+	ranges  [][2][]byte
+	started bool
+
+	key, value []byte
+	err        error
+}
+
+type overlaid struct {
+	key   string
+	value []byte // nil: deleted
+}
+
+// Scan opens a scan of [lo, hi). Owner's lock held, at least for reading; the
+// scan itself is used after it is released, and must be closed.
+func (s *Store) Scan(lo, hi []byte) (*Scan, error) {
+	if s.stopped {
+		return nil, ErrClosed
+	}
+	c := &Scan{s: s}
+	newest := make(map[string][]byte)
+	s.mu.Lock()
+	layers := make([]*layer, 0, len(s.cuts)+1)
+	for _, cut := range s.cuts {
+		layers = append(layers, cut.layer)
+	}
+	s.mu.Unlock()
+	for _, l := range append(layers, s.pending) {
+		for _, r := range l.ranges {
+			for key := range newest {
+				if key >= string(r[0]) && key < string(r[1]) {
+					delete(newest, key)
+				}
+			}
+			c.ranges = append(c.ranges, r)
+		}
+		for key, value := range l.records {
+			if key >= string(lo) && key < string(hi) {
+				newest[key] = value
+			}
+		}
+	}
+	for key, value := range newest {
+		c.overlay = append(c.overlay, overlaid{key, value})
+	}
+	slices.SortFunc(c.overlay, func(a, b overlaid) int { return strings.Compare(a.key, b.key) })
+	var err error
+	c.it, err = s.db.NewIter(&pebble.IterOptions{LowerBound: bytes.Clone(lo), UpperBound: bytes.Clone(hi)})
+	if err != nil {
+		return nil, fmt.Errorf("data folder %s: read: %w", s.cfg.Dir, err)
+	}
+	s.readers.Add(1)
+	return c, nil
+}
+
+// Next moves to the next record and reports whether there is one.
+func (c *Scan) Next() bool {
+	if c.err != nil {
+		return false
+	}
+	if !c.started {
+		c.started = true
+		c.it.First()
+	} else if c.it.Valid() && bytes.Equal(c.it.Key(), c.key) {
+		c.it.Next()
+	}
+	for {
+		onDisk := c.it.Valid()
+		if onDisk && c.dropped(c.it.Key()) {
+			c.it.Next()
+			continue
+		}
+		if len(c.overlay) == 0 {
+			return onDisk && c.take()
+		}
+		top := c.overlay[0]
+		if onDisk && string(c.it.Key()) < top.key {
+			return c.take()
+		}
+		if onDisk && string(c.it.Key()) == top.key {
+			c.it.Next() // the newer value wins
+		}
+		c.overlay = c.overlay[1:]
+		if top.value == nil {
+			continue
+		}
+		c.key, c.value = append(c.key[:0], top.key...), top.value
+		return true
+	}
+}
+
+func (c *Scan) dropped(key []byte) bool {
+	for _, r := range c.ranges {
+		if bytes.Compare(key, r[0]) >= 0 && bytes.Compare(key, r[1]) < 0 {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *Scan) take() bool {
+	c.key = append(c.key[:0], c.it.Key()...)
+	c.value, c.err = c.it.ValueAndErr()
+	return c.err == nil
+}
+
+// Key returns the current key, valid until Next.
+func (c *Scan) Key() []byte { return c.key }
+
+// Value returns the current value, valid until Next.
+func (c *Scan) Value() []byte { return c.value }
+
+// Close ends the scan and returns what went wrong during it.
+func (c *Scan) Close() error {
+	err := c.err
+	if itErr := c.it.Close(); err == nil {
+		err = itErr
+	}
+	c.s.readers.Done()
+	if err != nil {
+		return fmt.Errorf("data folder %s: read: %w", c.s.cfg.Dir, err)
+	}
+	return nil
+}

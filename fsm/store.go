@@ -1,0 +1,274 @@
+package fsm
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"syscall"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// Owner is the machine that a store belongs to. Its lock orders everything:
+// the store changes under it, and takes it itself for handing a cut over
+// between two entries.
+type Owner interface {
+	sync.Locker
+	// WriteDirty writes every record that memory has and neither Pebble nor
+	// the store's pending records have. Called with the lock held, between
+	// two entries.
+	WriteDirty(w *Writer)
+}
+
+// Store keeps a machine's records: a Pebble database without a WAL, behind a
+// layer of pending records and at most a few sealed cuts on their way.
+//
+//	Set, Delete → pending ─seal→ cut ─one batch, with the applied index→ Pebble
+//	              └────────────── Get and Scan see all three ──────────────┘
+//
+// The Raft log covers what a crash loses, which reaches back to the last flush.
+type Store struct {
+	cfg    StoreConfig
+	fs     vfs.FS
+	number uint64
+	path   string
+	db     *pebble.DB
+	log    *slog.Logger
+
+	// Guarded by the owner's lock.
+	owner   Owner
+	pending *layer
+	applied uint64 // last entry applied
+	sealed  uint64 // last entry in a cut
+	held    bool   // a snapshot holds write-behind back
+	stopped bool   // closed, or replaced by a restored store
+
+	mu   sync.Mutex // guards cuts; taken after the owner's lock
+	cuts []*cut     // sealed and not yet committed, oldest first
+
+	commitMu  sync.Mutex // one committer at a time; taken before mu
+	unflushed atomic.Int64
+	persists  sync.WaitGroup
+	readers   sync.WaitGroup // scans and gets outside the owner's lock
+
+	failure atomic.Pointer[error]
+	stuck   atomic.Bool // Pebble hit a fatal error: closing it may never end
+
+	wake chan struct{}
+	stop chan struct{}
+	done chan struct{}
+}
+
+// Keys of the store's own. A machine's keys begin with any other byte.
+var (
+	keyApplied = []byte("\x00applied")
+	keyKind    = []byte("\x00kind")
+)
+
+// OpenStore opens the database in force in cfg.Dir, or makes the first one.
+// The machine loads its records by Scan, then calls Start.
+func OpenStore(cfg StoreConfig) (*Store, error) {
+	cfg.fill()
+	fs, dir := cfg.FS, cfg.Dir
+	if err := makeDir(fs, dir); err != nil {
+		return nil, fmt.Errorf("data folder %s: %w", dir, err)
+	}
+	number, err := readMarker(fs, dir)
+	if err != nil {
+		return nil, err
+	}
+	fresh := number == 0
+	if fresh {
+		if err := checkUnmarked(fs, dir); err != nil {
+			return nil, err
+		}
+		number = 1
+	} else if err := removeOrphans(fs, dir, number); err != nil {
+		return nil, fmt.Errorf("data folder %s: remove leftovers: %w", dir, err)
+	}
+	s, err := open(cfg, number, fresh)
+	if err != nil || !fresh {
+		return s, err
+	}
+	if s.applied > 0 {
+		return nil, errors.Join(Damaged(dir, fmt.Errorf("its marker %s is missing", markerName)), s.db.Close())
+	}
+	if err := writeMarker(fs, dir, number); err != nil {
+		return nil, errors.Join(fmt.Errorf("data folder %s: %w", dir, err), s.db.Close())
+	}
+	return s, nil
+}
+
+func (c *StoreConfig) fill() {
+	c.Options = c.Options.withDefaults()
+	if c.FS == nil {
+		c.FS = vfs.Default
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
+	}
+}
+
+// open opens the numbered database and checks that it is this machine's.
+func open(cfg StoreConfig, number uint64, create bool) (*Store, error) {
+	s := &Store{
+		cfg: cfg, fs: cfg.FS, number: number, log: cfg.Logger, pending: newLayer(),
+		path: cfg.FS.PathJoin(cfg.Dir, folderName(number)),
+		wake: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{}),
+	}
+	var err error
+	s.db, err = pebble.Open(s.path, s.pebbleOptions(create))
+	if err != nil {
+		return nil, s.openError(err)
+	}
+	if err := s.identify(); err != nil {
+		return nil, errors.Join(err, s.db.Close())
+	}
+	return s, nil
+}
+
+func (s *Store) openError(err error) error {
+	switch {
+	case errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.EACCES):
+		return fmt.Errorf("data folder %s is in use by another process or not accessible: %w", s.cfg.Dir, err)
+	case pebble.IsCorruptionError(err), errors.Is(err, pebble.ErrDBDoesNotExist), errors.Is(err, syscall.ENOENT):
+		return Damaged(s.cfg.Dir, err)
+	}
+	return fmt.Errorf("open data folder %s: %w", s.cfg.Dir, err)
+}
+
+func (s *Store) pebbleOptions(create bool) *pebble.Options {
+	o := &pebble.Options{
+		FS:                          s.fs,
+		Logger:                      pebbleLogger{s},
+		DisableWAL:                  true, // the Raft log is the WAL
+		FormatMajorVersion:          pebble.FormatNewest,
+		ErrorIfNotExists:            !create,
+		CacheSize:                   s.cfg.Options.CacheBytes,
+		MemTableSize:                s.cfg.Options.MemTableBytes,
+		MemTableStopWritesThreshold: 4,
+		L0CompactionThreshold:       4,
+		L0StopWritesThreshold:       1000,
+		CompactionConcurrencyRange:  func() (int, int) { return 1, 1 },
+		EventListener: &pebble.EventListener{BackgroundError: func(err error) {
+			s.fail(fmt.Errorf("data folder %s: %w", s.cfg.Dir, err))
+		}},
+	}
+	for i := range o.Levels {
+		o.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
+	}
+	return o
+}
+
+// identify reads kind and applied index, or notes the kind where the database
+// is new.
+func (s *Store) identify() error {
+	want := fmt.Sprintf("%s group %d", s.cfg.Kind, s.cfg.Group)
+	kind, err := s.read(keyKind)
+	if err != nil {
+		return Damaged(s.cfg.Dir, err)
+	}
+	index, err := s.read(keyApplied)
+	if err != nil {
+		return Damaged(s.cfg.Dir, err)
+	}
+	switch {
+	case kind == nil && index == nil:
+		s.pending.set(keyKind, []byte(want))
+		return nil
+	case len(index) != 8:
+		return Damaged(s.cfg.Dir, fmt.Errorf("its applied index has %d bytes", len(index)))
+	case string(kind) != want:
+		return foreign(s.cfg.Dir, fmt.Sprintf("it is of %q, not of %q", kind, want))
+	}
+	s.applied = binary.BigEndian.Uint64(index)
+	s.sealed = s.applied
+	return nil
+}
+
+// read reads key from Pebble alone; nil where it is missing.
+func (s *Store) read(key []byte) ([]byte, error) {
+	value, closer, err := s.db.Get(key)
+	if errors.Is(err, pebble.ErrNotFound) {
+		return nil, nil
+	} else if err != nil {
+		return nil, err
+	}
+	kept := append(make([]byte, 0, len(value)), value...)
+	return kept, closer.Close()
+}
+
+// Start begins the write-behind for owner.
+func (s *Store) Start(owner Owner) {
+	s.owner = owner
+	go s.run()
+}
+
+// Applied returns the index of the last entry applied. Owner's lock held.
+func (s *Store) Applied() uint64 { return s.applied }
+
+// SetApplied notes that the entry was applied wholly. Owner's lock held.
+func (s *Store) SetApplied(index uint64) { s.applied = index }
+
+// Set writes a record, copying key and value. Owner's lock held.
+func (s *Store) Set(key, value []byte) { s.pending.set(key, value) }
+
+// Delete removes a record. Owner's lock held.
+func (s *Store) Delete(key []byte) { s.pending.put(key, nil) }
+
+// DeleteRange removes the records in [lo, hi). It must not cover records that
+// Owner.WriteDirty writes. Owner's lock held.
+func (s *Store) DeleteRange(lo, hi []byte) { s.pending.deleteRange(lo, hi) }
+
+// Get returns the newest value of key, nil where it is missing. The value must
+// not be changed. Owner's lock held, at least for reading.
+func (s *Store) Get(key []byte) ([]byte, error) {
+	if value, known := s.pending.get(key); known {
+		return value, nil
+	}
+	s.mu.Lock()
+	for i := len(s.cuts) - 1; i >= 0; i-- {
+		if value, known := s.cuts[i].layer.get(key); known {
+			s.mu.Unlock()
+			return value, nil
+		}
+	}
+	s.mu.Unlock()
+	value, err := s.read(key)
+	if err != nil {
+		return nil, s.fail(fmt.Errorf("data folder %s: read: %w", s.cfg.Dir, err))
+	}
+	return value, nil
+}
+
+// Err returns why the storage failed, or nil.
+func (s *Store) Err() error {
+	if err := s.failure.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+// fail latches the first failure and returns it.
+func (s *Store) fail(err error) error {
+	if s.failure.CompareAndSwap(nil, &err) {
+		s.log.Error("storage of the machine failed", "group", s.cfg.Group, "error", err)
+		if s.cfg.Options.Fatal != nil {
+			s.cfg.Options.Fatal(err)
+		}
+	}
+	return s.Err()
+}
+
+// Fail makes the store refuse everything from now on, so that a state that is
+// half changed never reaches the disk, and returns the first failure.
+func (s *Store) Fail(err error) error { return s.fail(err) }
+
+// Abandon closes a store that was not started.
+func (s *Store) Abandon() error { return s.closeDB() }

@@ -1,0 +1,208 @@
+package fsm
+
+import (
+	"encoding/binary"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/cloudlicenses/cloudlicenses/internal/plant"
+)
+
+// cut is everything that changed between two entries, on its way to Pebble as
+// one batch together with the index of the entry it reaches to.
+type cut struct {
+	layer *layer
+	batch *pebble.Batch // what the owner wrote; the layer's records join it at the commit
+	index uint64
+}
+
+// Writer takes the records that a machine keeps in memory and writes behind.
+// Key and value are copied.
+type Writer struct{ batch *pebble.Batch }
+
+// Set writes a record.
+func (w *Writer) Set(key, value []byte) { _ = w.batch.Set(key, value, nil) } // fails only on a closed batch
+
+// Delete removes a record.
+func (w *Writer) Delete(key []byte) { _ = w.batch.Delete(key, nil) }
+
+// seal turns what is pending into a cut. Owner's lock held, between two
+// entries.
+func (s *Store) seal() {
+	c := &cut{layer: s.pending, batch: s.db.NewBatch(), index: s.applied}
+	s.owner.WriteDirty(&Writer{c.batch})
+	if plant.On(plant.TornCut) {
+		c.index = s.sealed // older than the records beside it: they would be applied again
+	}
+	s.pending = newLayer()
+	s.sealed = s.applied
+	s.mu.Lock()
+	s.cuts = append(s.cuts, c)
+	s.mu.Unlock()
+}
+
+// handOver seals what changed, unless a snapshot holds the write-behind back.
+func (s *Store) handOver() {
+	s.owner.Lock()
+	defer s.owner.Unlock()
+	if s.stopped || s.held || s.applied == s.sealed {
+		return
+	}
+	s.mu.Lock()
+	waiting := len(s.cuts)
+	s.mu.Unlock()
+	if waiting == 0 {
+		s.seal()
+	}
+}
+
+// commit brings the sealed cuts to Pebble, oldest first.
+func (s *Store) commit() error {
+	s.commitMu.Lock()
+	defer s.commitMu.Unlock()
+	for {
+		s.mu.Lock()
+		if len(s.cuts) == 0 {
+			s.mu.Unlock()
+			return s.Err()
+		}
+		c := s.cuts[0]
+		s.mu.Unlock()
+		if err := s.commitCut(c); err != nil {
+			return s.fail(fmt.Errorf("data folder %s: write: %w", s.cfg.Dir, err))
+		}
+		// Only now: what is in Pebble may leave memory, never the reverse.
+		s.mu.Lock()
+		s.cuts = append([]*cut(nil), s.cuts[1:]...)
+		s.mu.Unlock()
+	}
+}
+
+func (s *Store) commitCut(c *cut) error {
+	if err := s.Err(); err != nil {
+		return err
+	}
+	for _, r := range c.layer.ranges {
+		if err := c.batch.DeleteRange(r[0], r[1], nil); err != nil {
+			return err
+		}
+	}
+	for key, value := range c.layer.records { // each key once, so their order means nothing
+		var err error
+		if value == nil {
+			err = c.batch.Delete([]byte(key), nil)
+		} else {
+			err = c.batch.Set([]byte(key), value, nil)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if err := c.batch.Set(keyApplied, binary.BigEndian.AppendUint64(nil, c.index), nil); err != nil {
+		return err
+	}
+	size := int64(c.batch.Len())
+	if err := c.batch.Commit(pebble.NoSync); err != nil {
+		return err
+	}
+	if s.unflushed.Add(size) >= s.cfg.Options.FlushBytes {
+		return s.beginFlush()
+	}
+	return c.batch.Close()
+}
+
+// beginFlush makes what was committed durable, without waiting for it.
+func (s *Store) beginFlush() error {
+	if s.unflushed.Swap(0) == 0 {
+		return nil
+	}
+	_, err := s.db.AsyncFlush()
+	return err
+}
+
+// run writes behind until the store is closed.
+func (s *Store) run() {
+	defer close(s.done)
+	write, stopWrite := ticker(s.cfg.Options.WriteEvery)
+	defer stopWrite()
+	flush, stopFlush := ticker(s.cfg.Options.FlushEvery)
+	defer stopFlush()
+	for {
+		select {
+		case <-s.stop:
+			return
+		case <-write:
+			s.handOver()
+			_ = s.commit() // latched: the next Apply returns it
+		case <-s.wake:
+			_ = s.commit()
+		case <-flush:
+			if err := s.beginFlush(); err != nil {
+				_ = s.fail(fmt.Errorf("data folder %s: flush: %w", s.cfg.Dir, err))
+			}
+		}
+	}
+}
+
+// ticker ticks every d; never where d is negative.
+func ticker(d time.Duration) (<-chan time.Time, func()) {
+	if d < 0 {
+		return nil, func() {}
+	}
+	t := time.NewTicker(d)
+	return t.C, t.Stop
+}
+
+// WriteBehind hands over what changed and waits until Pebble has it. Owner's
+// lock not held.
+func (s *Store) WriteBehind() error {
+	s.handOver()
+	return s.commit()
+}
+
+// Flush makes everything applied durable. Owner's lock not held.
+func (s *Store) Flush() error {
+	if err := s.commit(); err != nil { // a cut on its way would make handOver wait
+		return err
+	}
+	if err := s.WriteBehind(); err != nil {
+		return err
+	}
+	s.unflushed.Store(0)
+	if err := s.db.Flush(); err != nil {
+		return s.fail(fmt.Errorf("data folder %s: flush: %w", s.cfg.Dir, err))
+	}
+	return s.Err()
+}
+
+// Crowded reports whether so much waits for its write, with dirty bytes in the
+// owner's memory, that the apply has to wait too: it releases its lock and
+// calls WriteBehind. Owner's lock held.
+func (s *Store) Crowded(dirty int64) bool {
+	return !s.held && s.pending.bytes+dirty > s.cfg.Options.DirtyBytes
+}
+
+// pebbleLogger keeps Pebble quiet and turns its fatal errors, after which its
+// state is undefined, into the end of the process.
+type pebbleLogger struct{ s *Store }
+
+// Infof drops Pebble's progress reports.
+func (pebbleLogger) Infof(string, ...any) {}
+
+// Errorf logs.
+func (l pebbleLogger) Errorf(format string, args ...any) {
+	l.s.log.Warn("pebble: "+fmt.Sprintf(format, args...), "group", l.s.cfg.Group)
+}
+
+// Fatalf never returns, as Pebble demands: without a Fatal callback it exits.
+func (l pebbleLogger) Fatalf(format string, args ...any) {
+	l.s.stuck.Store(true)
+	_ = l.s.fail(fmt.Errorf("data folder %s: %s", l.s.cfg.Dir, fmt.Sprintf(format, args...)))
+	if l.s.cfg.Options.Fatal == nil {
+		os.Exit(1)
+	}
+	select {}
+}
