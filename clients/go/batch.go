@@ -148,7 +148,7 @@ func (op *Operation) body() (json.RawMessage, error) {
 func (c *Client) result(op Operation, raw json.RawMessage, asked time.Time) Result {
 	var head struct {
 		Status   int  `json:"status"`
-		Replayed bool `json:"idempotency_replayed"`
+		Replayed bool `json:"replayed"`
 	}
 	if err := json.Unmarshal(raw, &head); err != nil {
 		return Result{Err: fmt.Errorf("%w: %w", ErrReply, err)}

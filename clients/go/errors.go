@@ -107,16 +107,19 @@ type Error struct {
 	Retryable  bool          // the same request may succeed later
 	Layer      string        // the link of the access chain that refused, else empty
 	LicenseID  string        // the license in the way of ErrAlreadyExists
-	Fields     []FieldError  // what is wrong with which part of the body
+	Fields     []FieldError  // what is wrong with which part of the request
 	RetryAfter time.Duration // of the header; 0 where the server gave none
 }
 
-// FieldError names one unusable part of a request body.
+// FieldError names one unusable part of a request: one of the first three.
 type FieldError struct {
-	Pointer string `json:"pointer"` // JSON pointer (RFC 6901), such as "/ttl_seconds"
-	Code    Code   `json:"code"`
-	Detail  string `json:"detail"`
+	Pointer   string `json:"pointer"`   // JSON pointer (RFC 6901) into the body, such as "/ttl_seconds"
+	Parameter string `json:"parameter"` // of the query
+	Header    string `json:"header"`    // of the request
+	Detail    string `json:"detail"`    // for a person
 }
+
+func (f *FieldError) part() string { return f.Pointer + f.Parameter + f.Header }
 
 // Error returns one line: what was refused, why, and where to look it up.
 func (e *Error) Error() string {
@@ -130,8 +133,8 @@ func (e *Error) Error() string {
 	default:
 		b.WriteString(http.StatusText(e.Status))
 	}
-	for _, f := range e.Fields {
-		fmt.Fprintf(&b, "; %s: %s", f.Pointer, f.Detail)
+	for i := range e.Fields {
+		fmt.Fprintf(&b, "; %s: %s", e.Fields[i].part(), e.Fields[i].Detail)
 	}
 	b.WriteString(" (")
 	if e.Code != "" {

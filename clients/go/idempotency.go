@@ -11,7 +11,7 @@ import (
 // milliseconds, 74 random bits. It names one intent.
 func NewIdempotencyKey() string {
 	var id [16]byte
-	rand.Read(id[6:]) //nolint:errcheck // since Go 1.24 it never fails
+	rand.Read(id[6:]) // never fails since Go 1.24
 	var millis [8]byte
 	binary.BigEndian.PutUint64(millis[:], uint64(time.Now().UnixMilli()))
 	copy(id[:6], millis[2:])

@@ -31,7 +31,8 @@ func (l *Lease) Token() string {
 // Lost is closed when the lease is gone without having been returned: the
 // server said so, or no heartbeat of KeepAlive came through before its time
 // was up, counted from before the last one that did. Stop working with the
-// product then. It is never closed by Return.
+// product then. A machine that slept notices when it wakes. Return never
+// closes it.
 func (l *Lease) Lost() <-chan struct{} { return l.lost }
 
 // Err returns why the lease was lost: it wraps ErrLeaseLapsed, or answers to

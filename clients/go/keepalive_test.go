@@ -72,7 +72,7 @@ func TestKeepAliveSurvivesAnOutage(t *testing.T) {
 	s.ttl = time.Second
 	lease := mustCheckout(t, s.client(), ask("alice"))
 	began := time.Now()
-	s.setFault(func(n testRequest, done bool) testFault {
+	s.setFault(func(n testRequest, _ bool) testFault {
 		if n.Path != pathHeartbeat || time.Since(began) > 600*time.Millisecond {
 			return pass
 		}

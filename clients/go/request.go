@@ -101,9 +101,11 @@ func (c *Client) do(ctx context.Context, call call, reply checked) (answer, erro
 		if next.atOnce {
 			continue
 		}
-		if left := timeLeft(ctx); next.after >= left {
+		left := timeLeft(ctx)
+		if next.after >= left && next.after > 0 {
 			return answer{}, unfinished.orRefusal(next)
-		} else if wait := max(next.after, min(jitter(pause), left/2)); !sleep(ctx, wait) {
+		}
+		if wait := next.after + min(jitter(pause), left/2); !sleep(ctx, wait) {
 			return answer{}, unfinished.endedBy(context.Cause(ctx))
 		}
 	}

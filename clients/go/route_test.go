@@ -23,8 +23,8 @@ func TestLeaderHint(t *testing.T) {
 	if err := lease.Return(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	for range c.Leases(t.Context(), LeaseFilter{}) {
-		t.Error("a lease after the return")
+	for lease, err := range c.Leases(t.Context(), LeaseFilter{}) {
+		t.Errorf("after the return: %+v, %v", lease, err)
 	}
 	seen := s.seen()
 	if seen[0].Node != 0 || seen[1].Node != 2 {
@@ -180,7 +180,7 @@ func TestLeaderHintKeepsServerName(t *testing.T) {
 	t.Cleanup(node.Close)
 	t.Cleanup(leader.Close)
 	// httptest's certificate is for example.com, 127.0.0.1 and ::1.
-	transport := node.Client().Transport.(*http.Transport).Clone()
+	transport := node.Client().Transport.(*http.Transport).Clone() //nolint:errcheck // httptest makes it so
 	transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
 		if host, _, _ := net.SplitHostPort(address); host == "example.com" {
 			address = node.Listener.Addr().String()

@@ -52,9 +52,8 @@ type testServer struct {
 
 type testLease struct {
 	grant
-	end       string // a code, or "returned"
-	endedAt   time.Time
-	withToken bool
+	end     string // a code, or "returned"
+	endedAt time.Time
 }
 
 type testIntent struct {
@@ -211,6 +210,7 @@ func (s *testServer) inject(f testFault, w http.ResponseWriter, r *http.Request,
 		json.NewEncoder(w).Encode(reply) //nolint:errcheck // the client may be gone
 	}
 	switch f {
+	case pass:
 	case cut:
 		panic(http.ErrAbortHandler)
 	case cutReply:
@@ -327,7 +327,7 @@ func (s *testServer) checkout(in *checkoutBody, key, body string) (int, any, boo
 	}
 	if in.User == "" {
 		p := s.problem(422, ErrInvalidField, false)
-		p["errors"] = []FieldError{{Pointer: "/user", Code: ErrInvalidField, Detail: "is required"}}
+		p["errors"] = []FieldError{{Pointer: "/user", Detail: "is required"}}
 		return 422, p, false
 	}
 	count := max(1, in.Count)
@@ -379,11 +379,14 @@ func (s *testServer) batch(header http.Header, body []byte) (int, http.Header, a
 			Key string `json:"idempotency_key"`
 		}
 		json.Unmarshal(raw, &op) //nolint:errcheck // decoded above
-		status, reply, _ := s.operate("/api/v1/licenses/"+op.Op, op.Key, raw)
-		text, _ := json.Marshal(reply) //nolint:errcheck // of our own making
+		status, reply, replayed := s.operate("/api/v1/licenses/"+op.Op, op.Key, raw)
+		text, _ := json.Marshal(reply)
 		result := map[string]any{}
 		json.Unmarshal(text, &result) //nolint:errcheck // as above
 		result["status"] = status
+		if replayed {
+			result["replayed"] = true
+		}
 		results = append(results, result)
 	}
 	return 200, header, map[string]any{"results": results}
@@ -398,7 +401,7 @@ func (s *testServer) license() LicenseInfo {
 
 // page lists leases two at a time, so that tests need few to see a cursor.
 func (s *testServer) page(r *http.Request) any {
-	after, _ := strconv.Atoi(r.URL.Query().Get("cursor")) //nolint:errcheck // empty: from the start
+	after, _ := strconv.Atoi(r.URL.Query().Get("cursor"))
 	items := []LeaseInfo{}
 	for n := after + 1; n <= len(s.leases); n++ {
 		l := s.leases["lease-"+strconv.Itoa(n)]
@@ -414,7 +417,7 @@ func (s *testServer) page(r *http.Request) any {
 }
 
 func (s *testServer) keySet() any {
-	public := s.private.Public().(ed25519.PublicKey)
+	public := s.private.Public().(ed25519.PublicKey) //nolint:errcheck // always of that type
 	return map[string]any{"keys": []map[string]string{{
 		"kty": "OKP", "crv": "Ed25519", "use": "sig", "alg": "EdDSA", "kid": s.keyID,
 		"x": base64.RawURLEncoding.EncodeToString(public),
