@@ -1,0 +1,65 @@
+# cloudlicenses: `make help` lists what there is.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := build
+
+GO      ?= go
+BIN     := bin/cloudlicenses
+COMMIT  := $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
+# Every module of the workspace.
+MODULES := . clients/go
+
+SEED     ?= 0
+DURATION ?= 3m
+FUZZTIME ?= 20s
+ARGS     ?=
+
+.PHONY: build run check test tools lint race golden fuzz chaos prove soak generate clean help
+
+build: ## build bin/cloudlicenses
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/cloudlicenses
+
+run: build ## build, and start a three-node cluster with demo data on this machine (ARGS: flags of dev)
+	$(BIN) dev $(ARGS)
+
+check: ## the quick part, Go alone: gofmt, vet, unit tests
+	.ci/stages format vet unit
+
+test: ## everything that CI runs; installs what it needs
+	.ci/stages
+
+tools: ## install the linters and system tools that `make test` uses
+	.ci/tools
+
+lint: ## golangci-lint over every module
+	.ci/stages lint
+
+race: ## every test under the race detector
+	.ci/stages race
+
+golden: ## rewrite the golden files of the datadriven tests
+	.ci/golden
+
+fuzz: ## every fuzz target for FUZZTIME (20s)
+	FUZZTIME=$(FUZZTIME) .ci/stages fuzz
+
+chaos: ## faults against real processes: SEED (0: a new one), DURATION
+	$(GO) run ./test/faults --seed $(SEED) --duration $(DURATION) $(ARGS)
+
+prove: ## plant each known bug, and demand that the fault harness catches it
+	$(GO) run ./test/faults --prove $(ARGS)
+
+soak: ## chaos for an hour, with a new seed
+	$(GO) run ./test/faults --seed $(SEED) --duration 1h $(ARGS)
+
+generate: ## regenerate the codecs of commands and records
+	for m in $(MODULES); do (cd $$m && $(GO) generate ./...); done
+
+clean: ## remove what was built; data folders stay
+	rm -rf bin
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12

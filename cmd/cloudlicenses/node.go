@@ -1,0 +1,186 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/cloudlicenses/cloudlicenses"
+	"github.com/cloudlicenses/cloudlicenses/api"
+	"github.com/cloudlicenses/cloudlicenses/cluster"
+	"github.com/cloudlicenses/cloudlicenses/fsm"
+	"github.com/cloudlicenses/cloudlicenses/shard"
+)
+
+const (
+	// drainTimeout bounds a drain: requests in flight (a request's own
+	// deadline) and handing leadership over.
+	drainTimeout = 2 * cloudlicenses.RequestTimeout
+	// formWarnAfter is when a node that waits for others says so.
+	formWarnAfter = 10 * time.Second
+)
+
+// nodeConfig is what startNode wires a node from; `dev` and `server` fill it.
+type nodeConfig struct {
+	id      string
+	dataDir string
+
+	// Listeners are opened by the caller, so that a port in use is reported
+	// before anything else starts; startNode owns them from then on.
+	edge, admin          net.Listener
+	edgeURL, adminURL    string
+	raftAddr, gossipAddr string
+	join                 []string
+	bootstrapExpect      int
+	groups, replicas     int
+	region, zone, domain string
+	joinToken            string
+	adminTokenFile       string
+	kek                  []byte
+	security             nodeSecurity
+	trustedProxies       []netip.Prefix
+	clockOffset          time.Duration
+	tuning               cluster.Tuning
+	logger               *slog.Logger // without the node's id, which startNode adds
+	// fatal is told why the node can't go on; nil ends the process.
+	fatal func(error)
+}
+
+// node is a running node: engine, door, public API and admin address.
+type node struct {
+	cfg    nodeConfig
+	engine *cluster.Node
+	door   *shard.Shard
+	edge   *api.Server
+
+	draining atomic.Bool
+}
+
+// startNode starts a node and returns at once: the admin address answers, the
+// public API answers 503 until open has returned.
+func startNode(cfg nodeConfig) (*node, error) {
+	engineLogger := cfg.logger // the engine adds its id itself
+	cfg.logger = cfg.logger.With("node", cfg.id)
+	n := &node{cfg: cfg}
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	v, _ := buildVersion()
+
+	engine, err := cluster.Start(cluster.Config{
+		NodeID: cfg.id, DataDir: cfg.dataDir,
+		RaftAddr: cfg.raftAddr, GossipAddr: cfg.gossipAddr,
+		Join: cfg.join, JoinToken: cfg.joinToken, BootstrapExpect: cfg.bootstrapExpect,
+		Groups: cfg.groups, Replicas: cfg.replicas,
+		Region: cfg.region, Zone: cfg.zone, Version: v,
+		HTTPURL: cfg.edgeURL, AdminURL: cfg.adminURL,
+		TLSServer: cfg.security.raftServer, TLSClient: cfg.security.raftClient,
+		GossipKey:  cfg.security.gossipKey,
+		NewMachine: machineOpener(fsm.Options{Fatal: n.fail}, cfg.logger),
+		Now:        cfg.clock(), Fatal: n.fail,
+		Logger: engineLogger, Metrics: registry, Tuning: cfg.tuning,
+	})
+	if err != nil {
+		return nil, err
+	}
+	scheme, port := cfg.publicURL()
+	n.engine = engine
+	n.door = shard.New(shard.Config{
+		Node: engine, Domain: cfg.domain, Logger: cfg.logger,
+		TenantURL: func(id cloudlicenses.TenantID) string { return n.edge.TenantURL(id) },
+	})
+	n.edge = api.New(api.Config{
+		Shard: n.door, Node: engine, NodeID: cfg.id,
+		Domain: cfg.domain, Scheme: scheme, Port: port,
+		TrustedProxies: cfg.trustedProxies, Logger: cfg.logger, Metrics: registry,
+	})
+	go n.serve("public API", n.edge.Serve, secured(cfg.edge, cfg.security.edge))
+	go n.serve("admin address", n.edge.ServeAdmin, secured(cfg.admin, cfg.security.admin))
+	return n, nil
+}
+
+// open waits until the cluster has formed and the node may serve. An error is
+// final.
+func (n *node) open(ctx context.Context) error {
+	warn := time.AfterFunc(formWarnAfter, func() {
+		n.cfg.logger.Warn("still waiting for the cluster to form",
+			"bootstrap_expect", n.cfg.bootstrapExpect, "members", len(n.engine.Members()), "join", n.cfg.join)
+	})
+	defer warn.Stop()
+	return n.door.Boot(ctx, shard.BootConfig{
+		KEK: n.cfg.kek, Region: n.cfg.region, Domain: n.cfg.domain,
+		JoinToken: n.cfg.joinToken, DataDir: n.cfg.dataDir, AdminTokenFile: n.cfg.adminTokenFile,
+	})
+}
+
+// serve runs a server until a drain closes it.
+func (n *node) serve(what string, serve func(net.Listener) error, ln net.Listener) {
+	if err := serve(ln); err != nil && !n.draining.Load() {
+		n.fail(fmt.Errorf("%s on %s: %w", what, ln.Addr(), err))
+	}
+}
+
+// drain answers what is in flight, hands leadership over and closes.
+func (n *node) drain() error {
+	n.draining.Store(true)
+	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
+	defer cancel()
+	var err error
+	if e := n.edge.Shutdown(ctx); e != nil {
+		err = errors.Join(err, fmt.Errorf("drain of the public API: %w", e))
+	}
+	if e := n.engine.Shutdown(ctx); e != nil {
+		err = errors.Join(err, fmt.Errorf("drain of the engine: %w", e))
+	}
+	return err
+}
+
+// fail ends the process: a node that can't go on may neither write nor answer
+// any more, and its data is safe only as it lies on the disk.
+func (n *node) fail(err error) {
+	n.cfg.logger.Error("the node can't go on", "error", err)
+	if n.cfg.fatal != nil {
+		n.cfg.fatal(err)
+		return
+	}
+	_, _ = fmt.Fprintf(os.Stderr, "cloudlicenses: node %s can't go on: %v\n", n.cfg.id, err)
+	os.Exit(exitFailed)
+}
+
+// clock is the node's clock; nil is the system's.
+func (c *nodeConfig) clock() func() time.Time {
+	if c.clockOffset == 0 {
+		return nil
+	}
+	return func() time.Time { return time.Now().Add(c.clockOffset) }
+}
+
+// publicURL is the scheme and the port (0: the scheme's own) of the URLs that
+// replies name: those under which this node's clients reach it.
+func (c *nodeConfig) publicURL() (scheme string, port int) {
+	u, err := url.Parse(c.edgeURL)
+	if err != nil {
+		return "https", 0
+	}
+	port, _ = strconv.Atoi(u.Port()) // no port is 0
+	return u.Scheme, port
+}
+
+// secured wraps a listener in TLS where there is a configuration.
+func secured(ln net.Listener, cfg *tls.Config) net.Listener {
+	if cfg == nil {
+		return ln
+	}
+	return tls.NewListener(ln, cfg)
+}

@@ -1,0 +1,206 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/cloudlicenses/cloudlicenses"
+)
+
+// Environment variables of the operator's commands.
+const (
+	adminEnv      = "CLOUDLICENSES_ADMIN"
+	adminTokenEnv = "CLOUDLICENSES_ADMIN_TOKEN"
+)
+
+const (
+	defaultAdminURL = "http://127.0.0.1:8081"
+	// operatorTimeout bounds a call to the admin address; making a million
+	// licenses is the longest one.
+	operatorTimeout = 15 * time.Minute
+	// maxAdminReply bounds what is read of a reply.
+	maxAdminReply = 64 << 20
+)
+
+// operator is a client of the admin address, with the flags that every
+// operator's command shares.
+type operator struct {
+	url       string
+	tokenFile string
+	caFile    string
+	output    outputFormat
+
+	token string
+	http  *http.Client
+}
+
+const operatorEnvironment = `
+The admin token is read from CLOUDLICENSES_ADMIN_TOKEN or --admin-token-file; every
+node keeps it in admin.token in its data folder.`
+
+// addTo adds the shared flags to a command.
+func (o *operator) addTo(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&o.url, "admin", "", "URL of a node's admin address (default: "+adminEnv+", else "+defaultAdminURL+")")
+	cmd.Flags().StringVar(&o.tokenFile, "admin-token-file", "", "file with the admin token (default: "+adminTokenEnv+")")
+	cmd.Flags().StringVar(&o.caFile, "ca-file", "", "CA of a secured cluster: ca.crt of 'cert create-ca'")
+	o.output.addTo(cmd.Flags())
+}
+
+// connect reads the token and makes the client. It sends nothing.
+func (o *operator) connect() error {
+	o.url = strings.TrimSuffix(orElse(orElse(o.url, os.Getenv(adminEnv)), defaultAdminURL), "/")
+	u, err := url.Parse(o.url)
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		return usagef("--admin %q: want a URL such as %s", o.url, defaultAdminURL)
+	}
+	o.token = os.Getenv(adminTokenEnv)
+	if o.tokenFile != "" {
+		data, err := os.ReadFile(o.tokenFile)
+		if err != nil {
+			return fmt.Errorf("admin token: %w", err)
+		}
+		o.token = strings.TrimSpace(string(data))
+	}
+	if o.token == "" {
+		return usagef("no admin token: set %s or name its file with --admin-token-file (a node keeps it in admin.token in its data folder)", adminTokenEnv)
+	}
+	transport, err := newHTTPTransport(o.caFile)
+	if err != nil {
+		return err
+	}
+	o.http = &http.Client{Transport: transport}
+	return nil
+}
+
+// newHTTPTransport is Go's own with the CA of a secured cluster, where given.
+func newHTTPTransport(caFile string) (*http.Transport, error) {
+	transport, ok := http.DefaultTransport.(*http.Transport)
+	if !ok {
+		return nil, errors.New("http.DefaultTransport was replaced")
+	}
+	transport = transport.Clone()
+	if caFile == "" {
+		return transport, nil
+	}
+	data, err := os.ReadFile(caFile)
+	if err != nil {
+		return nil, fmt.Errorf("--ca-file: %w", err)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(data) {
+		return nil, fmt.Errorf("--ca-file %s holds no PEM certificate", caFile)
+	}
+	transport.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: pool}
+	return transport, nil
+}
+
+// call sends a request with a JSON body (nil: none) and decodes the reply into
+// out (nil: dropped). A refusal is a *refusal.
+func (o *operator) call(ctx context.Context, method, path string, body, out any) error {
+	ctx, cancel := context.WithTimeout(ctx, operatorTimeout)
+	defer cancel()
+	var payload io.Reader
+	if body != nil {
+		data, err := json.Marshal(body)
+		if err != nil {
+			return err
+		}
+		payload = bytes.NewReader(data)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, o.url+path, payload)
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Authorization", "Bearer "+o.token)
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	resp, err := o.http.Do(req)
+	if err != nil {
+		return fmt.Errorf("admin address %s: %w (is the node running, and is this its admin address?)", o.url, err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	data, err := io.ReadAll(io.LimitReader(resp.Body, maxAdminReply))
+	if err != nil {
+		return fmt.Errorf("reply of %s: %w", o.url, err)
+	}
+	if resp.StatusCode >= http.StatusBadRequest {
+		return newRefusal(resp.StatusCode, data)
+	}
+	if out == nil {
+		return nil
+	}
+	if err := json.Unmarshal(data, out); err != nil {
+		return fmt.Errorf("reply of %s: %w", o.url, err)
+	}
+	return nil
+}
+
+// refusal is an RFC 9457 reply.
+type refusal struct {
+	Status int                `json:"status"`
+	Code   cloudlicenses.Code `json:"code"`
+	Title  string             `json:"title"`
+	Detail string             `json:"detail"`
+}
+
+func newRefusal(status int, body []byte) *refusal {
+	r := &refusal{}
+	if err := json.Unmarshal(body, r); err != nil || r.Code == "" {
+		r.Title = orElse(http.StatusText(status), "refused")
+		r.Detail = strings.TrimSpace(string(body[:min(len(body), 200)]))
+	}
+	r.Status = status
+	return r
+}
+
+// Error says what was refused, and for a bad token what to do.
+func (r *refusal) Error() string {
+	msg := orElse(r.Detail, r.Title)
+	if r.Code != "" {
+		msg += fmt.Sprintf(" (%d %s)", r.Status, r.Code)
+	} else {
+		msg += fmt.Sprintf(" (%d)", r.Status)
+	}
+	if r.Code == cloudlicenses.Unauthenticated {
+		msg += "; is " + adminTokenEnv + " this cluster's admin token?"
+	}
+	return msg
+}
+
+// page is one page of a list.
+type page[T any] struct {
+	Items      []T     `json:"items"`
+	NextCursor *string `json:"next_cursor"`
+}
+
+// listAll follows a list to its end.
+func listAll[T any](ctx context.Context, o *operator, path string) ([]T, error) {
+	all := []T{}
+	cursor := ""
+	for {
+		query := url.Values{"limit": {"100"}, "cursor": {cursor}}
+		var p page[T]
+		if err := o.call(ctx, http.MethodGet, path+"?"+query.Encode(), nil, &p); err != nil {
+			return nil, err
+		}
+		all = append(all, p.Items...)
+		if p.NextCursor == nil || *p.NextCursor == "" {
+			return all, nil
+		}
+		cursor = *p.NextCursor
+	}
+}

@@ -1,0 +1,156 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// fakeAdmin is an admin address that answers what the test says and keeps the
+// requests.
+type fakeAdmin struct {
+	*httptest.Server
+	requests []string
+	answers  map[string]string // "METHOD path" → body
+}
+
+func newFakeAdmin(t *testing.T, answers map[string]string) *fakeAdmin {
+	f := &fakeAdmin{answers: answers}
+	f.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		f.requests = append(f.requests, fmt.Sprintf("%s %s %s", r.Method, r.URL.RequestURI(), body))
+		if r.Header.Get("Authorization") != "Bearer secret" {
+			w.WriteHeader(http.StatusUnauthorized)
+			_, _ = io.WriteString(w, `{"code":"unauthenticated","title":"Unauthenticated","status":401,"detail":"no"}`)
+			return
+		}
+		answer, ok := f.answers[r.Method+" "+r.URL.RequestURI()]
+		if !ok {
+			w.WriteHeader(http.StatusConflict)
+			answer = `{"code":"already_exists","title":"Already exists","status":409,"detail":"there is a tenant \"acme\""}`
+		}
+		_, _ = io.WriteString(w, answer)
+	}))
+	t.Cleanup(f.Close)
+	t.Setenv(adminTokenEnv, "secret")
+	return f
+}
+
+func TestTenantCreatePrintsThreeFieldsAlone(t *testing.T) {
+	f := newFakeAdmin(t, map[string]string{
+		"POST /v1/tenants": `{"tenant_id":"acme","license_id":"lic-operator-acme-2026-001","api_key":"clsk_acme_x","more":1}`,
+	})
+	out := mustRun(t, "tenant", "create", "--admin", f.URL, "--id", "acme", "--license", "cad",
+		"--commit", "3", "--max-overage", "4", "--count", "2", "--output", "json")
+	var got map[string]any
+	require.NoError(t, json.Unmarshal([]byte(out), &got))
+	require.Equal(t, map[string]any{"tenant_id": "acme", "license_id": "lic-operator-acme-2026-001", "api_key": "clsk_acme_x"}, got)
+	require.Equal(t, []string{`POST /v1/tenants {"id":"acme","plan":"enterprise","licenses":{"product":"cad","commit":3,"max_overage":4,"count":2}}`}, f.requests)
+}
+
+func TestListsAreFollowedToTheirEnd(t *testing.T) {
+	f := newFakeAdmin(t, map[string]string{
+		"GET /v1/vendors?cursor=&limit=100":  `{"items":[{"id":"a","name":"A"}],"next_cursor":"a"}`,
+		"GET /v1/vendors?cursor=a&limit=100": `{"items":[{"id":"b","name":"B"}],"next_cursor":null}`,
+	})
+	out := mustRun(t, "vendor", "list", "--admin", f.URL)
+	require.Contains(t, out, "VENDOR")
+	require.Regexp(t, `(?m)^a +A .*\nb +B `, out)
+}
+
+func TestClusterStatusShowsAGroupWithoutLeader(t *testing.T) {
+	f := newFakeAdmin(t, map[string]string{"GET /v1/cluster": `{
+		"nodes":[{"id":"n1","state":"alive","http":"http://127.0.0.1:8080","region":"eu-central","zone":"","version":"1"}],
+		"groups":[{"id":0,"kind":"directory","leader":"n1","term":2,"commit_index":9,"replicas":[{"node":"n1","role":"leader","applied_index":9}]},
+		          {"id":1,"kind":"license","leader":null,"term":3,"commit_index":0,"replicas":[]}]}`})
+	out := mustRun(t, "cluster", "status", "--admin", f.URL)
+	require.Regexp(t, `(?m)^0 +directory +n1 +2 +9 +n1:leader\(9\)`, out)
+	require.Regexp(t, `(?m)^1 +license +- +3 +0 +-`, out)
+	out = mustRun(t, "cluster", "status", "--admin", f.URL, "-o", "json")
+	require.Contains(t, out, `"leader": null`)
+}
+
+func TestOperatorRefusals(t *testing.T) {
+	f := newFakeAdmin(t, nil)
+	code, out, errs := runCommand(t, "tenant", "create", "--admin", f.URL, "--id", "acme")
+	require.Equal(t, exitFailed, code)
+	require.Empty(t, out)
+	require.Contains(t, errs, `there is a tenant "acme" (409 already_exists)`)
+
+	tokenFile := filepath.Join(t.TempDir(), "admin.token")
+	require.NoError(t, os.WriteFile(tokenFile, []byte("wrong\n"), modeSecret))
+	code, _, errs = runCommand(t, "tenant", "list", "--admin", f.URL, "--admin-token-file", tokenFile)
+	require.Equal(t, exitFailed, code)
+	require.Contains(t, errs, "401 unauthenticated")
+	require.Contains(t, errs, adminTokenEnv)
+
+	f.Close()
+	code, _, errs = runCommand(t, "tenant", "list", "--admin", f.URL)
+	require.Equal(t, exitFailed, code)
+	require.Contains(t, errs, "is the node running")
+}
+
+func TestUsageErrorsExitWithTwo(t *testing.T) {
+	t.Setenv(adminTokenEnv, "")
+	t.Setenv("LICENSE_SERVER_URL", "")
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"serve"}, `unknown command "serve" for "cloudlicenses"; did you mean "server"?`},
+		{[]string{"cluster", "drian"}, `unknown command "drian" for "cloudlicenses cluster"`},
+		{[]string{"dev", "--redy-file", "x"}, "unknown flag: --redy-file; did you mean --ready-file?"},
+		{[]string{"dev", "--nodes", "many"}, "invalid argument"},
+		{[]string{"dev", "--nodes", "0"}, "--nodes 0"},
+		{[]string{"dev", "--http", "0.0.0.0:8080"}, "loopback"},
+		{[]string{"dev", "surplus"}, "takes no argument"},
+		{[]string{"server"}, "--node-id is missing"},
+		{[]string{"version", "--output", "xml"}, "want table or json"},
+		{[]string{"tenant", "create"}, "--id is missing"},
+		{[]string{"tenant", "create", "--id", "a", "--commit", "1"}, "--commit needs --license"},
+		{[]string{"tenant", "show"}, "wants the tenant's id"},
+		{[]string{"tenant", "list"}, "no admin token"},
+		{[]string{"cluster", "join"}, "at least one gossip address"},
+		{[]string{"cluster", "join", "nowhere"}, "want host:port"},
+		{[]string{"cert", "create-node"}, "--node-id"},
+		{[]string{"cert", "create-client", "--name", "a/b"}, "--name"},
+		{[]string{"cert", "create-ca", "--days", "0"}, "--days"},
+		{[]string{"checkout"}, "--product is missing"},
+		{[]string{"checkout", "--product", "p"}, "LICENSE_SERVER_URL"},
+		{[]string{"return"}, "wants the id of a lease"},
+		{[]string{"run", "--product", "p"}, "no command to run"},
+		{[]string{"run", "--product", "p", "--on-lost", "panic", "--", "true"}, "--on-lost"},
+	} {
+		code, out, errs := runCommand(t, c.args...)
+		require.Equal(t, exitUsage, code, "%v: %s", c.args, errs)
+		require.Contains(t, errs, c.want, "%v", c.args)
+		require.Contains(t, errs, "--help", "%v", c.args)
+		require.Empty(t, out, "%v", c.args)
+	}
+}
+
+// TestEveryCommandTeaches: each command has an example, and a group lists its
+// commands.
+func TestEveryCommandTeaches(t *testing.T) {
+	root := newRootCommand()
+	root.InitDefaultHelpCmd()
+	pending := root.Commands()
+	for len(pending) > 0 {
+		cmd := pending[0]
+		pending = append(pending[1:], cmd.Commands()...)
+		if cmd.Name() == "help" || cmd.Name() == "completion" || cmd.HasParent() && cmd.Parent().Name() == "completion" {
+			continue
+		}
+		require.NotEmpty(t, cmd.Short, cmd.CommandPath())
+		if !cmd.HasSubCommands() {
+			require.NotEmpty(t, cmd.Example, cmd.CommandPath())
+		}
+	}
+}

@@ -1,0 +1,35 @@
+package main
+
+// readyFile is the object that --ready-file gets (contract "Command line").
+// Parts that are not there are left out.
+type readyFile struct {
+	Domain     string      `json:"domain"`
+	Nodes      []readyNode `json:"nodes"`
+	AdminToken string      `json:"admin_token"`
+	Demo       *readyDemo  `json:"demo,omitempty"`
+}
+
+// readyNode is a node of the cluster; http and admin are base URLs.
+type readyNode struct {
+	ID    string `json:"id"`
+	HTTP  string `json:"http"`
+	Admin string `json:"admin"`
+}
+
+// readyDemo is what `dev` has made to try things on.
+type readyDemo struct {
+	VendorID  string `json:"vendor_id"`
+	TenantID  string `json:"tenant_id"`
+	TenantURL string `json:"tenant_url"`
+	LicenseID string `json:"license_id"`
+	ProductID string `json:"product_id"`
+	APIKey    string `json:"api_key"`
+}
+
+// write writes the file by rename, readable by its owner alone: it holds keys.
+func (r *readyFile) write(path string) error {
+	if path == "" {
+		return nil
+	}
+	return writeJSONFile(path, r, modeSecret)
+}

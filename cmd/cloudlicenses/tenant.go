@@ -1,0 +1,180 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+
+	"github.com/spf13/cobra"
+)
+
+func newTenantCommand() *cobra.Command {
+	return newGroup("tenant", "Create and look at tenants",
+		"Operator's administration of tenants (customers), spoken to one node's admin address.\n"+operatorEnvironment,
+		newTenantCreateCommand(), newTenantListCommand(), newTenantShowCommand())
+}
+
+// createTenant is the body of POST /v1/tenants.
+type createTenant struct {
+	ID       string         `json:"id"`
+	Company  string         `json:"company,omitempty"`
+	Region   string         `json:"region,omitempty"`
+	Plan     string         `json:"plan,omitempty"`
+	Licenses *createLicense `json:"licenses,omitempty"`
+}
+
+// createLicense describes the licenses that a new tenant gets.
+type createLicense struct {
+	Product    string `json:"product"`
+	Commit     int64  `json:"commit"`
+	MaxOverage int64  `json:"max_overage"`
+	Count      int64  `json:"count,omitempty"`
+}
+
+// createdTenant is the reply, and what the command prints.
+type createdTenant struct {
+	TenantID  string `json:"tenant_id"`
+	LicenseID string `json:"license_id,omitempty"`
+	APIKey    string `json:"api_key"`
+}
+
+func newTenantCreateCommand() *cobra.Command {
+	op := &operator{}
+	var req createTenant
+	var lic createLicense
+	cmd := &cobra.Command{
+		Use:   "create",
+		Short: "Make a verified tenant, with a license and an API key",
+		Long: `Makes a tenant that is active at once, with a first API key of both scopes, which
+is shown here and never again. With --license it gets a license of the
+operator's own vendor: --commit seats without further charge and up to
+--max-overage more; with --count K it gets K licenses, of products
+PRODUCT-0000, PRODUCT-0001, ….
+` + operatorEnvironment,
+		Example: `  cloudlicenses tenant create --id acme --license cad --commit 5 --max-overage 15
+  cloudlicenses tenant create --id load --license p --commit 10 --max-overage 0 --count 1000 --output json`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := completeTenant(cmd, &req, &lic); err != nil {
+				return err
+			}
+			if err := op.connect(); err != nil {
+				return err
+			}
+			var created createdTenant
+			if err := op.call(cmd.Context(), http.MethodPost, "/v1/tenants", req, &created); err != nil {
+				return err
+			}
+			if op.output == outputJSON {
+				return printJSON(cmd.OutOrStdout(), created)
+			}
+			t := table{header: []string{"TENANT", "LICENSE", "API KEY (not shown again)"}}
+			t.add(created.TenantID, created.LicenseID, created.APIKey)
+			return t.print(cmd.OutOrStdout())
+		},
+	}
+	op.addTo(cmd)
+	fs := cmd.Flags()
+	fs.StringVar(&req.ID, "id", "", "the tenant's id: its subdomain (required)")
+	fs.StringVar(&req.Company, "company", "", "the company's name (default: the id)")
+	fs.StringVar(&req.Region, "region", "", "region of the tenant's data (default: that of the node asked)")
+	fs.StringVar(&req.Plan, "plan", "enterprise", "the tenant's plan")
+	fs.StringVar(&lic.Product, "license", "", "product to license to the tenant")
+	fs.Int64Var(&lic.Commit, "commit", 0, "committed seats (with --license)")
+	fs.Int64Var(&lic.MaxOverage, "max-overage", 0, "overage seats beyond those (with --license)")
+	fs.Int64Var(&lic.Count, "count", 0, "make this many licenses, of products PRODUCT-0000, … (with --license)")
+	return cmd
+}
+
+// completeTenant checks the flags of `tenant create` against each other.
+func completeTenant(cmd *cobra.Command, req *createTenant, lic *createLicense) error {
+	if req.ID == "" {
+		return usagef("--id is missing: name the tenant")
+	}
+	if lic.Product != "" {
+		if cmd.Flags().Changed("count") && lic.Count < 1 {
+			return usagef("--count %d: want 1 or more", lic.Count)
+		}
+		req.Licenses = lic
+		return nil
+	}
+	for _, name := range []string{"commit", "max-overage", "count"} {
+		if cmd.Flags().Changed(name) {
+			return usagef("--%s needs --license PRODUCT", name)
+		}
+	}
+	return nil
+}
+
+// tenantInfo is a tenant as the admin address shows it.
+type tenantInfo struct {
+	ID         string `json:"id"`
+	CustomerID string `json:"customer_id"`
+	Company    string `json:"company"`
+	Region     string `json:"region"`
+	Plan       string `json:"plan"`
+	Status     string `json:"status"`
+	Group      uint32 `json:"group"`
+	URL        string `json:"url"`
+	CreatedAt  string `json:"created_at"`
+}
+
+func tenantTable(tenants ...tenantInfo) *table {
+	t := &table{header: []string{"TENANT", "CUSTOMER", "COMPANY", "REGION", "PLAN", "STATUS", "GROUP", "CREATED"}}
+	for _, i := range tenants {
+		t.add(i.ID, i.CustomerID, i.Company, i.Region, i.Plan, i.Status, fmt.Sprint(i.Group), i.CreatedAt)
+	}
+	return t
+}
+
+func newTenantListCommand() *cobra.Command {
+	op := &operator{}
+	cmd := &cobra.Command{
+		Use:     "list",
+		Short:   "List the tenants",
+		Long:    "Lists every tenant with the group that holds it.\n" + operatorEnvironment,
+		Example: `  cloudlicenses tenant list --output json`,
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := op.connect(); err != nil {
+				return err
+			}
+			tenants, err := listAll[tenantInfo](cmd.Context(), op, "/v1/tenants")
+			if err != nil {
+				return err
+			}
+			if op.output == outputJSON {
+				return printJSON(cmd.OutOrStdout(), tenants)
+			}
+			return tenantTable(tenants...).print(cmd.OutOrStdout())
+		},
+	}
+	op.addTo(cmd)
+	return cmd
+}
+
+func newTenantShowCommand() *cobra.Command {
+	op := &operator{}
+	cmd := &cobra.Command{
+		Use:     "show ID",
+		Short:   "Show one tenant",
+		Long:    "Shows a tenant and the group that holds it.\n" + operatorEnvironment,
+		Example: `  cloudlicenses tenant show mercedes`,
+		Args:    exactArgs(1, "the tenant's id"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := op.connect(); err != nil {
+				return err
+			}
+			var t tenantInfo
+			if err := op.call(cmd.Context(), http.MethodGet, "/v1/tenants/"+url.PathEscape(args[0]), nil, &t); err != nil {
+				return err
+			}
+			if op.output == outputJSON {
+				return printJSON(cmd.OutOrStdout(), t)
+			}
+			return tenantTable(t).print(cmd.OutOrStdout())
+		},
+	}
+	op.addTo(cmd)
+	return cmd
+}

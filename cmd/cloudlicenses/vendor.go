@@ -1,0 +1,91 @@
+package main
+
+import (
+	"net/http"
+
+	"github.com/spf13/cobra"
+)
+
+func newVendorCommand() *cobra.Command {
+	return newGroup("vendor", "Create and look at vendors",
+		"Operator's administration of software vendors, spoken to one node's admin address.\n"+operatorEnvironment,
+		newVendorCreateCommand(), newVendorListCommand())
+}
+
+// vendorInfo is a vendor as the admin address takes and shows it.
+type vendorInfo struct {
+	ID            string `json:"id"`
+	Name          string `json:"name"`
+	LicensePrefix string `json:"license_prefix,omitempty"`
+	CreatedAt     string `json:"created_at,omitempty"`
+}
+
+func vendorTable(vendors ...vendorInfo) *table {
+	t := &table{header: []string{"VENDOR", "NAME", "LICENSE PREFIX", "CREATED"}}
+	for _, v := range vendors {
+		t.add(v.ID, v.Name, v.LicensePrefix, v.CreatedAt)
+	}
+	return t
+}
+
+func newVendorCreateCommand() *cobra.Command {
+	op := &operator{}
+	var vendor vendorInfo
+	cmd := &cobra.Command{
+		Use:   "create",
+		Short: "Make a vendor",
+		Long: `Makes a vendor. Its licenses are named lic-<prefix>-<tenant>-<year>-<nnn>.
+` + operatorEnvironment,
+		Example: `  cloudlicenses vendor create --id vector-de --name "Vector Informatik GmbH" --license-prefix vector`,
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if vendor.ID == "" {
+				return usagef("--id is missing: name the vendor")
+			}
+			if err := op.connect(); err != nil {
+				return err
+			}
+			vendor.Name = orElse(vendor.Name, vendor.ID)
+			vendor.LicensePrefix = orElse(vendor.LicensePrefix, vendor.ID)
+			var created vendorInfo
+			if err := op.call(cmd.Context(), http.MethodPost, "/v1/vendors", vendor, &created); err != nil {
+				return err
+			}
+			if op.output == outputJSON {
+				return printJSON(cmd.OutOrStdout(), created)
+			}
+			return vendorTable(created).print(cmd.OutOrStdout())
+		},
+	}
+	op.addTo(cmd)
+	cmd.Flags().StringVar(&vendor.ID, "id", "", "the vendor's id (required)")
+	cmd.Flags().StringVar(&vendor.Name, "name", "", "the vendor's name (default: the id)")
+	cmd.Flags().StringVar(&vendor.LicensePrefix, "license-prefix", "", "what its license ids begin with (default: the id)")
+	return cmd
+}
+
+func newVendorListCommand() *cobra.Command {
+	op := &operator{}
+	cmd := &cobra.Command{
+		Use:     "list",
+		Short:   "List the vendors",
+		Long:    "Lists every vendor.\n" + operatorEnvironment,
+		Example: `  cloudlicenses vendor list`,
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := op.connect(); err != nil {
+				return err
+			}
+			vendors, err := listAll[vendorInfo](cmd.Context(), op, "/v1/vendors")
+			if err != nil {
+				return err
+			}
+			if op.output == outputJSON {
+				return printJSON(cmd.OutOrStdout(), vendors)
+			}
+			return vendorTable(vendors...).print(cmd.OutOrStdout())
+		},
+	}
+	op.addTo(cmd)
+	return cmd
+}

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"fmt"
+	"runtime"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+)
+
+// version and commit are set by the Makefile (-ldflags -X); a plain `go build`
+// falls back on what Go itself records.
+var version, commit string
+
+// buildVersion returns the version and the commit of this binary.
+func buildVersion() (v, c string) {
+	v, c = version, commit
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return orElse(v, "devel"), orElse(c, "unknown")
+	}
+	if v == "" && info.Main.Version != "(devel)" {
+		v = info.Main.Version
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" && c == "" {
+			c = s.Value
+		}
+	}
+	return orElse(v, "devel"), orElse(c, "unknown")
+}
+
+func orElse(s, fallback string) string {
+	if s == "" {
+		return fallback
+	}
+	return s
+}
+
+func newVersionCommand() *cobra.Command {
+	var output outputFormat
+	cmd := &cobra.Command{
+		Use:   "version",
+		Short: "Print version, commit and Go version",
+		Example: `  cloudlicenses version
+  cloudlicenses version --output json`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			v, c := buildVersion()
+			if output == outputJSON {
+				return printJSON(cmd.OutOrStdout(), struct {
+					Version string `json:"version"`
+					Commit  string `json:"commit"`
+					Go      string `json:"go"`
+				}{v, c, runtime.Version()})
+			}
+			_, err := fmt.Fprintf(cmd.OutOrStdout(), "cloudlicenses %s (commit %s, %s)\n", v, c, runtime.Version())
+			return err
+		},
+	}
+	output.addTo(cmd.Flags())
+	return cmd
+}
