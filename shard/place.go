@@ -68,6 +68,8 @@ func (p *places) find(ctx context.Context, tenant cloudlicenses.TenantID) (place
 	if tenant.Validate() != nil {
 		return placement{}, ErrTenantNotFound
 	}
+	ctx, cancel := withDeadline(ctx)
+	defer cancel()
 	var result directory.TenantResult
 	if err := p.ask(ctx, tenant, cluster.ReadOptions{}, &result); err != nil {
 		return placement{}, err
@@ -80,6 +82,8 @@ func (p *places) find(ctx context.Context, tenant cloudlicenses.TenantID) (place
 
 // refresh reads a placement from the directory's leader.
 func (p *places) refresh(ctx context.Context, tenant cloudlicenses.TenantID) (placement, error) {
+	ctx, cancel := withDeadline(ctx)
+	defer cancel()
 	p.forget(tenant)
 	return p.confirm(ctx, tenant)
 }

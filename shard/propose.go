@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/tinylib/msgp/msgp"
@@ -23,6 +24,11 @@ const (
 	maxRetryWait   = 64 * time.Millisecond
 )
 
+// attemptTimeout bounds the first attempt, each next one has twice as long. A
+// leader that was paused does not answer and breaks no connection, while
+// another one may long be in office.
+const attemptTimeout = time.Second
+
 // maxPooledBuffer keeps one huge command from holding memory for good.
 const maxPooledBuffer = 64 << 10
 
@@ -30,12 +36,72 @@ var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 1024); return &b 
 
 func noCancel() {}
 
+// deadlineOf returns ctx's deadline, or one RequestTimeout from now.
+func deadlineOf(ctx context.Context) time.Time {
+	if deadline, has := ctx.Deadline(); has {
+		return deadline
+	}
+	return time.Now().Add(cloudlicenses.RequestTimeout)
+}
+
 // withDeadline bounds ctx by RequestTimeout where it has no deadline.
 func withDeadline(ctx context.Context) (context.Context, context.CancelFunc) {
 	if _, has := ctx.Deadline(); has {
 		return ctx, noCancel
 	}
 	return context.WithTimeout(ctx, cloudlicenses.RequestTimeout)
+}
+
+// limited bounds an attempt by its own limit and by deadline.
+func limited(ctx context.Context, deadline time.Time, limit time.Duration) (context.Context, context.CancelFunc) {
+	if own := time.Now().Add(limit); own.Before(deadline) {
+		deadline = own
+	}
+	return context.WithDeadline(ctx, deadline)
+}
+
+// tryShare is how long first attempts share one context: one of their own
+// would cost each a timer and five times the door's whole work.
+const tryShare = 50 * time.Millisecond
+
+// firstTries hands out the contexts of first attempts, which end between
+// attemptTimeout and attemptTimeout + tryShare later. They do not end with the
+// caller's: an attempt on its way is waited for that long.
+type firstTries struct {
+	mu      sync.Mutex // guards the change of current
+	current atomic.Pointer[sharedTry]
+}
+
+type sharedTry struct {
+	ctx    context.Context
+	cancel context.CancelFunc // never called: others may be waiting by it
+	until  time.Time          // handed out before
+	ends   time.Time
+}
+
+// context returns a context for a first attempt that must end by deadline.
+func (f *firstTries) context(ctx context.Context, deadline time.Time) (context.Context, context.CancelFunc) {
+	now := time.Now()
+	try := f.current.Load()
+	if try == nil || !now.Before(try.until) {
+		try = f.next(now)
+	}
+	if try.ends.After(deadline) {
+		return limited(ctx, deadline, attemptTimeout)
+	}
+	return try.ctx, noCancel
+}
+
+func (f *firstTries) next(now time.Time) *sharedTry {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if try := f.current.Load(); try != nil && now.Before(try.until) {
+		return try
+	}
+	try := &sharedTry{until: now.Add(tryShare), ends: now.Add(tryShare + attemptTimeout)}
+	try.ctx, try.cancel = context.WithDeadline(context.Background(), try.ends)
+	f.current.Store(try)
+	return try
 }
 
 // encode appends header and payload to b.
@@ -59,7 +125,10 @@ func (s *Shard) propose(ctx context.Context, group cluster.GroupID, header fsm.H
 	if err != nil {
 		return cluster.Reply{}, err
 	}
-	reply, err := s.engine.Propose(ctx, group, command)
+	deadline := deadlineOf(ctx)
+	first, cancel := s.tries.context(ctx, deadline)
+	reply, err := s.engine.Propose(first, group, command)
+	cancel()
 	if err == nil {
 		// Only a command that was answered is out of the engine's hands.
 		if cap(command) <= maxPooledBuffer {
@@ -68,7 +137,7 @@ func (s *Shard) propose(ctx context.Context, group cluster.GroupID, header fsm.H
 		}
 		return reply, nil
 	}
-	err = settle(ctx, err, func() (err error) {
+	err = settle(ctx, deadline, err, func(ctx context.Context) (err error) {
 		reply, err = s.engine.Propose(ctx, group, command)
 		return err
 	})
@@ -91,9 +160,12 @@ func (s *Shard) proposeAll(ctx context.Context, at placement, tenant cloudlicens
 	for i, from := 0, 0; i < len(ends); from, i = ends[i], i+1 {
 		commands[i] = encoded[from:ends[i]:ends[i]]
 	}
-	replies, err := s.engine.ProposeAll(ctx, at.group, commands)
+	deadline := deadlineOf(ctx)
+	first, cancel := s.tries.context(ctx, deadline)
+	replies, err := s.engine.ProposeAll(first, at.group, commands)
+	cancel()
 	if err != nil {
-		err = settle(ctx, err, func() (err error) {
+		err = settle(ctx, deadline, err, func(ctx context.Context) (err error) {
 			replies, err = s.engine.ProposeAll(ctx, at.group, commands)
 			return err
 		})
@@ -105,10 +177,12 @@ func (s *Shard) proposeAll(ctx context.Context, at placement, tenant cloudlicens
 }
 
 // settle repeats attempt, whose first try failed with err, until it succeeds,
-// fails for good or ctx ends. What it returns then is ErrOutcomeUnknown if any
-// try may have taken effect, else why the last one did not.
-func settle(ctx context.Context, err error, attempt func() error) error {
+// fails for good, or ctx or the deadline ends. What it returns then is
+// ErrOutcomeUnknown if any try may have taken effect, else why the last one
+// did not.
+func settle(ctx context.Context, deadline time.Time, err error, attempt func(context.Context) error) error {
 	unknown := false
+	limit := attemptTimeout
 	for wait := firstRetryWait; ; wait = min(2*wait, maxRetryWait) {
 		switch {
 		case errors.Is(err, cluster.ErrOutcomeUnknown), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
@@ -117,14 +191,22 @@ func settle(ctx context.Context, err error, attempt func() error) error {
 		default:
 			return unsettled(err, unknown)
 		}
-		timer := time.NewTimer(wait/2 + rand.N(wait))
+		pause := wait/2 + rand.N(wait)
+		if time.Until(deadline) <= pause {
+			return unsettled(err, unknown)
+		}
+		timer := time.NewTimer(pause)
 		select {
 		case <-ctx.Done():
 			timer.Stop()
 			return unsettled(err, unknown)
 		case <-timer.C:
 		}
-		if err = attempt(); err == nil {
+		limit *= 2
+		next, cancel := limited(ctx, deadline, limit)
+		err = attempt(next)
+		cancel()
+		if err == nil {
 			return nil
 		}
 	}
@@ -143,8 +225,8 @@ func unsettled(err error, unknown bool) error {
 }
 
 // settleRead is settle for a read, of which nothing can have taken effect.
-func settleRead(ctx context.Context, err error, attempt func() error) error {
-	if err = settle(ctx, err, attempt); errors.Is(err, cluster.ErrOutcomeUnknown) {
+func settleRead(ctx context.Context, deadline time.Time, err error, attempt func(context.Context) error) error {
+	if err = settle(ctx, deadline, err, attempt); errors.Is(err, cluster.ErrOutcomeUnknown) {
 		return fmt.Errorf("%w: no answer (%v)", cluster.ErrNoLeader, err) //nolint:errorlint // a read has no unknown outcome to tell of
 	}
 	return err

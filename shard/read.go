@@ -101,9 +101,16 @@ func (s *Shard) ask(ctx context.Context, group cluster.GroupID, header fsm.Heade
 	if err != nil {
 		return cluster.Reply{}, err
 	}
-	reply, err := s.engine.Query(ctx, group, b, opt)
+	limit := attemptTimeout
+	if opt.MinIndex > 0 {
+		limit += cloudlicenses.MinIndexWait // that wait is the engine's
+	}
+	deadline := deadlineOf(ctx)
+	first, cancel := limited(ctx, deadline, limit)
+	reply, err := s.engine.Query(first, group, b, opt)
+	cancel()
 	if err != nil {
-		err = settleRead(ctx, err, func() (err error) {
+		err = settleRead(ctx, deadline, err, func(ctx context.Context) (err error) {
 			reply, err = s.engine.Query(ctx, group, b, opt)
 			return err
 		})

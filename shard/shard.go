@@ -82,6 +82,7 @@ type Shard struct {
 	tenantURL func(cloudlicenses.TenantID) string
 	logger    *slog.Logger
 	places    *places
+	tries     firstTries
 
 	secrets atomic.Pointer[Secrets]
 	region  atomic.Pointer[string] // this node's, for tenants that name none
@@ -113,8 +114,6 @@ func newShard(e engine, cfg Config) *Shard {
 // ctx's deadline (cloudlicenses.RequestTimeout where it has none): a command
 // must be idempotent by an id of its own.
 func (s *Shard) Do(ctx context.Context, tenant cloudlicenses.TenantID, cmd Command) (Written, error) {
-	ctx, cancel := withDeadline(ctx)
-	defer cancel()
 	at, err := s.places.find(ctx, tenant)
 	if err != nil {
 		return Written{}, err
@@ -185,8 +184,6 @@ func (s *Shard) DoAll(ctx context.Context, tenant cloudlicenses.TenantID, cmds [
 
 // DoDirectory has the directory commit a command.
 func (s *Shard) DoDirectory(ctx context.Context, cmd Command) (Written, error) {
-	ctx, cancel := withDeadline(ctx)
-	defer cancel()
 	reply, err := s.propose(ctx, directoryGroup, fsm.Header{Op: cmd.Op, Version: directory.Version}, cmd.Payload)
 	if err != nil {
 		return Written{}, err
@@ -200,8 +197,6 @@ func (s *Shard) DoDirectory(ctx context.Context, cmd Command) (Written, error) {
 // doPlaced is Do for a tenant that is not active yet: its saga knows where it
 // is placed.
 func (s *Shard) doPlaced(ctx context.Context, t *directory.Tenant, cmd Command) (Written, error) {
-	ctx, cancel := withDeadline(ctx)
-	defer cancel()
 	group := cluster.GroupID(t.Group)
 	reply, err := s.propose(ctx, group, fsm.Header{Op: cmd.Op, Version: license.Version, Epoch: t.Epoch, Tenant: t.ID}, cmd.Payload)
 	if err != nil {

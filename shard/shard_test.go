@@ -219,6 +219,38 @@ func TestOutcomesAreSettled(t *testing.T) {
 	}
 }
 
+// TestSilentLeader: a leader that does not answer, as a paused process does,
+// is given up for the next one long before the request's deadline.
+func TestSilentLeader(t *testing.T) {
+	engine, s := newScript(t)
+	engine.active("mercedes", 1, 1)
+	silent := &silence{script: engine}
+	s.engine = silent
+	engine.propose = func(int, cluster.GroupID, fsm.Header, string) (cluster.Reply, error) {
+		return ackReply(t, 1, cloudlicenses.OK), nil
+	}
+	begun := time.Now()
+	_, err := s.Do(t.Context(), "mercedes", revoke(&license.Ack{}))
+	require.NoError(t, err)
+	require.GreaterOrEqual(t, time.Since(begun), attemptTimeout)
+	require.Equal(t, 1, engine.proposed)
+}
+
+// silence answers no first command.
+type silence struct {
+	*script
+	broken bool
+}
+
+func (s *silence) Propose(ctx context.Context, group cluster.GroupID, command []byte) (cluster.Reply, error) {
+	if !s.broken {
+		s.broken = true
+		<-ctx.Done()
+		return cluster.Reply{}, cluster.ErrOutcomeUnknown
+	}
+	return s.script.Propose(ctx, group, command)
+}
+
 func TestResultsAreDecodedStrictly(t *testing.T) {
 	engine, s := newScript(t)
 	engine.active("mercedes", 1, 1)
