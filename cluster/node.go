@@ -30,6 +30,8 @@ type Tuning struct {
 	MaxClockOffset  time.Duration
 	// FS is the file system of the log; nil: the system's.
 	FS vfs.FS
+	// Dial connects to another node's port; nil: plain TCP.
+	Dial func(addr string, timeout time.Duration) (net.Conn, error)
 }
 
 func (t *Tuning) defaults() {
@@ -50,6 +52,11 @@ func (t *Tuning) defaults() {
 	}
 	if t.FS == nil {
 		t.FS = vfs.Default
+	}
+	if t.Dial == nil {
+		t.Dial = func(addr string, timeout time.Duration) (net.Conn, error) {
+			return net.DialTimeout("tcp", addr, timeout)
+		}
 	}
 }
 
@@ -163,7 +170,7 @@ func (n *Node) openPort() error {
 	}
 	n.port = &port{
 		listener: listener, tlsServer: n.cfg.TLSServer, tlsClient: clientTLS(n.cfg.TLSClient), proof: joinProof(n.cfg.JoinToken),
-		clusterID: n.ClusterID, logger: n.log, forward: n.serveForward,
+		clusterID: n.ClusterID, logger: n.log, forward: n.serveForward, connect: n.cfg.Tuning.Dial,
 		groups: map[GroupID]*raftStream{}, conns: map[net.Conn]struct{}{},
 	}
 	n.port.wg.Add(1)

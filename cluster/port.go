@@ -1,7 +1,6 @@
 package cluster
 
 import (
-	"context"
 	"crypto/sha256"
 	"crypto/subtle"
 	"crypto/tls"
@@ -32,6 +31,7 @@ type port struct {
 	clusterID func() string
 	logger    *slog.Logger
 	forward   func(net.Conn) // takes over a forwarding connection
+	connect   func(addr string, timeout time.Duration) (net.Conn, error)
 
 	mu     sync.Mutex
 	groups map[GroupID]*raftStream
@@ -198,9 +198,7 @@ func (p *port) readGreeting(conn net.Conn) (kind byte, group GroupID, verdict by
 
 // dial opens a connection of a kind to a peer's port.
 func (p *port) dial(addr string, kind byte, group GroupID, timeout time.Duration) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), timeout)
-	defer cancel()
-	raw, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
+	raw, err := p.connect(addr, timeout)
 	if err != nil {
 		return nil, err
 	}
