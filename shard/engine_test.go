@@ -24,8 +24,9 @@ type script struct {
 	index    uint64
 	tenants  map[cloudlicenses.TenantID]directory.Tenant
 	lagging  map[cloudlicenses.TenantID]directory.Tenant
-	barriers int // linearizable reads of the directory
-	asked    int // all reads of the directory
+	barriers int  // linearizable reads of the directory
+	asked    int  // all reads of the directory
+	away     bool // the directory can't be read
 	// propose answers the n-th command, from 0.
 	propose  func(n int, group cluster.GroupID, h fsm.Header, tenant string) (cluster.Reply, error)
 	proposed int
@@ -79,6 +80,9 @@ func (s *script) Query(_ context.Context, group cluster.GroupID, query []byte, o
 		return s.query(s.queried-1, opt)
 	}
 	s.asked++
+	if s.away {
+		return cluster.Reply{}, cluster.ErrClosed
+	}
 	tenants := s.tenants
 	if opt.Linearizable {
 		s.barriers++

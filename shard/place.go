@@ -72,6 +72,9 @@ func (p *places) find(ctx context.Context, tenant cloudlicenses.TenantID) (place
 	defer cancel()
 	var result directory.TenantResult
 	if err := p.ask(ctx, tenant, cluster.ReadOptions{}, &result); err != nil {
+		if ok {
+			return at, nil // a directory out of reach does not stop tenants that are known
+		}
 		return placement{}, err
 	}
 	if result.Code == cloudlicenses.OK && result.Tenant.Status == cloudlicenses.TenantActive && result.Tenant.Epoch >= at.epoch {

@@ -90,6 +90,25 @@ func TestSuspensionIsSeen(t *testing.T) {
 	require.ErrorIs(t, err, ErrTenantNotFound)
 }
 
+// TestDirectoryOutOfReach: tenants that are known go on without it.
+func TestDirectoryOutOfReach(t *testing.T) {
+	engine, s := newScript(t)
+	now := time.Unix(1000, 0)
+	s.places.now = func() time.Time { return now }
+	engine.active("mercedes", 1, 1)
+	engine.propose = func(int, cluster.GroupID, fsm.Header, string) (cluster.Reply, error) {
+		return ackReply(t, 1, cloudlicenses.OK), nil
+	}
+	_, err := s.Do(t.Context(), "mercedes", revoke(&license.Ack{}))
+	require.NoError(t, err)
+	engine.away = true
+	now = now.Add(placementLife)
+	_, err = s.Do(t.Context(), "mercedes", revoke(&license.Ack{}))
+	require.NoError(t, err)
+	_, err = s.Do(t.Context(), "bmw", revoke(&license.Ack{}))
+	require.ErrorIs(t, err, cluster.ErrClosed)
+}
+
 // TestConfirmationsDoNotPileUp: a crowd that asks for unknown tenants costs
 // the leader two reads, not one each.
 func TestConfirmationsDoNotPileUp(t *testing.T) {
