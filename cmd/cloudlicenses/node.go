@@ -28,8 +28,6 @@ const (
 	// drainTimeout bounds a drain: requests in flight (a request's own
 	// deadline) and handing leadership over.
 	drainTimeout = 2 * cloudlicenses.RequestTimeout
-	// formWarnAfter is when a node that waits for others says so.
-	formWarnAfter = 10 * time.Second
 )
 
 // nodeConfig is what startNode wires a node from; `dev` and `server` fill it.
@@ -49,6 +47,7 @@ type nodeConfig struct {
 	joinToken            string
 	adminTokenFile       string
 	kek                  []byte
+	certDir              string // for messages
 	security             nodeSecurity
 	trustedProxies       []netip.Prefix
 	clockOffset          time.Duration
@@ -113,11 +112,9 @@ func startNode(cfg nodeConfig) (*node, error) {
 // open waits until the cluster has formed and the node may serve. An error is
 // final.
 func (n *node) open(ctx context.Context) error {
-	warn := time.AfterFunc(formWarnAfter, func() {
-		n.cfg.logger.Warn("still waiting for the cluster to form",
-			"bootstrap_expect", n.cfg.bootstrapExpect, "members", len(n.engine.Members()), "join", n.cfg.join)
-	})
-	defer warn.Stop()
+	ctx, giveUp := context.WithCancelCause(ctx)
+	defer giveUp(nil)
+	go n.watchForming(ctx, giveUp)
 	return n.door.Boot(ctx, shard.BootConfig{
 		KEK: n.cfg.kek, Region: n.cfg.region, Domain: n.cfg.domain,
 		JoinToken: n.cfg.joinToken, DataDir: n.cfg.dataDir, AdminTokenFile: n.cfg.adminTokenFile,

@@ -187,12 +187,13 @@ type page[T any] struct {
 	NextCursor *string `json:"next_cursor"`
 }
 
-// listAll follows a list to its end.
+// listAll follows a list to its end. It asks the leader, so that an operator
+// sees what the command before has made.
 func listAll[T any](ctx context.Context, o *operator, path string) ([]T, error) {
 	all := []T{}
 	cursor := ""
 	for {
-		query := url.Values{"limit": {"100"}, "cursor": {cursor}}
+		query := url.Values{"limit": {"100"}, "cursor": {cursor}, "consistency": {"linearizable"}}
 		var p page[T]
 		if err := o.call(ctx, http.MethodGet, path+"?"+query.Encode(), nil, &p); err != nil {
 			return nil, err

@@ -57,8 +57,8 @@ func TestTenantCreatePrintsThreeFieldsAlone(t *testing.T) {
 
 func TestListsAreFollowedToTheirEnd(t *testing.T) {
 	f := newFakeAdmin(t, map[string]string{
-		"GET /v1/vendors?cursor=&limit=100":  `{"items":[{"id":"a","name":"A"}],"next_cursor":"a"}`,
-		"GET /v1/vendors?cursor=a&limit=100": `{"items":[{"id":"b","name":"B"}],"next_cursor":null}`,
+		"GET /v1/vendors?consistency=linearizable&cursor=&limit=100":  `{"items":[{"id":"a","name":"A"}],"next_cursor":"a"}`,
+		"GET /v1/vendors?consistency=linearizable&cursor=a&limit=100": `{"items":[{"id":"b","name":"B"}],"next_cursor":null}`,
 	})
 	out := mustRun(t, "vendor", "list", "--admin", f.URL)
 	require.Contains(t, out, "VENDOR")

@@ -122,7 +122,7 @@ func (c *serverConfig) wire(now time.Time) (nodeConfig, error) {
 		_ = w.edge.Close()
 		return w, err
 	}
-	w.id, w.dataDir = c.NodeID, c.DataDir
+	w.id, w.dataDir, w.certDir = c.NodeID, c.DataDir, c.CertDir
 	w.edgeURL = orElse(c.AdvertiseHTTP, baseURL(scheme, w.edge, c.Raft))
 	w.adminURL = orElse(c.AdvertiseAdmin, baseURL(scheme, w.admin, c.Raft))
 	w.raftAddr, w.gossipAddr = c.Raft, c.Gossip

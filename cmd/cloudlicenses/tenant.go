@@ -166,7 +166,7 @@ func newTenantShowCommand() *cobra.Command {
 				return err
 			}
 			var t tenantInfo
-			if err := op.call(cmd.Context(), http.MethodGet, "/v1/tenants/"+url.PathEscape(args[0]), nil, &t); err != nil {
+			if err := op.call(cmd.Context(), http.MethodGet, "/v1/tenants/"+url.PathEscape(args[0])+"?consistency=linearizable", nil, &t); err != nil {
 				return err
 			}
 			if op.output == outputJSON {
