@@ -27,13 +27,20 @@ func (a *arena) copy(b []byte) []byte {
 // layer is a set of changes that are not in Pebble yet. It changes under the
 // machine's lock until it is sealed, and never afterwards.
 type layer struct {
-	records map[string][]byte // nil: deleted
-	ranges  [][2][]byte       // deleted [lo, hi); older than records
+	changes []change         // each key once, in the order in which keys came
+	index   map[string]int32 // key → place in changes
+	ranges  [][2][]byte      // deleted [lo, hi); older than changes
 	bytes   int64
 	arena   arena
 }
 
-func newLayer() *layer { return &layer{records: make(map[string][]byte)} }
+// change is the new value of a key; nil: deleted.
+type change struct {
+	key   string
+	value []byte
+}
+
+func newLayer() *layer { return &layer{index: make(map[string]int32)} }
 
 const recordOverhead = 64
 
@@ -47,20 +54,27 @@ func (l *layer) set(key, value []byte) {
 
 func (l *layer) put(key, value []byte) {
 	l.bytes += int64(len(key) + len(value) + recordOverhead)
-	if _, ok := l.records[string(key)]; ok {
-		l.records[string(key)] = value
+	if i, ok := l.index[string(key)]; ok {
+		l.changes[i].value = value
 		return
 	}
 	k := l.arena.copy(key)
-	l.records[unsafe.String(unsafe.SliceData(k), len(k))] = value
+	kept := unsafe.String(unsafe.SliceData(k), len(k))
+	l.index[kept] = int32(len(l.changes))
+	l.changes = append(l.changes, change{kept, value})
 }
 
 func (l *layer) deleteRange(lo, hi []byte) {
-	for k := range l.records { // order does not matter: each is judged by itself
-		if k >= string(lo) && k < string(hi) {
-			delete(l.records, k)
+	kept := l.changes[:0]
+	clear(l.index)
+	for _, c := range l.changes {
+		if c.key < string(lo) || c.key >= string(hi) {
+			l.index[c.key] = int32(len(kept))
+			kept = append(kept, c)
 		}
 	}
+	clear(l.changes[len(kept):])
+	l.changes = kept
 	l.ranges = append(l.ranges, [2][]byte{bytes.Clone(lo), bytes.Clone(hi)})
 	l.bytes += int64(len(lo) + len(hi) + recordOverhead)
 }
@@ -68,14 +82,15 @@ func (l *layer) deleteRange(lo, hi []byte) {
 // get returns the layer's word on key: its value (nil: deleted), or known
 // false where an older layer decides.
 func (l *layer) get(key []byte) (value []byte, known bool) {
-	if value, known = l.records[string(key)]; known {
-		return value, true
+	if i, ok := l.index[string(key)]; ok {
+		return l.changes[i].value, true
 	}
-	return nil, l.covers(key)
+	return nil, covers(l.ranges, key)
 }
 
-func (l *layer) covers(key []byte) bool {
-	for _, r := range l.ranges {
+// covers reports whether one of the ranges holds key.
+func covers(ranges [][2][]byte, key []byte) bool {
+	for _, r := range ranges {
 		if bytes.Compare(key, r[0]) >= 0 && bytes.Compare(key, r[1]) < 0 {
 			return true
 		}
@@ -83,4 +98,4 @@ func (l *layer) covers(key []byte) bool {
 	return false
 }
 
-func (l *layer) empty() bool { return len(l.records) == 0 && len(l.ranges) == 0 }
+func (l *layer) empty() bool { return len(l.changes) == 0 && len(l.ranges) == 0 }

@@ -50,9 +50,9 @@ func (s *Store) Scan(lo, hi []byte) (*Scan, error) {
 			}
 			c.ranges = append(c.ranges, r)
 		}
-		for key, value := range l.records {
-			if key >= string(lo) && key < string(hi) {
-				newest[key] = value
+		for _, change := range l.changes {
+			if change.key >= string(lo) && change.key < string(hi) {
+				newest[change.key] = change.value
 			}
 		}
 	}
@@ -82,7 +82,7 @@ func (c *Scan) Next() bool {
 	}
 	for {
 		onDisk := c.it.Valid()
-		if onDisk && c.dropped(c.it.Key()) {
+		if onDisk && covers(c.ranges, c.it.Key()) {
 			c.it.Next()
 			continue
 		}
@@ -103,15 +103,6 @@ func (c *Scan) Next() bool {
 		c.key, c.value = append(c.key[:0], top.key...), top.value
 		return true
 	}
-}
-
-func (c *Scan) dropped(key []byte) bool {
-	for _, r := range c.ranges {
-		if bytes.Compare(key, r[0]) >= 0 && bytes.Compare(key, r[1]) < 0 {
-			return true
-		}
-	}
-	return false
 }
 
 func (c *Scan) take() bool {

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-
 )
 
 // Snapshot is a captured state; its methods are those of cluster.Snapshot.
@@ -104,9 +103,6 @@ func (s *Store) Restored(dir string) (*Store, error) {
 	if err == nil {
 		next, err = open(s.cfg, number, false)
 	}
-	if err == nil && !next.pending.empty() {
-		err = errors.Join(errors.New("it has no applied index"), next.db.Close())
-	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("restore the snapshot in %s: %w", dir, err), s.fs.RemoveAll(path))
 	}
@@ -185,4 +181,3 @@ func (s *Store) closeDB() error {
 	s.mu.Unlock()
 	return s.db.Close()
 }
-

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -59,6 +60,7 @@ type Store struct {
 
 	failure atomic.Pointer[error]
 	stuck   atomic.Bool // Pebble hit a fatal error: closing it may never end
+	serving atomic.Bool // started: what fails now, fails the machine
 
 	wake chan struct{}
 	stop chan struct{}
@@ -99,11 +101,29 @@ func OpenStore(cfg StoreConfig) (*Store, error) {
 	if s.applied > 0 {
 		return nil, errors.Join(Damaged(dir, fmt.Errorf("its marker %s is missing", markerName)), s.db.Close())
 	}
-	if err := writeMarker(fs, dir, number); err != nil {
+	if err := s.found(); err != nil {
 		return nil, errors.Join(fmt.Errorf("data folder %s: %w", dir, err), s.db.Close())
 	}
 	return s, nil
 }
+
+// found makes a new database durable with its kind in it, then puts it in
+// force: from then on, one without a kind has been damaged.
+func (s *Store) found() error {
+	err := s.db.Set(keyKind, []byte(s.kind()), pebble.NoSync)
+	if err == nil {
+		err = s.db.Set(keyApplied, make([]byte, 8), pebble.NoSync)
+	}
+	if err == nil {
+		err = s.db.Flush()
+	}
+	if err == nil {
+		err = writeMarker(s.fs, s.cfg.Dir, s.number)
+	}
+	return err
+}
+
+func (s *Store) kind() string { return fmt.Sprintf("%s group %d", s.cfg.Kind, s.cfg.Group) }
 
 func (c *StoreConfig) fill() {
 	c.Options = c.Options.withDefaults()
@@ -127,7 +147,7 @@ func open(cfg StoreConfig, number uint64, create bool) (*Store, error) {
 	if err != nil {
 		return nil, s.openError(err)
 	}
-	if err := s.identify(); err != nil {
+	if err := s.identify(create); err != nil {
 		return nil, errors.Join(err, s.db.Close())
 	}
 	return s, nil
@@ -137,10 +157,10 @@ func (s *Store) openError(err error) error {
 	switch {
 	case errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.EACCES):
 		return fmt.Errorf("data folder %s is in use by another process or not accessible: %w", s.cfg.Dir, err)
-	case pebble.IsCorruptionError(err), errors.Is(err, pebble.ErrDBDoesNotExist), errors.Is(err, syscall.ENOENT):
-		return Damaged(s.cfg.Dir, err)
+	case errors.As(err, new(syscall.Errno)) && !errors.Is(err, os.ErrNotExist): // full, not readable: its content may be fine
+		return fmt.Errorf("open data folder %s: %w", s.cfg.Dir, err)
 	}
-	return fmt.Errorf("open data folder %s: %w", s.cfg.Dir, err)
+	return Damaged(s.cfg.Dir, err)
 }
 
 func (s *Store) pebbleOptions(create bool) *pebble.Options {
@@ -156,9 +176,18 @@ func (s *Store) pebbleOptions(create bool) *pebble.Options {
 		L0CompactionThreshold:       4,
 		L0StopWritesThreshold:       1000,
 		CompactionConcurrencyRange:  func() (int, int) { return 1, 1 },
-		EventListener: &pebble.EventListener{BackgroundError: func(err error) {
-			s.fail(fmt.Errorf("data folder %s: %w", s.cfg.Dir, err))
-		}},
+		EventListener: &pebble.EventListener{
+			BackgroundError: func(err error) {
+				_ = s.fail(fmt.Errorf("data folder %s: %w", s.cfg.Dir, err))
+			},
+			// Pebble would end the process. While a database is opened or
+			// restored, its reader gets the error and says what to do.
+			DataCorruption: func(info pebble.DataCorruptionInfo) {
+				if s.serving.Load() {
+					_ = s.fail(Damaged(s.cfg.Dir, fmt.Errorf("%s: %w", info.Path, info.Details)))
+				}
+			},
+		},
 	}
 	for i := range o.Levels {
 		o.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
@@ -166,10 +195,9 @@ func (s *Store) pebbleOptions(create bool) *pebble.Options {
 	return o
 }
 
-// identify reads kind and applied index, or notes the kind where the database
-// is new.
-func (s *Store) identify() error {
-	want := fmt.Sprintf("%s group %d", s.cfg.Kind, s.cfg.Group)
+// identify reads kind and applied index, which only a new database lacks.
+func (s *Store) identify(fresh bool) error {
+	want := s.kind()
 	kind, err := s.read(keyKind)
 	if err != nil {
 		return Damaged(s.cfg.Dir, err)
@@ -179,8 +207,7 @@ func (s *Store) identify() error {
 		return Damaged(s.cfg.Dir, err)
 	}
 	switch {
-	case kind == nil && index == nil:
-		s.pending.set(keyKind, []byte(want))
+	case fresh && kind == nil && index == nil:
 		return nil
 	case len(index) != 8:
 		return Damaged(s.cfg.Dir, fmt.Errorf("its applied index has %d bytes", len(index)))
@@ -207,6 +234,7 @@ func (s *Store) read(key []byte) ([]byte, error) {
 // Start begins the write-behind for owner.
 func (s *Store) Start(owner Owner) {
 	s.owner = owner
+	s.serving.Store(true)
 	go s.run()
 }
 

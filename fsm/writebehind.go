@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"time"
+	"unsafe"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -90,12 +91,13 @@ func (s *Store) commitCut(c *cut) error {
 			return err
 		}
 	}
-	for key, value := range c.layer.records { // each key once, so their order means nothing
+	for _, change := range c.layer.changes {
 		var err error
-		if value == nil {
-			err = c.batch.Delete([]byte(key), nil)
+		key := unsafe.Slice(unsafe.StringData(change.key), len(change.key)) // the batch copies it
+		if change.value == nil {
+			err = c.batch.Delete(key, nil)
 		} else {
-			err = c.batch.Set([]byte(key), value, nil)
+			err = c.batch.Set(key, change.value, nil)
 		}
 		if err != nil {
 			return err

@@ -63,17 +63,9 @@ func (m *Machine) takeSeats(t *tenant, k *key, lic *license, c *Checkout) reply 
 	if plant.On(plant.LocalExpiry) {
 		m.collect(lic, time.Now().UnixMilli()) //nolint:forbidigo // the planted bug: a replica's own clock
 	}
-	allow := c.AllowOverage && !t.rules.DenyOverage
-	commit, overage, code := lic.pool.Grant(lic.entitlement(), c.Count, allow)
+	commit, overage, credited, code := s.seats(t, k, lic, c)
 	if code != cloudlicenses.OK && m.collect(lic, s.clock) > 0 {
-		commit, overage, code = lic.pool.Grant(lic.entitlement(), c.Count, allow)
-	}
-	var credited int64
-	if code == cloudlicenses.OK && overage > 0 {
-		credited = min(overage, s.credit(t, lic, k, c.User, c.Caller.Hostname))
-		if charged := overage - credited; charged > 0 && s.capPassed(t, k, lic, charged) {
-			code = cloudlicenses.OverageCapReached
-		}
+		commit, overage, credited, code = s.seats(t, k, lic, c)
 	}
 	if code != cloudlicenses.OK {
 		return m.refuseCheckout(t, k, lic, code, cloudlicenses.LayerNone, "")
@@ -88,6 +80,21 @@ func (m *Machine) takeSeats(t *tenant, k *key, lic *license, c *Checkout) reply 
 	m.result.Lease = s.public(l)
 	m.result.Lease.ExpiresMillis = firstExpiry(l.issued, int64(l.ttl)) // the grace of a leaderless time is none of the promise
 	return &m.result
+}
+
+// seats decides by the seat table, the tenant's rules and its caps, and changes
+// nothing. Of the overage seats, credited are continued without a new charge.
+func (s *state) seats(t *tenant, k *key, lic *license, c *Checkout) (commit, overage, credited int64, code cloudlicenses.Code) {
+	allow := c.AllowOverage && !t.rules.DenyOverage
+	commit, overage, code = lic.pool.Grant(lic.entitlement(), c.Count, allow)
+	if code != cloudlicenses.OK || overage == 0 {
+		return commit, overage, 0, code
+	}
+	credited = min(overage, s.credit(t, lic, k, c.User, c.Caller.Hostname))
+	if charged := overage - credited; charged > 0 && s.capPassed(t, k, lic, charged) {
+		return 0, 0, 0, cloudlicenses.OverageCapReached
+	}
+	return commit, overage, credited, cloudlicenses.OK
 }
 
 // firstExpiry is what a checkout's reply promises.

@@ -6,7 +6,7 @@ import (
 )
 
 //go:generate go run github.com/tinylib/msgp@v1.6.5 -file=command.go -o=command_gen.go -io=false -tests=false
-//msgp:limit arrays:1048576 maps:0
+//msgp:limit arrays:65536 maps:0
 //msgp:shim cloudlicenses.Code as:string using:string/cloudlicenses.Code mode:cast
 //msgp:shim cloudlicenses.Layer as:string using:string/cloudlicenses.Layer mode:cast
 //msgp:shim cloudlicenses.TenantID as:string using:string/cloudlicenses.TenantID mode:cast

@@ -9,7 +9,7 @@ import (
 
 // Size limits for msgp deserialization
 const (
-	z5439c54climitArrays = 1048576
+	z5439c54climitArrays = 65536
 	z5439c54climitMaps   = 0
 )
 

@@ -271,15 +271,20 @@ func (l *loader) lease(key, value []byte) error {
 
 // intent remembers the intent of a lease as long as it may be repeated.
 func (l *loader) intent(k *key, r *leaseRecord) {
-	scoped := k.scoped(r.Intent)
+	f := forgetting{key: k.scoped(r.Intent), lease: r.ID}
 	switch {
-	case r.IntentByClient && r.End == cloudlicenses.EndNone:
-	case r.IntentByClient:
-		l.expiring = append(l.expiring, forgetting{r.EndedMillis + clientMemory, scoped})
-	default:
-		l.serving = append(l.serving, forgetting{r.IssuedMillis + serverMemory, scoped})
+	case !r.IntentByClient:
+		if f.at = r.IssuedMillis + serverMemory; f.at <= l.s.clock {
+			return
+		}
+		l.serving = append(l.serving, f)
+	case r.End != cloudlicenses.EndNone:
+		if f.at = r.EndedMillis + clientMemory; f.at <= l.s.clock {
+			return
+		}
+		l.expiring = append(l.expiring, f)
 	}
-	l.s.intents.leases[scoped] = r.ID
+	l.s.intents.leases[f.key] = r.ID
 }
 
 func (l *loader) ended(key, value []byte) error {
@@ -298,10 +303,7 @@ func (l *loader) ended(key, value []byte) error {
 	if err != nil {
 		return err
 	}
-	if r.IntentByClient && r.EndedMillis+clientMemory > l.s.clock ||
-		!r.IntentByClient && r.IssuedMillis+serverMemory > l.s.clock {
-		l.intent(k, &r)
-	}
+	l.intent(k, &r)
 	return nil
 }
 
@@ -353,7 +355,6 @@ func (l *loader) finish() error {
 	for _, f := range l.expiring {
 		s.intents.client.push(f)
 	}
-	s.intents.forget(s.clock)
 	slices.SortStableFunc(l.credits, func(a, b *credit) int { return cmp.Compare(a.ended, b.ended) })
 	for _, c := range l.credits {
 		s.admitCredit(c)

@@ -23,8 +23,9 @@ type intents struct {
 }
 
 type forgetting struct {
-	at  int64 // Unix ms: no longer known from here on
-	key intentKey
+	at    int64 // Unix ms: no longer known from here on
+	key   intentKey
+	lease uint64
 }
 
 const (
@@ -49,14 +50,14 @@ func (i *intents) granted(l *lease) {
 	key := l.key.scoped(l.intent)
 	i.leases[key] = l.id
 	if !l.byClient {
-		i.server.push(forgetting{l.issued + serverMemory, key})
+		i.server.push(forgetting{l.issued + serverMemory, key, l.id})
 	}
 }
 
 // ended starts the last 15 minutes of a client's key.
 func (i *intents) ended(l *lease, now int64) {
 	if l.byClient {
-		i.client.push(forgetting{now + clientMemory, l.key.scoped(l.intent)})
+		i.client.push(forgetting{now + clientMemory, l.key.scoped(l.intent), l.id})
 	}
 }
 
@@ -64,7 +65,9 @@ func (i *intents) ended(l *lease, now int64) {
 func (i *intents) forget(now int64) {
 	for _, queue := range []*fifo[forgetting]{&i.server, &i.client} {
 		for f, ok := queue.front(); ok && f.at <= now; f, ok = queue.front() {
-			delete(i.leases, f.key)
+			if i.leases[f.key] == f.lease {
+				delete(i.leases, f.key)
+			}
 			queue.pop()
 		}
 	}
@@ -86,7 +89,7 @@ func (m *Machine) replay(t *tenant, k *key, c *Checkout) (bool, error) {
 	if r.Key != k.number || r.Intent != c.Intent {
 		return false, nil
 	}
-	if c.IntentByClient && r.BodyHash != c.BodyHash {
+	if r.IntentByClient && r.BodyHash != c.BodyHash {
 		lic := t.licenseByNumber[r.License-1]
 		m.refuseCheckout(t, k, lic, cloudlicenses.IdempotencyKeyReused, cloudlicenses.LayerNone, "")
 		return true, nil

@@ -38,8 +38,7 @@ func (m *Machine) applyLicenses(t *tenant, payload []byte) (reply, error) {
 			l.Status = cloudlicenses.LicenseProvisioned
 		}
 		if code, detail := m.checkLicense(l); code != cloudlicenses.OK {
-			m.ack = Ack{Code: code, Detail: detail, LicenseID: l.ID}
-			return &m.ack, nil
+			return m.acked(code, string(l.ID)+": "+detail), nil
 		}
 		other := t.overlapping(l)
 		at := line{l.VendorID, l.ProductID}
@@ -170,8 +169,7 @@ func (m *Machine) applyAmend(t *tenant, payload []byte) (reply, error) {
 	}
 	p.VendorID, p.ProductID, p.Status = l.VendorID, l.ProductID, l.Status
 	if code, detail := m.checkLicense(p); code != cloudlicenses.OK {
-		m.ack = Ack{Code: code, Detail: detail, LicenseID: l.ID}
-		return &m.ack, nil
+		return m.acked(code, detail), nil
 	}
 	if l.Status != cloudlicenses.LicenseRevoked {
 		if other := t.overlapping(p); other != "" {
@@ -202,8 +200,7 @@ func (m *Machine) applyStatus(t *tenant, payload []byte) (reply, error) {
 		return m.acked(cloudlicenses.InvalidField, "status: want provisioned, suspended or revoked"), nil
 	}
 	if l.Status == cloudlicenses.LicenseRevoked && p.Status != cloudlicenses.LicenseRevoked {
-		m.ack = Ack{Code: cloudlicenses.LicenseNotActive, Detail: "a revoked license stays revoked", LicenseID: l.ID}
-		return &m.ack, nil
+		return m.acked(cloudlicenses.LicenseNotActive, "a revoked license stays revoked"), nil
 	}
 	l.Status = p.Status
 	m.state.shareTexts(l)

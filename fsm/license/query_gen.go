@@ -9,7 +9,7 @@ import (
 
 // Size limits for msgp deserialization
 const (
-	z9eee6f6blimitArrays = 1048576
+	z9eee6f6blimitArrays = 65536
 	z9eee6f6blimitMaps   = 0
 )
 

@@ -7,7 +7,7 @@ import (
 )
 
 //go:generate go run github.com/tinylib/msgp@v1.6.5 -file=records.go -o=records_gen.go -io=false -tests=false -unexported
-//msgp:limit arrays:1048576 maps:0
+//msgp:limit arrays:65536 maps:0
 //msgp:shim cloudlicenses.TenantID as:string using:string/cloudlicenses.TenantID mode:cast
 //msgp:shim cloudlicenses.LicenseID as:string using:string/cloudlicenses.LicenseID mode:cast
 //msgp:shim cloudlicenses.KeyID as:string using:string/cloudlicenses.KeyID mode:cast

@@ -9,7 +9,7 @@ import (
 
 // Size limits for msgp deserialization
 const (
-	z0b4f9ce8limitArrays = 1048576
+	z0b4f9ce8limitArrays = 65536
 	z0b4f9ce8limitMaps   = 0
 )
 

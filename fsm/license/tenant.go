@@ -6,8 +6,8 @@ import (
 
 var _ = register(OpTenant, operation{name: "put tenant", needs: needsName, create: (*Machine).applyTenant})
 
-// applyTenant creates a tenant, or raises its epoch; a lower epoch than the
-// tenant's is a stale placement.
+// applyTenant creates a tenant, or raises its epoch; said again, it changes
+// nothing.
 func (m *Machine) applyTenant(name cloudlicenses.TenantID, payload []byte) (reply, error) {
 	var p PutTenant
 	if err := decode(&p, payload); err != nil {
@@ -23,8 +23,8 @@ func (m *Machine) applyTenant(name cloudlicenses.TenantID, payload []byte) (repl
 		s.tenants[name] = t
 		m.admission.Unlock()
 		s.byNumber = append(s.byNumber, t)
-	case p.Epoch < t.epoch:
-		return m.acked(cloudlicenses.StalePlacement, ""), nil
+	case p.Epoch <= t.epoch:
+		return m.acked(cloudlicenses.OK, ""), nil
 	default:
 		m.admission.Lock()
 		t.epoch = p.Epoch

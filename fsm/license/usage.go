@@ -13,6 +13,10 @@ import (
 // closed exactly at the boundary.
 func (s *state) accrue(store *fsm.Store, l *license) {
 	u := &l.usage
+	if u.Month == s.month && u.ChangedMillis == s.clock {
+		return
+	}
+	s.touchLicense(l)
 	if u.Month == s.month {
 		u.SeatMillis += l.pool.InUse() * (s.clock - u.ChangedMillis)
 		u.ChangedMillis = s.clock
@@ -31,7 +35,6 @@ func (s *state) accrue(store *fsm.Store, l *license) {
 		}
 		*u = usageRecord{Month: u.Month + 1, ChangedMillis: end, PeakInUse: l.pool.InUse()}
 	}
-	s.touchLicense(l)
 	s.accrue(store, l)
 }
 
