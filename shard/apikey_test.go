@@ -28,7 +28,7 @@ func TestAPIKeyRoundTrip(t *testing.T) {
 	}
 }
 
-// TestAPIKeyTypos: no single wrong character and no swap of neighbours passes.
+// TestAPIKeyTypos: no single wrong character and no swap of neighbors passes.
 func TestAPIKeyTypos(t *testing.T) {
 	key := NewAPIKey("mercedes")
 	for i := range key {

@@ -32,9 +32,9 @@ const (
 const bootPoll = 20 * time.Millisecond
 
 var (
-	// ErrOtherCluster: the data folder belongs to another cluster.
+	// ErrOtherCluster means that the data folder belongs to another cluster.
 	ErrOtherCluster = errors.New("the data folder belongs to another cluster")
-	// ErrJoinToken: the join token is not the cluster's.
+	// ErrJoinToken means that the join token is not the cluster's.
 	ErrJoinToken = errors.New("the join token is not the one that the cluster was started with: check --join-token")
 )
 

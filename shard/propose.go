@@ -120,7 +120,7 @@ func encode(b []byte, header fsm.Header, payload msgp.Marshaler) ([]byte, error)
 // propose encodes a command and has it committed, asking again while there is
 // no leader or the outcome is unknown.
 func (s *Shard) propose(ctx context.Context, group cluster.GroupID, header fsm.Header, payload msgp.Marshaler) (cluster.Reply, error) {
-	pooled := buffers.Get().(*[]byte)
+	pooled, _ := buffers.Get().(*[]byte) // the pool holds nothing else
 	command, err := encode((*pooled)[:0], header, payload)
 	if err != nil {
 		return cluster.Reply{}, err

@@ -15,9 +15,10 @@ import (
 
 // The operator's own vendor, whose licenses `tenant create` makes.
 const (
-	operatorVendorID   cloudlicenses.VendorID = "operator"
-	operatorVendorName                        = "Operator"
-	operatorPrefix                            = "operator"
+	operatorVendorID cloudlicenses.VendorID = "operator"
+
+	operatorVendorName = "Operator"
+	operatorPrefix     = "operator"
 )
 
 // DefaultPlan is a tenant's plan where none is named.

@@ -17,8 +17,8 @@ const KEKBytes = 32
 // secretBytes is the length of each secret.
 const secretBytes = 32
 
-// ErrKEK: the key of --kek-file is not the one that the cluster's secrets were
-// wrapped with.
+// ErrKEK means that the key of --kek-file is not the one that the cluster's
+// secrets were wrapped with.
 var ErrKEK = errors.New("the key in --kek-file does not open the cluster's secrets: give every node the key file that the cluster was started with")
 
 // Secrets are the cluster's own, unwrapped.

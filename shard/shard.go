@@ -19,11 +19,11 @@ import (
 // directoryGroup is the Raft group of the directory.
 const directoryGroup cluster.GroupID = 0
 
-// ErrTenantNotFound: the directory's leader confirms that there is no such
-// tenant, or that it is not active.
+// ErrTenantNotFound means that the directory's leader confirms: there is no
+// such tenant, or it is not active.
 var ErrTenantNotFound = errors.New("no such tenant")
 
-// ErrTenantMoving: the tenant is fenced for a move; ask again shortly.
+// ErrTenantMoving means that the tenant is fenced for a move; ask again shortly.
 var ErrTenantMoving = errors.New("tenant is moving to another group")
 
 // Command is one command of a tenant, or a query.
@@ -221,10 +221,9 @@ func settled(value []byte, into msgp.Unmarshaler) (stale bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	switch cloudlicenses.Code(code) {
-	case cloudlicenses.StalePlacement:
+	if code := cloudlicenses.Code(code); code == cloudlicenses.StalePlacement {
 		return true, nil
-	case cloudlicenses.TenantMoving:
+	} else if code == cloudlicenses.TenantMoving {
 		return false, ErrTenantMoving
 	}
 	return false, decode(value, into)

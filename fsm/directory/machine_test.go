@@ -190,7 +190,7 @@ func TestDamagedFolder(t *testing.T) {
 	})
 	t.Run("truncated tables", func(t *testing.T) {
 		dir, cut := fill(t), 0
-		require.NoError(t, filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		require.NoError(t, filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
 			if err == nil && filepath.Ext(path) == ".sst" {
 				cut++
 				return os.Truncate(path, 100)

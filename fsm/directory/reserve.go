@@ -51,7 +51,7 @@ func (s *state) reserveLicenses(c *ReserveLicenses) msgp.Marshaler {
 }
 
 func validateReservation(c *ReserveLicenses) *Reserved {
-	detail := ""
+	var detail string
 	switch {
 	case len(c.Intent) < 1 || len(c.Intent) > cloudlicenses.MaxIdempotencyKeyLength:
 		detail = "an intent has 1–255 bytes"

@@ -59,7 +59,7 @@ func (s *session) apply(op fsm.Op, payload msgp.Marshaler, result msgp.Unmarshal
 	require.NoError(s.t, decode(results[0], result))
 }
 
-func (s *session) run(t *testing.T, d *datadriven.TestData) string {
+func (s *session) run(_ *testing.T, d *datadriven.TestData) string {
 	switch d.Cmd {
 	case "init", "vendor", "tenant", "status", "reserve":
 		return s.change(d)
