@@ -80,7 +80,9 @@ func (r *router) unsettled(t target) {
 }
 
 // learn reads the leader's address from a reply, where there is one. It must
-// speak the same scheme, so that no key leaves an encrypted connection.
+// speak the same scheme, so that no key leaves an encrypted connection. Without
+// TLS, which would show it, a loopback address of a distant node is this
+// machine's own here, where anybody may listen: the key does not go there.
 func (r *router) learn(header http.Header, now time.Time) {
 	hint := header.Get(leaderHeader)
 	if hint == "" || !r.follow {
@@ -88,7 +90,9 @@ func (r *router) learn(header http.Header, now time.Time) {
 	}
 	u, err := url.Parse(hint)
 	if err != nil || u.Scheme != r.homes[0].Scheme || u.Host == "" || u.User != nil ||
-		(u.Path != "" && u.Path != "/") || u.RawQuery != "" {
+		(u.Path != "" && u.Path != "/") || u.RawQuery != "" ||
+		isUnspecified(u.Hostname()) ||
+		(u.Scheme == "http" && isLoopback(u.Hostname()) && !isLoopback(r.homes[0].Hostname())) {
 		return
 	}
 	r.mu.Lock()

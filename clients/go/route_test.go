@@ -134,10 +134,21 @@ func TestUnusableHints(t *testing.T) {
 	for _, hint := range []string{
 		"", "http://node2.example.com", "node2.example.com:8080", "https://", "https://user:pw@node2.example.com",
 		"https://node2.example.com/other/path", "https://node2.example.com?x=1", "://", "ftp://node2",
+		"https://0.0.0.0:8443", "https://[::]",
 	} {
 		c.routes.learn(http.Header{"X-Leader": {hint}}, time.Now())
 		if to := c.routes.pick(true); to.hinted {
 			t.Errorf("%q was believed: %v", hint, to.base)
+		}
+	}
+	plain, err := New(Options{ServerURL: "http://mercedes.example.com", APIKey: testKey})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, hint := range []string{"http://127.0.0.1:8080", "http://[::1]:8080", "http://n2.localhost", "http://[::ffff:127.0.0.2]"} {
+		plain.routes.learn(http.Header{"X-Leader": {hint}}, time.Now())
+		if to := plain.routes.pick(true); to.hinted {
+			t.Errorf("%q was believed, from a distant server without TLS", hint)
 		}
 	}
 	c.routes.learn(http.Header{"X-Leader": {"https://10.0.0.2:8443/"}}, time.Now())

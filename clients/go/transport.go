@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 	"time"
@@ -56,6 +57,19 @@ func newTransport(from *http.Transport, serverName string) *http.Transport {
 func isLoopbackName(host string) bool {
 	host = strings.ToLower(strings.TrimSuffix(host, "."))
 	return host == "localhost" || strings.HasSuffix(host, ".localhost")
+}
+
+// isLoopback reports whether host is a name or an address of loopback.
+func isLoopback(host string) bool {
+	address, err := netip.ParseAddr(host)
+	return isLoopbackName(host) || (err == nil && address.Unmap().IsLoopback())
+}
+
+// isUnspecified reports whether host is 0.0.0.0 or ::, which a server listens
+// on and nobody can be reached at.
+func isUnspecified(host string) bool {
+	address, err := netip.ParseAddr(host)
+	return err == nil && address.Unmap().IsUnspecified()
 }
 
 // dialLoopbackNames wraps dial so that names under .localhost are never
