@@ -199,7 +199,8 @@ func TestDamagedFolder(t *testing.T) {
 		}))
 		require.Positive(t, cut)
 		_, err := Open(Config{Dir: dir, Store: byHand})
-		require.ErrorContains(t, err, dir)
+		require.ErrorIs(t, err, fsm.ErrDamaged)
+		require.ErrorContains(t, err, "remove this folder")
 	})
 	t.Run("record of an unknown kind", func(t *testing.T) {
 		dir := fill(t)
