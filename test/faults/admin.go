@@ -36,7 +36,7 @@ func (o *operator) getWithin(ctx context.Context, base, path string, within time
 	if err != nil {
 		return err
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, 16<<20))
 	if err != nil {
 		return fmt.Errorf("GET %s: %w", path, err)

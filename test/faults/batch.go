@@ -60,7 +60,7 @@ func (c *client) heldAt(t *tenant) int {
 func (c *client) sendBatch(ops []*operation) []answer {
 	bodies := make([]map[string]any, len(ops))
 	for i, op := range ops {
-		bodies[i] = op.attempt().body.(map[string]any)
+		bodies[i] = op.attempt().body
 		bodies[i]["op"] = op.req.Kind.String()
 		if op.key != "" {
 			bodies[i]["idempotency_key"] = op.key

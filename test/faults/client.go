@@ -40,7 +40,7 @@ type attempt struct {
 	tenant   *tenant
 	method   string
 	path     string
-	body     any
+	body     map[string]any
 	key      string // Idempotency-Key
 	minIndex string // X-Min-Index
 	hostname string // X-Hostname

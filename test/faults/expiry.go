@@ -70,7 +70,7 @@ func (s *seatWatch) take(ctx context.Context) *checkoutReply {
 	user := s.work.newUser()
 	op := &operation{client: -1, pool: s.pool, req: request{Kind: opCheckout, User: user, Count: 1}, key: "key-" + user}
 	a := op.attempt()
-	a.body.(map[string]any)["ttl_seconds"] = expiryTTL
+	a.body["ttl_seconds"] = expiryTTL
 	for began := time.Now(); time.Since(began) < settleTimeout && ctx.Err() == nil; sleep(ctx, 50*time.Millisecond) {
 		ans := s.work.call(op, s.rng.IntN(len(s.rig.nodes)), a)
 		if ans.fate != definite {
@@ -103,7 +103,7 @@ func (s *seatWatch) taken(user string, ans answer) *checkoutReply {
 
 func (s *seatWatch) doubt(op *operation) {
 	s.haunted = time.Now()
-	s.pool.suspect(doubt{op.client, op.req, op.first, !op.open})
+	s.work.suspect(op)
 }
 
 // cycle watches one lease from its grant to after its expiry; false ends the

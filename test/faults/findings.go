@@ -41,6 +41,8 @@ type finding struct {
 // is found.
 type findings struct {
 	quiet bool // print nothing: what is found was planted
+	// told, if any, hears of each finding, under the lock.
+	told func(flaw)
 
 	mu    sync.Mutex
 	all   []finding
@@ -53,6 +55,9 @@ func (f *findings) add(kind flaw, format string, args ...any) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.count[kind]++
+	if f.told != nil {
+		f.told(kind)
+	}
 	if f.count[kind] > maxFlawsOfKind {
 		return
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -85,22 +86,26 @@ func (p *pool) suspect(d doubt) {
 	p.doubts = append(p.doubts, d)
 }
 
-// history returns the pool's operations in Porcupine's form, with the
+// definite returns what happened to the pool: what clients were told, and the
 // checkouts nobody was told about that did take effect, by user.
-func (p *pool) history(late map[string]auditRecord) []porcupine.Operation {
+func (p *pool) definite(late map[string]auditRecord) []event {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	var ops []porcupine.Operation
-	for _, e := range p.events {
-		ops = append(ops, porcupine.Operation{ClientId: e.Client, Input: e.Request, Call: e.Call, Output: e.Outcome, Return: e.Return})
-	}
+	events := slices.Clone(p.events)
 	for _, d := range p.doubts {
-		r, ok := late[d.request.User]
-		if !ok {
-			continue
+		if r, ok := late[d.request.User]; ok {
+			out := outcome{Lease: r.LeaseID, Commit: r.Count - r.OverageCount, Overage: r.OverageCount}
+			events = append(events, event{d.client, d.request, d.call, out, forever})
 		}
-		out := outcome{Lease: r.LeaseID, Commit: r.Count - r.OverageCount, Overage: r.OverageCount}
-		ops = append(ops, porcupine.Operation{ClientId: d.client, Input: d.request, Call: d.call, Output: out, Return: forever})
+	}
+	return events
+}
+
+// history is definite in Porcupine's form.
+func (p *pool) history(late map[string]auditRecord) []porcupine.Operation {
+	var ops []porcupine.Operation
+	for _, e := range p.definite(late) {
+		ops = append(ops, porcupine.Operation{ClientId: e.Client, Input: e.Request, Call: e.Call, Output: e.Outcome, Return: e.Return})
 	}
 	return ops
 }
@@ -108,18 +113,17 @@ func (p *pool) history(late map[string]auditRecord) []porcupine.Operation {
 // dump writes the history as JSON lines in order of call and returns the
 // file's path.
 func (p *pool) dump(dir string, late map[string]auditRecord) (string, error) {
-	ops := p.history(late)
-	slices.SortFunc(ops, func(a, b porcupine.Operation) int { return int(a.Call - b.Call) })
+	events := p.definite(late)
+	slices.SortFunc(events, func(a, b event) int { return cmp.Compare(a.Call, b.Call) })
 	path := filepath.Join(dir, fmt.Sprintf("history-%s-%s.jsonl", p.tenant.id, p.product))
 	f, err := os.Create(path)
 	if err != nil {
 		return "", err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	enc := json.NewEncoder(f)
-	for _, o := range ops {
-		line := event{o.ClientId, o.Input.(request), o.Call, o.Output.(outcome), o.Return}
-		if err := enc.Encode(line); err != nil {
+	for _, e := range events {
+		if err := enc.Encode(e); err != nil {
 			return "", err
 		}
 	}

@@ -60,7 +60,7 @@ func execute(ctx context.Context, opt options) error {
 		if dir, err = os.MkdirTemp("", "cloudlicenses-faults-"); err != nil {
 			return err
 		}
-		defer os.Remove(dir) // stays where something is kept in it
+		defer func() { _ = os.Remove(dir) }() // stays where something is kept in it
 	} else {
 		opt.keep = true // a folder that was asked for is wanted
 		if err := os.MkdirAll(dir, 0o700); err != nil {

@@ -143,26 +143,34 @@ func (e entitlement) model() porcupine.Model {
 	return porcupine.Model{
 		Init: func() any { return poolState(nil) },
 		Step: func(state, input, output any) (bool, any) {
-			ok, next := e.step(state.(poolState), input.(request), output.(outcome))
-			return ok, next
+			return e.step(as[poolState](state), as[request](input), as[outcome](output))
 		},
-		Equal: func(a, b any) bool { return slices.Equal(a.(poolState), b.(poolState)) },
+		Equal: func(a, b any) bool { return slices.Equal(as[poolState](a), as[poolState](b)) },
 		Hash: func(state any) uint64 {
 			h := fnv.New64a()
-			for _, l := range state.(poolState) {
+			for _, l := range as[poolState](state) {
 				h.Write([]byte(l.lease))
 				h.Write([]byte{byte(l.commit), byte(l.overage)})
 			}
 			return h.Sum64()
 		},
 		DescribeOperation: func(input, output any) string {
-			return describe(input.(request), output.(outcome))
+			return describe(as[request](input), as[outcome](output))
 		},
 		DescribeState: func(state any) string {
-			commit, overage := state.(poolState).totals()
+			commit, overage := as[poolState](state).totals()
 			return fmt.Sprintf("commit %d overage %d", commit, overage)
 		},
 	}
+}
+
+// as unwraps what the model itself wrapped: another type is a mistake here.
+func as[T any](v any) T {
+	t, ok := v.(T)
+	if !ok {
+		panic(fmt.Sprintf("a %T where the model expects another type", v))
+	}
+	return t
 }
 
 func describe(in request, out outcome) string {

@@ -256,7 +256,7 @@ func (n *nemesis) drain(ctx context.Context) (strike, error) {
 }
 
 // restartAll kills every node at one moment: what was acknowledged is on disk.
-func (n *nemesis) restartAll(ctx context.Context) (strike, error) {
+func (n *nemesis) restartAll(context.Context) (strike, error) {
 	s := strike{Target: "all", Effective: true}
 	for _, p := range n.rig.nodes {
 		p.expectExit()
@@ -286,13 +286,19 @@ func refuses(url string) bool {
 	if err != nil {
 		return true
 	}
-	c.Close()
+	_ = c.Close()
 	return false
 }
 
-// silent reports whether a node does not answer although it exists.
+// silent reports whether a node does not answer although it exists. A second
+// look forgives what it answered while it was being stopped.
 func (n *nemesis) silent(ctx context.Context, p *process) bool {
-	return n.rig.op.getWithin(ctx, p.admin, "/healthz", 300*time.Millisecond, nil) != nil
+	for range 2 {
+		if n.rig.op.getWithin(ctx, p.admin, "/healthz", 300*time.Millisecond, nil) != nil {
+			return true
+		}
+	}
+	return false
 }
 
 // deposed reports whether the others see the node lead nothing.

@@ -45,7 +45,7 @@ func (n *process) start(wrap ...string) error {
 	if err != nil {
 		return err
 	}
-	defer log.Close() // the child has its own
+	defer func() { _ = log.Close() }() // the child has its own
 	argv := append(append([]string(nil), wrap...), n.argv...)
 	cmd := exec.Command(argv[0], argv[1:]...)
 	cmd.Env = append(os.Environ(), n.env...)
@@ -91,12 +91,7 @@ func (n *process) signal(sig syscall.Signal) error {
 	if err := syscall.Kill(-n.cmd.Process.Pid, sig); err != nil {
 		return err
 	}
-	switch sig {
-	case syscall.SIGSTOP:
-		n.paused = true
-	case syscall.SIGCONT:
-		n.paused = false
-	}
+	n.paused = sig == syscall.SIGSTOP || n.paused && sig != syscall.SIGCONT
 	return nil
 }
 
@@ -167,16 +162,6 @@ func (n *process) end() {
 	if n.signal(syscall.SIGKILL) == nil {
 		_ = n.awaitExit(10 * time.Second)
 	}
-}
-
-// pid returns the process's id; 0 where it never ran.
-func (n *process) pid() int {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.cmd == nil {
-		return 0
-	}
-	return n.cmd.Process.Pid
 }
 
 // logTail returns the last lines of the process's log.

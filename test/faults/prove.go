@@ -46,7 +46,7 @@ func prove(ctx context.Context, opt options, dir string) error {
 		return err
 	}
 	if opt.binary == "" && !opt.keep {
-		defer os.Remove(binary)
+		defer func() { _ = os.Remove(binary) }()
 	}
 	var failed []string
 	for _, t := range trials {
@@ -103,13 +103,24 @@ func (t trial) run(parent context.Context, opt options, binary, dir string, plan
 	if err := f.open(ctx, binary, 40); err != nil {
 		return "cannot start: " + err.Error()
 	}
-	if err := t.scene(f, ctx); err != nil {
+	playing, caught := context.WithCancel(ctx)
+	defer caught()
+	if planted {
+		f.found.told = func(kind flaw) {
+			if slices.Contains(t.flaws, kind) {
+				caught()
+			}
+		}
+	}
+	if err := t.scene(f, playing); err != nil && playing.Err() == nil {
 		if !planted || !slices.Contains(t.flaws, flawRecovery) {
 			return "scene failed: " + err.Error()
 		}
 		f.found.add(flawRecovery, "%v", err)
 	}
-	f.judge(ctx, monthsOf(began, time.Now()))
+	if playing.Err() == nil {
+		f.judge(playing, monthsOf(began, time.Now()))
+	}
 	return t.verdict(f.found, planted)
 }
 
@@ -258,11 +269,16 @@ func (f *faultRun) sceneAckBeforeCommit(ctx context.Context) error {
 			}
 		}
 	}
-	// The successor must have written before the old leader is back, or that
-	// one wins by its longer log.
-	if _, err := f.rig.ask(ctx, attempt{tenant: f.tenants[0], method: "POST", path: "/api/v1/licenses/heartbeat",
-		body: map[string]any{"lease_id": f.prober.beacons["1"].beacon}}); err != nil {
-		return err
+	// What was acknowledged must be known to the successor, which must be there
+	// before the old leader is back: that one's longer log would win.
+	if nem := (&nemesis{rig: f.rig}); !nem.deposed(ctx, leader) {
+		return fmt.Errorf("no successor of %s", leader.id)
+	}
+	c := &client{w: f.work, id: -1, rng: rand.New(rand.NewPCG(f.opt.seed, 8))}
+	for _, g := range f.work.grants {
+		if i := slices.IndexFunc(f.work.pools, func(p *pool) bool { return p.tenant.id == g.tenant && p.license == g.license }); i >= 0 {
+			c.returnLease(ctx, held{f.work.pools[i], g.lease, g.count})
+		}
 	}
 	if err := leader.start(); err != nil {
 		return err

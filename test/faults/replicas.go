@@ -48,7 +48,7 @@ func readReplica(ctx context.Context, o *operator, base string, t *tenant, month
 
 func (v *replicaView) readMonths(ctx context.Context, o *operator, base string, t *tenant, months []string) error {
 	for _, m := range months {
-		usage, err := list[usageRow](ctx, o, base, t.id, "usage", url.Values{"period": {m}})
+		usage, err := list[usageRow](ctx, o, base, t.id, "usage", url.Values{"month": {m}})
 		if err != nil {
 			return err
 		}
@@ -60,7 +60,7 @@ func (v *replicaView) readMonths(ctx context.Context, o *operator, base string, 
 			sum.PeakInUse = max(sum.PeakInUse, u.PeakInUse)
 			v.usage[u.LicenseID] = sum
 		}
-		overage, err := list[overageRow](ctx, o, base, t.id, "overage", url.Values{"period": {m}})
+		overage, err := list[overageRow](ctx, o, base, t.id, "overage", url.Values{"month": {m}})
 		if err != nil {
 			return err
 		}
@@ -74,9 +74,17 @@ func (v *replicaView) readMonths(ctx context.Context, o *operator, base string, 
 func (r *rig) quiesce(ctx context.Context) {
 	for g := range r.cfg.groups + 1 {
 		group := strconv.Itoa(g)
-		err := await(ctx, "equal applied indexes of group "+group, readyWithin, func() error { return r.compareHashes(ctx, group) })
-		if errors.Is(err, errDiverged) {
-			r.cfg.found.add(flawDiverged, "%v", err)
+		var diverged error
+		err := await(ctx, "equal applied indexes of group "+group, readyWithin, func() error {
+			err := r.compareHashes(ctx, group)
+			if errors.Is(err, errDiverged) {
+				diverged = err // for good: no need to look again
+				return nil
+			}
+			return err
+		})
+		if diverged != nil {
+			r.cfg.found.add(flawDiverged, "%v", diverged)
 		} else if err != nil {
 			r.cfg.found.add(flawRecovery, "%v", err)
 		}
@@ -86,9 +94,8 @@ func (r *rig) quiesce(ctx context.Context) {
 // errDiverged: two replicas differ at one applied index.
 var errDiverged = errors.New("replicas differ")
 
-// compareHashes returns nil when all replicas are at one index with one hash.
-// Replicas that differ at one index will still do so on the next poll, since
-// the index only grows; the error then tells of it.
+// compareHashes returns nil when all replicas are at one index with one hash,
+// and errDiverged when they differ at it.
 func (r *rig) compareHashes(ctx context.Context, group string) error {
 	holders, err := r.holders(ctx, group)
 	if err != nil {

@@ -101,7 +101,7 @@ func (r *report) tellStrikes(strikes []strike) {
 
 // print writes the report for people.
 func (r *report) print(w io.Writer) {
-	p := func(format string, args ...any) { fmt.Fprintf(w, format+"\n", args...) }
+	p := func(format string, args ...any) { _, _ = fmt.Fprintf(w, format+"\n", args...) }
 	p("")
 	p("seed %d · commit %s · %d nodes · %.0f s · %s", r.Seed, r.Commit, r.Nodes, r.Seconds, r.Settings)
 	p("operations   ok %d (%d granted with %d overage seats, %d returned, %d heartbeats, %d reads, %d own-write reads, %d replays)",

@@ -308,11 +308,11 @@ func freePort() (string, error) {
 			continue
 		}
 		udp, err := net.ListenPacket("udp", addr)
-		tcp.Close()
+		_ = tcp.Close()
 		if err != nil {
 			continue
 		}
-		udp.Close()
+		_ = udp.Close()
 		portsTaken[port] = true
 		return strconv.Itoa(port), nil
 	}

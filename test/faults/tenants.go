@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -78,6 +79,8 @@ func (r *rig) loadPools(ctx context.Context, t *tenant) error {
 	return errors.New("the list of licenses has no end")
 }
 
+var errRefused = errors.New("refused")
+
 // ask repeats a harmless request until it succeeds.
 func (r *rig) ask(ctx context.Context, a attempt) (answer, error) {
 	var ans answer
@@ -91,7 +94,7 @@ func (r *rig) ask(ctx context.Context, a attempt) (answer, error) {
 				return nil
 			}
 		}
-		return fmt.Errorf("%d %s %v %.200s", ans.status, ans.code, ans.err, ans.body)
+		return fmt.Errorf("status %d %.200s (%w)", ans.status, ans.body, cmp.Or(ans.err, errRefused))
 	})
 	return ans, err
 }

@@ -90,20 +90,18 @@ func (c *client) finishCheckout(op *operation, ans answer) *held {
 	now := c.w.clock.now()
 	switch {
 	case ans.fate != definite:
-		c.w.tally.doubtful.Add(1)
-		op.pool.suspect(doubt{op.client, op.req, op.first, !op.open})
+		c.w.suspect(op)
 	case ans.status == http.StatusCreated:
 		return c.granted(op, ans, now)
 	case seatRefusals[ans.code]:
 		c.w.tally.refused.Add(1)
 		op.pool.record(event{op.client, op.req, op.last, outcome{Code: ans.code}, now})
 		if op.tries > 1 {
-			c.w.tally.doubtful.Add(1)
-			op.pool.suspect(doubt{op.client, op.req, op.first, !op.open})
+			c.w.suspect(op)
 		}
 	default:
 		c.w.found.add(flawReply, "checkout of %s at %s: %d %.300s", op.req.User, op.pool.tenant.id, ans.status, ans.body)
-		op.pool.suspect(doubt{op.client, op.req, op.first, !op.open})
+		c.w.suspect(op)
 	}
 	return nil
 }

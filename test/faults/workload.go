@@ -117,6 +117,14 @@ func (w *workload) acknowledged(g grant) {
 	w.grants = append(w.grants, g)
 }
 
+// suspect keeps a checkout whose effect only the audit log can tell.
+func (w *workload) suspect(op *operation) {
+	if op.open {
+		w.tally.doubtful.Add(1)
+	}
+	op.pool.suspect(doubt{op.client, op.req, op.first, !op.open})
+}
+
 // operation is one intent of a client on its way to a definite outcome.
 type operation struct {
 	client int
@@ -147,6 +155,7 @@ func (op *operation) attempt() attempt {
 	return a
 }
 
+// checkoutBody is a checkout as sent.
 func (op *operation) checkoutBody() map[string]any {
 	return map[string]any{
 		"product_id": op.pool.product, "user": op.req.User, "count": op.req.Count,
