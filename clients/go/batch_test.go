@@ -2,7 +2,10 @@ package licenseclient
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
+	"slices"
+	"sync"
 	"testing"
 	"time"
 )
@@ -94,29 +97,52 @@ func TestLists(t *testing.T) {
 	}
 }
 
-// A replica that does not catch up is not asked for ever: the leader is.
-func TestReadOfALaggingReplica(t *testing.T) {
+// What a client reads is never older than what it has seen or written. A
+// replica that does not catch up is not asked for ever: the leader is.
+func TestReadsDoNotGoBack(t *testing.T) {
 	s := newTestServer(t, 1)
-	c := s.client()
-	mustCheckout(t, c, ask("alice"))
-	lagging := true
+	var mu sync.Mutex
+	var asked []string
+	lagging, leaderless := false, false
 	s.nodes[0].Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get("X-Min-Index") != "" {
+		mu.Lock()
+		defer mu.Unlock()
+		how := r.URL.Query().Get("consistency") + r.Header.Get("X-Min-Index")
+		asked = append(asked, how)
+		code := ErrNotCaughtUp
+		if how == "linearizable" {
+			code = ErrNoLeader
+		}
+		if (lagging && r.Header.Get("X-Min-Index") != "") || (leaderless && how == "linearizable") {
 			w.WriteHeader(http.StatusServiceUnavailable)
-			w.Write([]byte(`{"code":"not_caught_up","status":503,"retryable":true}`)) //nolint:errcheck // a test
+			fmt.Fprintf(w, `{"code":%q,"status":503,"retryable":true}`, code) //nolint:errcheck // a test
 			return
 		}
-		lagging = r.URL.Query().Get("consistency") != "linearizable"
 		s.serve(0, w, r)
 	})
-	for _, err := range c.Licenses(t.Context()) {
-		if err != nil {
-			t.Error(err)
+	read := func(c *Client, want ...string) {
+		t.Helper()
+		mu.Lock()
+		asked = nil
+		mu.Unlock()
+		for _, err := range c.Licenses(t.Context()) {
+			if err != nil {
+				t.Error(err)
+			}
+		}
+		if !slices.Equal(asked, want) {
+			t.Errorf("asked %q, want %q", asked, want)
 		}
 	}
-	if lagging {
-		t.Error("the leader was not asked")
-	}
+	c := s.client()
+	read(c, "linearizable") // request 1 of the server: index g1:1
+	read(c, "g1:1")
+	mustCheckout(t, c, ask("alice"))
+	read(c, "g1:3")
+	lagging = true
+	read(c, "g1:4", "linearizable")
+	leaderless = true
+	read(s.client(), "linearizable", "")
 }
 
 func TestIdempotencyKey(t *testing.T) {

@@ -15,9 +15,10 @@ type Client struct {
 	home    *url.URL // ServerURL, parsed
 	http    *http.Client
 	routes  router
-	// written is the X-Applied-Index of the last write that was answered: a
-	// read that follows waits for it, so that a caller sees its own writes.
-	written atomic.Pointer[string]
+	// seen is the X-Applied-Index that reads must reach: that of the last
+	// write answered or of a read since, so that a caller sees its own writes
+	// and never goes back in time. nil: none yet.
+	seen atomic.Pointer[string]
 }
 
 // FromEnv returns a client of the server and with the key that the

@@ -63,8 +63,9 @@ func (p *page[T]) complete() bool { return p.Items != nil }
 const pageLimit = "100"
 
 // Licenses lists the tenant's licenses, page by page as they are consumed. It
-// ends with the first error. A list comes from whatever replica is at hand,
-// but never from before this client's own last write.
+// ends with the first error. A client's first list is the leader's own where
+// there is one; later ones come from whatever replica is at hand, but never
+// from before what the client has seen or written.
 func (c *Client) Licenses(ctx context.Context) iter.Seq2[LicenseInfo, error] {
 	return list[LicenseInfo](ctx, c, "/api/v1/licenses", url.Values{})
 }

@@ -42,19 +42,18 @@ type call struct {
 	// write: the reply may be unknown, goes to the leader, moves the index
 	// that later reads wait for.
 	write bool
-	// fresh: no X-Min-Index, the leader is asked anyway.
-	fresh bool
+	// from says from when a read must be.
+	from moment
 }
 
-// linearizable returns call as a read of the leader's own state.
-func (call call) linearizable() call {
-	query := url.Values{"consistency": {"linearizable"}}
-	for name, values := range call.query {
-		query[name] = values
-	}
-	call.query, call.fresh = query, true
-	return call
-}
+// moment is what a read's answer must not be older than.
+type moment uint8
+
+const (
+	seenBefore moment = iota // what this client has seen or written
+	latest                   // the leader is asked
+	anytime                  // any replica will do
+)
 
 // checked is a reply that can tell whether it is one of the contract: JSON of
 // something else decodes as well.
@@ -77,6 +76,10 @@ func (c *Client) do(ctx context.Context, call call, reply checked) (answer, erro
 		ctx, cancel = context.WithTimeout(ctx, c.options.Timeout)
 		defer cancel()
 	}
+	first := !call.write && call.from == seenBefore && c.seen.Load() == nil
+	if first {
+		call.from = latest
+	}
 	unfinished := &UnfinishedError{IdempotencyKey: call.key}
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {
 		if ctx.Err() != nil {
@@ -95,8 +98,11 @@ func (c *Client) do(ctx context.Context, call call, reply checked) (answer, erro
 		if next.final {
 			return answer{}, unfinished.orRefusal(next)
 		}
-		if next.linearizable && !call.write {
-			call = call.linearizable()
+		switch {
+		case next.is(ErrNotCaughtUp) && call.from == seenBefore:
+			call.from = latest
+		case next.is(ErrNoLeader) && first:
+			first, call.from, next.atOnce = false, anytime, true // old news are better than none
 		}
 		if next.atOnce {
 			continue
@@ -113,12 +119,13 @@ func (c *Client) do(ctx context.Context, call call, reply checked) (answer, erro
 
 // verdict is what an attempt that failed means for the call.
 type verdict struct {
-	refusal      *Error // nil: nothing spoke HTTP to the end
-	final        bool   // asking again is of no use
-	atOnce       bool   // ask another node without a pause
-	linearizable bool   // the replica asked lags: ask the leader instead
-	after        time.Duration
+	refusal *Error // nil: nothing spoke HTTP to the end
+	final   bool   // asking again is of no use
+	atOnce  bool   // ask again without a pause
+	after   time.Duration
 }
+
+func (v verdict) is(code Code) bool { return v.refusal != nil && v.refusal.Code == code }
 
 // unknown reports whether the attempt may have changed something: it was sent
 // and no license server denied it.
@@ -139,7 +146,6 @@ func (c *Client) judge(ctx context.Context, to target, err error) verdict {
 		}
 		v.final = !v.refusal.Retryable
 		v.after = v.refusal.RetryAfter
-		v.linearizable = v.refusal.Code == ErrNotCaughtUp
 		return v
 	}
 	// No license server answered: no connection, one cut short, a node that
@@ -216,6 +222,10 @@ func (c *Client) attempt(
 	if err != nil {
 		return answer{}, err
 	}
+	seen := c.seen.Load()
+	if seen != nil && !call.write && call.from == seenBefore {
+		req.Header.Set("X-Min-Index", *seen)
+	}
 	sentAt := time.Now()
 	res, err := c.http.Do(req)
 	if err != nil {
@@ -242,8 +252,13 @@ func (c *Client) attempt(
 		return answer{}, fmt.Errorf("%w: fields are missing", ErrReply)
 	}
 	c.routes.learn(res.Header, time.Now())
-	if index := res.Header.Get("X-Applied-Index"); index != "" && call.write {
-		c.written.Store(&index)
+	switch index := res.Header.Get("X-Applied-Index"); {
+	case index == "":
+	case call.write:
+		c.seen.Store(&index)
+	case call.from != anytime:
+		// Indexes cannot be compared: one seen meanwhile may be later.
+		c.seen.CompareAndSwap(seen, &index)
 	}
 	return answer{
 		replayed: res.Header.Get("Idempotency-Replayed") == "true",
@@ -256,6 +271,12 @@ func (c *Client) attempt(
 func (c *Client) request(ctx context.Context, to target, call call) (*http.Request, error) {
 	u := *to.base
 	u.RawQuery = call.query.Encode()
+	if call.from == latest {
+		if u.RawQuery != "" {
+			u.RawQuery += "&"
+		}
+		u.RawQuery += "consistency=linearizable"
+	}
 	path, err := url.PathUnescape(call.path)
 	if err != nil {
 		return nil, fmt.Errorf("%w: path %q: %w", ErrConfig, call.path, err)
@@ -286,9 +307,6 @@ func (c *Client) request(ctx context.Context, to target, call call) (*http.Reque
 	}
 	if call.key != "" {
 		header.Set("Idempotency-Key", call.key)
-	}
-	if index := c.written.Load(); index != nil && !call.write && !call.fresh {
-		header.Set("X-Min-Index", *index)
 	}
 	return req, nil
 }
