@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -155,8 +156,8 @@ func open(cfg StoreConfig, number uint64, create bool) (*Store, error) {
 
 func (s *Store) openError(err error) error {
 	switch {
-	case errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.EACCES):
-		return fmt.Errorf("data folder %s is in use by another process or not accessible: %w", s.cfg.Dir, err)
+	case errors.Is(err, syscall.EAGAIN), errors.Is(err, syscall.EACCES), strings.Contains(err.Error(), "lock held"):
+		return fmt.Errorf("data folder %s is in use already, or not accessible: %w", s.cfg.Dir, err)
 	case errors.As(err, new(syscall.Errno)) && !errors.Is(err, os.ErrNotExist): // full, not readable: its content may be fine
 		return fmt.Errorf("open data folder %s: %w", s.cfg.Dir, err)
 	}

@@ -339,6 +339,7 @@ func (l *loader) finish() error {
 			return fmt.Errorf("tenant %s: it counts %d licenses and %d keys and holds %d and %d",
 				t.name, r.Licenses, r.Keys, len(t.licenseByNumber), len(t.keyByNumber))
 		}
+		t.order(slices.Clone(t.licenseByNumber))
 	}
 	hour := s.clock / millisPerHour
 	for _, h := range []int64{hour - 1, hour} { // intents outlive their lease by 15 minutes

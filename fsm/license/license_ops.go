@@ -54,9 +54,11 @@ func (m *Machine) applyLicenses(t *tenant, payload []byte) (reply, error) {
 		lines[at] = append(lines[at], l)
 		fresh = append(fresh, l)
 	}
+	provisioned := make([]*license, 0, len(fresh))
 	for _, l := range fresh {
-		m.provision(t, l)
+		provisioned = append(provisioned, m.provision(t, l))
 	}
+	t.order(provisioned)
 	if len(fresh) > 0 {
 		m.state.touchTenant(t)
 		m.announceProvisioned(t, fresh)
@@ -118,7 +120,7 @@ func overlap(a, b *License) bool {
 }
 
 // provision creates a license that passed every check.
-func (m *Machine) provision(t *tenant, p *License) {
+func (m *Machine) provision(t *tenant, p *License) *license {
 	s := m.state
 	l := &license{
 		License: *p, number: uint32(len(t.licenseByNumber)) + 1, tenant: t,
@@ -127,17 +129,32 @@ func (m *Machine) provision(t *tenant, p *License) {
 	s.admitLicense(t, l)
 	m.storeLicense(l)
 	s.touchLicense(l)
+	return l
 }
 
-// admitLicense brings a license into the tables. Its constraint compiles.
+// admitLicense brings a license into the tables, except the order by id. Its
+// constraint compiles.
 func (s *state) admitLicense(t *tenant, l *license) {
 	l.heapPos = -1
 	s.shareTexts(l)
 	t.licenseByNumber = append(t.licenseByNumber, l)
 	t.licenses[l.ID] = l
 	t.products[l.ProductID] = append(t.products[l.ProductID], l)
-	i, _ := slices.BinarySearchFunc(t.licenseOrder, l, func(a, b *license) int { return strings.Compare(string(a.ID), string(b.ID)) })
-	t.licenseOrder = slices.Insert(t.licenseOrder, i, l)
+}
+
+// order merges new licenses into the order by id, moving each old one at most
+// once.
+func (t *tenant) order(fresh []*license) {
+	byID := func(a, b *license) int { return strings.Compare(string(a.ID), string(b.ID)) }
+	slices.SortFunc(fresh, byID)
+	left := len(t.licenseOrder)
+	t.licenseOrder = append(t.licenseOrder, fresh...)
+	for i, l := range slices.Backward(fresh) {
+		at, _ := slices.BinarySearchFunc(t.licenseOrder[:left], l, byID)
+		copy(t.licenseOrder[at+i+1:], t.licenseOrder[at:left])
+		t.licenseOrder[at+i] = l
+		left = at
+	}
 }
 
 // shareTexts lets a million licenses share what few vendors wrote.
@@ -145,7 +162,6 @@ func (s *state) shareTexts(l *license) {
 	l.VendorID = cloudlicenses.VendorID(s.share(string(l.VendorID)))
 	l.Currency = cloudlicenses.Currency(s.share(string(l.Currency)))
 	l.Status = cloudlicenses.LicenseStatus(s.share(string(l.Status)))
-	l.ProductName = s.share(l.ProductName)
 	l.Constraint = s.share(l.Constraint)
 	l.constraint, _ = s.constraint(l.Constraint)
 	l.lastVersion, l.lastVerdict = "", cloudlicenses.OK

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -13,6 +14,7 @@ import (
 
 	"github.com/cloudlicenses/cloudlicenses"
 	"github.com/cloudlicenses/cloudlicenses/fsm"
+	"github.com/cloudlicenses/cloudlicenses/internal/plant"
 )
 
 // Config says where a machine's state is kept.
@@ -310,6 +312,9 @@ func (m *Machine) Restore(dir string) error {
 	if err != nil {
 		return errors.Join(fmt.Errorf("restore the snapshot in %s: %w", dir, err), next.Discard())
 	}
+	if plant.On(plant.HalfSnapshot) {
+		s.installHalf()
+	}
 	m.mu.Lock()
 	if err := old.Replace(next); err != nil {
 		m.mu.Unlock()
@@ -326,6 +331,21 @@ func (m *Machine) Restore(dir string) error {
 		m.cfg.Logger.Warn("remove the replaced state", "group", m.cfg.Group, "error", err)
 	}
 	return nil
+}
+
+// installHalf is the planted bug: every second live lease of the snapshot is
+// missing.
+func (s *state) installHalf() {
+	for _, t := range s.byNumber {
+		for i, slot := range slices.Clone(t.leases.order) {
+			if i%2 == 1 {
+				slot.lease.license.pool.Commit -= int64(slot.lease.commit)
+				slot.lease.license.pool.Overage -= int64(slot.lease.overage)
+				t.leases.remove(slot.lease)
+				s.unschedule(slot.lease)
+			}
+		}
+	}
 }
 
 // Close flushes everything applied and closes. Calling it again does nothing.
