@@ -158,10 +158,9 @@ func (p proxies) trust(address netip.Addr) bool {
 	return false
 }
 
-// address returns the client's: the peer's own, or behind trusted proxies the
-// right-most hop of X-Forwarded-For that is not one of them.
+// address returns the client's address.
 func (c *call) address() string {
-	peer := ""
+	var peer string
 	if g := guardOf(c.ctx.Conn()); g != nil {
 		peer = g.address
 	} else {
@@ -170,14 +169,20 @@ func (c *call) address() string {
 	if len(c.server.proxies) == 0 {
 		return peer
 	}
+	return c.server.proxies.client(peer, func() [][]byte { return c.ctx.Request.Header.PeekAll("X-Forwarded-For") })
+}
+
+// client returns whom a request is from: the peer itself, or behind trusted
+// proxies the right-most hop of X-Forwarded-For that is not one of them. Of
+// several such headers, forwarded returns all in order: they are one list.
+func (p proxies) client(peer string, forwarded func() [][]byte) string {
 	at, err := netip.ParseAddr(peer)
-	if err != nil || !c.server.proxies.trust(at) {
+	if err != nil || !p.trust(at) {
 		return peer
 	}
-	// Several such headers are one list, in order.
-	hops := c.ctx.Request.Header.PeekAll("X-Forwarded-For")
-	for i := len(hops) - 1; i >= 0; i-- {
-		rest := string(hops[i])
+	headers := forwarded()
+	for i := len(headers) - 1; i >= 0; i-- {
+		rest := string(headers[i])
 		for more := true; more; {
 			var hop string
 			if cut := strings.LastIndexByte(rest, ','); cut >= 0 {
@@ -189,7 +194,7 @@ func (c *call) address() string {
 			if !ok {
 				return at.String() // nonsense: the last hop that is known
 			}
-			if at = address; !c.server.proxies.trust(at) {
+			if at = address; !p.trust(at) {
 				return at.String()
 			}
 		}

@@ -3,6 +3,7 @@ package api
 import (
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/cloudlicenses/cloudlicenses"
@@ -66,7 +67,8 @@ func showVendor(v *directory.Vendor) vendorView {
 	return vendorView{v.ID, v.Name, v.LicensePrefix, timeText(v.CreatedMillis)}
 }
 
-// createVendor is POST /v1/vendors. Without a prefix, the id is one.
+// createVendor is POST /v1/vendors. Without a prefix it is the id up to its
+// first hyphen: "vector" of "vector-de".
 func (c *adminCall) createVendor() error {
 	var body struct {
 		ID            string `json:"id"`
@@ -80,13 +82,10 @@ func (c *adminCall) createVendor() error {
 		return invalid("/id", cloudlicenses.ErrID.Error())
 	}
 	if body.LicensePrefix == "" {
-		body.LicensePrefix = body.ID
+		body.LicensePrefix, _, _ = strings.Cut(body.ID, "-")
 	}
 	if body.Name == "" {
 		body.Name = body.ID
-	}
-	if cloudlicenses.ValidateID(body.LicensePrefix) != nil {
-		return invalid("/license_prefix", cloudlicenses.ErrID.Error())
 	}
 	if len(body.Name) > cloudlicenses.MaxUserLength {
 		return invalid("/name", "must be at most "+strconv.Itoa(cloudlicenses.MaxUserLength)+" bytes")
