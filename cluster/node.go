@@ -101,6 +101,9 @@ type Node struct {
 type heardLeader struct {
 	node string
 	term uint64
+	// succeeded is closed when another term's leader is heard of: calls to
+	// this one, which may be stopped or cut off, wait no longer.
+	succeeded chan struct{}
 }
 
 // Start opens the data folder, joins the others and returns at once; Ready
@@ -516,11 +519,15 @@ func (n *Node) toLeader(ctx context.Context, id GroupID, m method, payload ...[]
 	if known := n.members[leader]; known != nil {
 		p, url = n.peerOf(known), known.meta.HTTP
 	}
+	var succeeded chan struct{}
+	if heard := n.leaders[id]; heard.node == leader {
+		succeeded = heard.succeeded
+	}
 	n.mu.Unlock()
 	if p == nil {
 		return nil, "", ErrNoLeader
 	}
-	b, err := p.call(ctx, m, id, payload...)
+	b, err := p.callUntil(ctx, succeeded, m, id, payload...)
 	if errors.Is(err, errUnsent) || errors.Is(err, ErrClosed) || errors.Is(err, ErrNoGroup) {
 		return nil, "", ErrNoLeader
 	}

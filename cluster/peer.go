@@ -185,6 +185,12 @@ func (p *peer) close() {
 // call sends a request and waits for its reply. errUnsent means that the far
 // side never saw it; ErrOutcomeUnknown that it may have.
 func (p *peer) call(ctx context.Context, m method, group GroupID, payload ...[]byte) ([]byte, error) {
+	return p.callUntil(ctx, nil, m, group, payload...)
+}
+
+// callUntil is call that also gives up, as ErrOutcomeUnknown, when abandon is
+// closed.
+func (p *peer) callUntil(ctx context.Context, abandon <-chan struct{}, m method, group GroupID, payload ...[]byte) ([]byte, error) {
 	c, err := p.connect(ctx)
 	if err != nil {
 		return nil, err
@@ -206,16 +212,17 @@ func (p *peer) call(ctx context.Context, m method, group GroupID, payload ...[]b
 		}
 		return reply, errorOf(status, reply)
 	case <-ctx.Done():
-		c.mu.Lock()
-		_, waiting := c.calls[id]
-		delete(c.calls, id)
-		c.mu.Unlock()
-		if !waiting { // the reply is just being delivered: let it land
-			<-k.done
-		}
-		callPool.Put(k)
-		return nil, ErrOutcomeUnknown
+	case <-abandon:
 	}
+	c.mu.Lock()
+	_, waiting := c.calls[id]
+	delete(c.calls, id)
+	c.mu.Unlock()
+	if !waiting { // the reply is just being delivered: let it land
+		<-k.done
+	}
+	callPool.Put(k)
+	return nil, ErrOutcomeUnknown
 }
 
 // tell sends a request without reply where a connection can be had.

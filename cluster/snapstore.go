@@ -204,11 +204,7 @@ func (k *snapshotSink) Write(p []byte) (int, error) {
 		k.stream, k.unpacked = w, make(chan error, 1)
 		go func() {
 			err := readStream(r, k.dataDir())
-			// What follows the end of the stream is read and refused too.
-			if n, _ := io.Copy(io.Discard, r); err == nil && n > 0 {
-				err = errStream
-			}
-			r.CloseWithError(err)
+			r.CloseWithError(err) // what is written after an error gets it too
 			k.unpacked <- err
 		}()
 	}

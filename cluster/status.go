@@ -95,9 +95,13 @@ func (n *Node) heard(b []byte) {
 		age := time.Duration(binary.BigEndian.Uint32(b[20:])) * time.Microsecond
 		n.mu.Lock()
 		g := n.groups[id]
-		current := term >= n.leaders[id].term
-		if current {
-			n.leaders[id] = heardLeader{node: from, term: term}
+		before := n.leaders[id]
+		current := term >= before.term
+		if term > before.term {
+			n.leaders[id] = heardLeader{node: from, term: term, succeeded: make(chan struct{})}
+			if before.succeeded != nil {
+				close(before.succeeded)
+			}
 		}
 		n.mu.Unlock()
 		if g != nil && current {

@@ -114,6 +114,9 @@ func readStream(r io.Reader, dir string) error {
 			if _, err := io.ReadFull(br, count[:]); err != nil || binary.BigEndian.Uint32(count[:]) != n {
 				return errStream
 			}
+			if _, err := br.ReadByte(); err != io.EOF {
+				return fmt.Errorf("%w: bytes after its end", errStream)
+			}
 			return syncDir(dir)
 		}
 		if err := readStreamFile(br, dir, int(length)); err != nil {

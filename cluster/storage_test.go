@@ -1,0 +1,224 @@
+package cluster
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/hashicorp/raft"
+	"github.com/stretchr/testify/require"
+)
+
+func testLogStore(t *testing.T, fs vfs.FS) *logStore {
+	fail := func(err error) { t.Errorf("log store failed: %v", err) }
+	s, err := openLogStore("log", fs, pebbleLogger{slog.Default(), fail}, fail)
+	require.NoError(t, err)
+	return s
+}
+
+func entries(from, to, term uint64) []*raft.Log {
+	var logs []*raft.Log
+	for i := from; i <= to; i++ {
+		logs = append(logs, &raft.Log{Index: i, Term: term, Type: raft.LogCommand, Data: fmt.Appendf(nil, "%d at %d", i, term), Extensions: []byte("x")})
+	}
+	return logs
+}
+
+func requireLog(t *testing.T, g *groupLog, from, to, term uint64) {
+	first, _ := g.FirstIndex()
+	last, _ := g.LastIndex()
+	require.Equal(t, []uint64{from, to}, []uint64{first, last})
+	for _, want := range entries(from, to, term) {
+		var got raft.Log
+		if from == 0 {
+			require.ErrorIs(t, g.GetLog(1, &got), raft.ErrLogNotFound)
+			return
+		}
+		require.NoError(t, g.GetLog(want.Index, &got))
+		require.Equal(t, *want, got)
+	}
+}
+
+func TestLogStoreKeepsGroupsApart(t *testing.T) {
+	s := testLogStore(t, vfs.NewMem())
+	defer s.close()
+	one, err := s.group(1)
+	require.NoError(t, err)
+	two, err := s.group(2)
+	require.NoError(t, err)
+	requireLog(t, one, 0, 0, 0)
+	require.NoError(t, one.StoreLogs(entries(1, 20, 1)))
+	require.NoError(t, two.StoreLogs(entries(5, 9, 3)))
+
+	require.NoError(t, one.DeleteRange(1, 7), "head, after a snapshot")
+	requireLog(t, one, 8, 20, 1)
+	require.NoError(t, one.DeleteRange(15, 20), "tail, replaced by a new leader")
+	requireLog(t, one, 8, 14, 1)
+	require.NoError(t, one.DeleteRange(8, 14))
+	requireLog(t, one, 0, 0, 0)
+	requireLog(t, two, 5, 9, 3)
+}
+
+func TestLogStoreKeepsWhatItAcknowledgedAcrossAPowerLoss(t *testing.T) {
+	fs := vfs.NewCrashableMem()
+	s := testLogStore(t, fs)
+	one, err := s.group(1)
+	require.NoError(t, err)
+	for i := uint64(1); i <= 50; i++ {
+		require.NoError(t, one.StoreLogs(entries(i, i, 1)))
+		if i == 30 {
+			require.NoError(t, one.DeleteRange(28, 30))
+			require.NoError(t, one.StoreLogs(entries(28, 30, 2)))
+		}
+		lost := fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 0})
+		again := testLogStore(t, lost)
+		g, err := again.group(1)
+		require.NoError(t, err)
+		last, _ := g.LastIndex()
+		require.Equal(t, i, last)
+		var got raft.Log
+		require.NoError(t, g.GetLog(last, &got))
+		if i == 30 {
+			require.Equal(t, uint64(2), got.Term)
+		}
+		require.NoError(t, again.close())
+	}
+	require.NoError(t, s.close())
+}
+
+func FuzzDecodeLog(f *testing.F) {
+	f.Add(appendLog(nil, entries(3, 3, 7)[0]))
+	f.Add([]byte{logVersion})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var l raft.Log
+		if decodeLog(3, b, &l) == nil {
+			require.Equal(t, b, appendLog(nil, &l))
+		}
+	})
+}
+
+// hashicorp/raft takes an error for a missing key by its text alone.
+func TestStableStoreSaysNotFoundAndKeepsGroupsApart(t *testing.T) {
+	s, err := openStableStore(filepath.Join(t.TempDir(), "stable.db"))
+	require.NoError(t, err)
+	defer s.close()
+	one, two := s.group(1), s.group(11)
+	_, err = one.Get([]byte("LastVoteCand"))
+	require.EqualError(t, err, "not found")
+	require.NoError(t, one.Set([]byte("k"), []byte("v")))
+	require.NoError(t, one.SetUint64([]byte("CurrentTerm"), 7))
+	_, err = two.Get([]byte("k"))
+	require.EqualError(t, err, "not found")
+	_, err = two.GetUint64([]byte("CurrentTerm"))
+	require.EqualError(t, err, "not found")
+	term, err := one.GetUint64([]byte("CurrentTerm"))
+	require.NoError(t, err)
+	require.Equal(t, uint64(7), term)
+}
+
+func takeSnapshot(t *testing.T, s *snapshotStore, index uint64, files map[string]string) string {
+	sink, err := s.Create(1, index, 1, raft.Configuration{}, 1, nil)
+	require.NoError(t, err)
+	for name, content := range files {
+		require.NoError(t, os.WriteFile(filepath.Join(sink.(*snapshotSink).dataDir(), name), []byte(content), 0o600))
+	}
+	require.NoError(t, sink.Close())
+	return sink.ID()
+}
+
+func TestSnapshotsAreKeptStreamedAndPruned(t *testing.T) {
+	s, err := openSnapshotStore(filepath.Join(t.TempDir(), "a"))
+	require.NoError(t, err)
+	files := map[string]string{"MANIFEST-1": "m", "000001.sst": string(bytes.Repeat([]byte("s"), 300_000)), "empty": ""}
+	old := takeSnapshot(t, s, 10, files)
+	meta, reading, err := s.Open(old)
+	require.NoError(t, err)
+
+	newest := takeSnapshot(t, s, 20, map[string]string{"x": "y"})
+	metas, err := s.List()
+	require.NoError(t, err)
+	require.Len(t, metas, 2, "what is being read stays")
+	require.Equal(t, newest, metas[0].ID)
+
+	// The stream of one store becomes the same snapshot in another.
+	other, err := openSnapshotStore(filepath.Join(t.TempDir(), "b"))
+	require.NoError(t, err)
+	sink, err := other.Create(1, 10, 1, raft.Configuration{}, 1, nil)
+	require.NoError(t, err)
+	n, err := io.Copy(sink, reading)
+	require.NoError(t, err)
+	require.Equal(t, meta.Size, n, "raft sends exactly the size that the description names")
+	require.NoError(t, sink.Close())
+	for name, content := range files {
+		b, err := os.ReadFile(filepath.Join(other.dir, sink.ID(), "data", name))
+		require.NoError(t, err)
+		require.Equal(t, content, string(b))
+	}
+	require.NoError(t, reading.Close())
+	takeSnapshot(t, s, 30, files)
+	metas, err = s.List()
+	require.NoError(t, err)
+	require.Len(t, metas, 1)
+
+	// What a crash left half-made is gone after the next start.
+	require.NoError(t, os.MkdirAll(filepath.Join(s.dir, "00-1.tmp", "data"), 0o700))
+	_, err = openSnapshotStore(s.dir)
+	require.NoError(t, err)
+	require.NoDirExists(t, filepath.Join(s.dir, "00-1.tmp"))
+}
+
+func TestSnapshotStreamThatIsDamagedIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "a"), []byte("alpha"), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "b"), []byte("beta"), 0o600))
+	files, size, err := streamFiles(dir)
+	require.NoError(t, err)
+	var whole bytes.Buffer
+	require.NoError(t, writeStream(&whole, dir, files))
+	require.Equal(t, int(size), whole.Len())
+	require.NoError(t, readStream(bytes.NewReader(whole.Bytes()), t.TempDir()))
+
+	s, err := openSnapshotStore(t.TempDir())
+	require.NoError(t, err)
+	receive := func(b []byte) error {
+		sink, err := s.Create(1, 5, 1, raft.Configuration{}, 1, nil)
+		require.NoError(t, err)
+		if _, err := sink.Write(b); err != nil {
+			return errors.Join(err, sink.Cancel())
+		}
+		return sink.Close()
+	}
+	for i := range whole.Len() {
+		flipped := bytes.Clone(whole.Bytes())
+		flipped[i] ^= 0x41
+		require.Error(t, receive(flipped), "byte %d flipped", i)
+		require.Error(t, receive(whole.Bytes()[:i]), "cut at %d", i)
+	}
+	require.Error(t, receive(append(bytes.Clone(whole.Bytes()), 0)), "trailing byte")
+	metas, err := s.List()
+	require.NoError(t, err)
+	require.Empty(t, metas)
+	left, err := os.ReadDir(s.dir)
+	require.NoError(t, err)
+	require.Empty(t, left)
+}
+
+func FuzzReadStream(f *testing.F) {
+	f.Add([]byte(streamMagic + "\x00\x00\x00\x00\x00\x00"))
+	f.Add([]byte(streamMagic + "\x00\x05../ab\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		parent := t.TempDir()
+		dir := filepath.Join(parent, "in")
+		require.NoError(t, os.Mkdir(dir, 0o700))
+		_ = readStream(bytes.NewReader(b), dir)
+		outside, err := os.ReadDir(parent)
+		require.NoError(t, err)
+		require.Len(t, outside, 1, "nothing is written outside of the folder")
+	})
+}
