@@ -85,8 +85,9 @@ func (p *process) stop() {
 				p.t.Errorf("after SIGTERM: %v", p.err)
 			}
 		case <-time.After(stopWithin):
-			p.t.Error("did not end after SIGTERM")
-			p.kill()
+			p.t.Error("did not end after SIGTERM: its goroutines follow")
+			p.signal(syscall.SIGQUIT)
+			<-p.ended
 		}
 	}
 	if p.t.Failed() {
