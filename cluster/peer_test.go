@@ -18,8 +18,10 @@ func testPort(t *testing.T, token, cluster string, serve func(net.Conn)) *port {
 	require.NoError(t, err)
 	p := &port{
 		listener: l, proof: joinProof(token), clusterID: func() string { return cluster }, logger: slog.Default(), forward: serve,
-		connect: func(addr string, timeout time.Duration) (net.Conn, error) { return net.DialTimeout("tcp", addr, timeout) },
-		groups:  map[GroupID]*raftStream{}, conns: map[net.Conn]struct{}{},
+		connect: func(addr string, timeout time.Duration) (net.Conn, error) {
+			return net.DialTimeout("tcp", addr, timeout)
+		},
+		groups: map[GroupID]*raftStream{}, conns: map[net.Conn]struct{}{},
 	}
 	p.wg.Add(1)
 	go p.serve()

@@ -188,11 +188,23 @@ func (n *Node) Groups(ctx context.Context) []GroupStatus {
 	return n.mergeStatus(answers)
 }
 
+// knowsBetter reports whether a's view of a group's servers counts before b's:
+// a leader's first, that of a later term, then what is committed further.
+func knowsBetter(a, b ownStatus) bool {
+	if lead := a.Role == "leader"; lead != (b.Role == "leader") {
+		return lead
+	}
+	if a.Term != b.Term {
+		return a.Term > b.Term
+	}
+	return a.Commit > b.Commit
+}
+
 // mergeStatus puts the nodes' views together; the highest term says who leads.
 func (n *Node) mergeStatus(answers map[string][]ownStatus) []GroupStatus {
 	groups := map[GroupID]*GroupStatus{}
 	servers := map[GroupID]map[string]bool{}
-	newest := map[GroupID]uint64{}
+	teller := map[GroupID]ownStatus{} // whose view of the servers counts
 	for _, own := range answers {
 		for _, s := range own {
 			g := groups[s.Group]
@@ -201,8 +213,8 @@ func (n *Node) mergeStatus(answers map[string][]ownStatus) []GroupStatus {
 				groups[s.Group] = g
 			}
 			g.CommitIndex = max(g.CommitIndex, s.Commit)
-			if servers[s.Group] == nil || s.Commit >= newest[s.Group] {
-				servers[s.Group], newest[s.Group] = s.Servers, s.Commit
+			if best, ok := teller[s.Group]; !ok || knowsBetter(s, best) {
+				teller[s.Group], servers[s.Group] = s, s.Servers
 			}
 			if s.Term > g.Term {
 				g.Term, g.Leader = s.Term, ""
