@@ -75,6 +75,7 @@ func (c *client) sendBatch(ops []*operation) []answer {
 	for i, op := range ops {
 		op.first, op.last, op.tries = call, call, 1
 		op.open = answers[i].fate == unknown
+		op.remember("batch", answers[i])
 	}
 	return answers
 }

@@ -37,6 +37,7 @@ type doubt struct {
 	// denied: every attempt was answered by a code which promises that nothing
 	// happened, so that a grant is a broken promise.
 	denied bool
+	trail  []string
 }
 
 // grant is an acknowledged checkout.

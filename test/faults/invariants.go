@@ -71,7 +71,7 @@ func (j *judge) auditedGrants(at string, v *replicaView) (granted, late map[stri
 		case !doubted:
 			j.found.add(flawDoubled, "%s: %s holds %s, which nobody asked for or which was refused", at, a.User, a.LeaseID)
 		case d.denied:
-			j.found.add(flawPromise, "%s: %s was told that nothing happened, and has %s", at, a.User, a.LeaseID)
+			j.found.add(flawPromise, "%s: %s was told that nothing happened, and has %s: %q", at, a.User, a.LeaseID, d.trail)
 		}
 		late[a.User] = a
 	}

@@ -169,8 +169,12 @@ func (n *nemesis) kill(ctx context.Context, leader bool) (strike, error) {
 	}
 	s := strike{Target: p.id}
 	dead := n.between(time.Second, 4*time.Second)
+	p.expectExit()
+	if err := p.signal(syscall.SIGKILL); err != nil {
+		return s, err
+	}
 	outages := n.prober.measure(ctx, "kill", led, p)
-	if err := p.kill(); err != nil {
+	if err := p.awaitExit(10 * time.Second); err != nil {
 		return s, err
 	}
 	s.Effective = refuses(p.http)
@@ -189,10 +193,10 @@ func (n *nemesis) pause(ctx context.Context, leader bool) (strike, error) {
 	}
 	s := strike{Target: p.id}
 	asleep := time.After(n.between(time.Second, 5*time.Second))
-	outages := n.prober.measure(ctx, "pause", led, p)
 	if err := p.signal(syscall.SIGSTOP); err != nil {
 		return s, err
 	}
+	outages := n.prober.measure(ctx, "pause", led, p)
 	s.Effective = n.silent(ctx, p)
 	select {
 	case s.Outages = <-outages:
@@ -242,13 +246,15 @@ func (n *nemesis) drain(ctx context.Context) (strike, error) {
 		return strike{}, err
 	}
 	s := strike{Target: p.id}
-	outages := n.prober.measure(ctx, "drain", led, p)
+	gone := make(chan struct{})
+	outages := n.prober.watch(ctx, "drain", led, gone, p)
 	began := time.Now()
 	if err := p.terminate(drainWithin); err != nil {
 		n.found.add(flawExit, "%s after SIGTERM: %v\n%s", p.id, err, p.logTail(8))
 		p.end()
 	}
 	s.Detail = fmt.Sprintf("exited after %d ms", time.Since(began).Milliseconds())
+	close(gone)
 	s.Effective = refuses(p.http)
 	s.Outages = <-outages
 	s.Effective = s.Effective && n.deposed(ctx, p)
@@ -290,13 +296,15 @@ func refuses(url string) bool {
 	return false
 }
 
-// silent reports whether a node does not answer although it exists. A second
-// look forgives what it answered while it was being stopped.
+// silent reports whether a node does not answer although it exists. More looks
+// than one: a process is stopped thread by thread, and may answer until the
+// last is.
 func (n *nemesis) silent(ctx context.Context, p *process) bool {
-	for range 2 {
+	for range 20 {
 		if n.rig.op.getWithin(ctx, p.admin, "/healthz", 300*time.Millisecond, nil) != nil {
 			return true
 		}
+		sleep(ctx, 5*time.Millisecond)
 	}
 	return false
 }

@@ -32,10 +32,10 @@ func (n *nemesis) isolate(ctx context.Context, leader bool) (strike, error) {
 	}
 	s := strike{Target: p.id}
 	at := n.index(p)
-	outages := n.prober.measure(ctx, "isolate", led, p)
 	if err := n.rig.cfg.network.isolate(at, true); err != nil {
 		return s, err
 	}
+	outages := n.prober.measure(ctx, "isolate", led, p)
 	s.Effective = !n.rig.cfg.network.reaches(at, n.other(p).peer)
 	s.Outages = <-outages
 	s.Effective = s.Effective && n.deposed(ctx, p)
@@ -51,10 +51,10 @@ func (n *nemesis) oneWay(ctx context.Context, mute bool) (strike, error) {
 		return strike{}, err
 	}
 	s := strike{Target: p.id}
-	outages := n.prober.measure(ctx, "one-way", led, p)
 	if err := n.setOneWay(p, mute, true); err != nil {
 		return s, errors.Join(err, n.setOneWay(p, mute, false))
 	}
+	outages := n.prober.measure(ctx, "one-way", led, p)
 	if other := n.other(p); mute {
 		s.Effective = !n.rig.cfg.network.reaches(n.index(p), other.peer)
 	} else {

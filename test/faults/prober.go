@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 )
@@ -56,72 +57,109 @@ type outage struct {
 }
 
 // measure waits for the first success, in each group, of a write sent after
-// the call through a node other than those shunned. It returns a channel that
-// delivers all outages at once.
+// the call through a node other than those shunned: a fault is in force, and
+// this is how long it keeps clients waiting. The channel delivers all outages
+// at once.
 func (p *prober) measure(ctx context.Context, fault string, groups []string, shunned ...*process) <-chan []outage {
 	since := time.Now()
-	done := make(chan []outage, 1)
-	go func() {
-		var mu sync.Mutex
-		var all []outage
-		var wg sync.WaitGroup
-		for _, g := range groups {
-			t := p.beacons[g]
-			if t == nil {
-				continue // the directory, or a group without a tenant
+	return p.each(fault, groups, func(t *tenant) time.Duration {
+		ctx, cancel := context.WithTimeout(ctx, outageBound)
+		defer cancel()
+		first := make(chan time.Time, 1)
+		p.probe(ctx, t, shunned, func(at time.Time) {
+			select {
+			case first <- at:
+				cancel()
+			default:
 			}
-			wg.Add(1)
-			go func() {
-				defer wg.Done()
-				took := p.firstSuccess(ctx, t, since, shunned)
-				mu.Lock()
-				all = append(all, outage{fault, g, float64(took.Microseconds()) / 1000})
-				mu.Unlock()
-			}()
+		})
+		select {
+		case at := <-first:
+			return at.Sub(since)
+		default:
+			return time.Since(since)
 		}
+	})
+}
+
+// watch finds the longest time without a success, in each group, from now
+// until a write has succeeded after gone is closed: a handover should leave
+// next to none.
+func (p *prober) watch(ctx context.Context, fault string, groups []string, gone <-chan struct{}, shunned ...*process) <-chan []outage {
+	since := time.Now()
+	return p.each(fault, groups, func(t *tenant) time.Duration {
+		ctx, cancel := context.WithTimeout(ctx, drainWithin+outageBound)
+		defer cancel()
+		var mu sync.Mutex
+		var longest time.Duration
+		last, over := since, false
+		p.probe(ctx, t, shunned, func(at time.Time) {
+			mu.Lock()
+			defer mu.Unlock()
+			longest, last = max(longest, at.Sub(last)), at
+			select {
+			case <-gone:
+				over = true
+				cancel()
+			default:
+			}
+		})
+		if !over {
+			longest = max(longest, time.Since(last))
+		}
+		return longest
+	})
+}
+
+// each runs a measurement for every group at once and gathers the outages.
+func (p *prober) each(fault string, groups []string, measure func(*tenant) time.Duration) <-chan []outage {
+	done := make(chan []outage, 1)
+	var mu sync.Mutex
+	var all []outage
+	var wg sync.WaitGroup
+	for _, g := range groups {
+		t := p.beacons[g]
+		if t == nil {
+			continue // the directory, or a group without a tenant
+		}
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			took := measure(t)
+			mu.Lock()
+			defer mu.Unlock()
+			all = append(all, outage{fault, g, float64(took.Microseconds()) / 1000})
+		}()
+	}
+	go func() {
 		wg.Wait()
 		done <- all
 	}()
 	return done
 }
 
-func (p *prober) firstSuccess(ctx context.Context, t *tenant, since time.Time, shunned []*process) time.Duration {
-	ctx, cancel := context.WithTimeout(ctx, outageBound)
-	defer cancel()
-	success := make(chan time.Duration, probersPerGroup)
-	for i := range probersPerGroup {
-		go p.probe(ctx, t, i, since, shunned, success)
-	}
-	select {
-	case took := <-success:
-		return took
-	case <-ctx.Done():
-		return time.Since(since)
-	}
-}
-
-func (p *prober) probe(ctx context.Context, t *tenant, turn int, since time.Time, shunned []*process, success chan<- time.Duration) {
+// probe writes through the nodes in turn until ctx ends and tells the time of
+// each success.
+func (p *prober) probe(ctx context.Context, t *tenant, shunned []*process, succeeded func(time.Time)) {
 	a := attempt{tenant: t, method: "POST", path: "/api/v1/licenses/heartbeat", body: map[string]any{"lease_id": t.beacon}}
-	for ; ctx.Err() == nil; turn++ {
-		node := turn % len(p.rig.nodes)
-		if !p.rig.nodes[node].serving() || contains(shunned, p.rig.nodes[node]) {
-			sleep(ctx, time.Millisecond)
-			continue
-		}
-		ans := p.rig.gate.do(node, a, probeTimeout)
-		if ans.fate == definite && ans.status == http.StatusOK {
-			success <- time.Since(since)
-			return
-		}
-		sleep(ctx, 10*time.Millisecond)
+	var wg sync.WaitGroup
+	for i := range probersPerGroup {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			for turn := i; ctx.Err() == nil; turn++ {
+				node := p.rig.nodes[turn%len(p.rig.nodes)]
+				if !node.serving() || slices.Contains(shunned, node) {
+					sleep(ctx, time.Millisecond)
+					continue
+				}
+				ans := p.rig.gate.do(turn%len(p.rig.nodes), a, probeTimeout)
+				if ans.fate == definite && ans.status == http.StatusOK {
+					succeeded(time.Now())
+				}
+				sleep(ctx, 10*time.Millisecond)
+			}
+		}()
 	}
-}
-
-func contains(set []*process, n *process) bool {
-	for _, m := range set {
-		if m == n {
-			return true
-		}
-	}
-	return false
+	wg.Wait()
 }

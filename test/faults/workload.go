@@ -122,7 +122,7 @@ func (w *workload) suspect(op *operation) {
 	if op.open {
 		w.tally.doubtful.Add(1)
 	}
-	op.pool.suspect(doubt{op.client, op.req, op.first, !op.open})
+	op.pool.suspect(doubt{op.client, op.req, op.first, !op.open, op.trail})
 }
 
 // operation is one intent of a client on its way to a definite outcome.
@@ -134,7 +134,8 @@ type operation struct {
 	first  int64  // call of the first attempt; 0: none yet
 	last   int64  // call of the latest attempt
 	tries  int
-	open   bool // an attempt's outcome is open
+	open   bool     // an attempt's outcome is open
+	trail  []string // what became of the attempts, for messages
 }
 
 func (op *operation) attempt() attempt {
@@ -163,6 +164,14 @@ func (op *operation) checkoutBody() map[string]any {
 	}
 }
 
+// remember notes what became of an attempt, of the first few.
+func (op *operation) remember(node string, ans answer) {
+	const few = 12
+	if len(op.trail) < few {
+		op.trail = append(op.trail, fmt.Sprintf("%s: %d %s %v", node, ans.status, ans.code, ans.err))
+	}
+}
+
 // repeatable reports whether a second attempt has no second effect.
 func (op *operation) repeatable() bool { return op.req.Kind != opCheckout || op.key != "" }
 
@@ -176,6 +185,7 @@ func (w *workload) call(op *operation, node int, a attempt) answer {
 	w.tally.attempts.Add(1)
 	ans := w.gate.do(node, a, attemptTimeout)
 	op.open = op.open || ans.fate == unknown
+	op.remember(w.gate.nodes[node].id, ans)
 	if ans.code == "internal" || ans.code == "no problem body" {
 		w.found.add(flawReply, "%s %s: %d %.200s", a.method, a.path, ans.status, ans.body)
 	}
