@@ -88,7 +88,7 @@ func TestNodeThatLostItsFolderLearnsBeforeItVotes(t *testing.T) {
 	require.Eventually(t, func() bool {
 		for _, g := range r.nodes["n1"].Groups(context.Background()) {
 			for _, replica := range g.Replicas {
-				if replica.Role == "learner" || len(g.Replicas) != 3 {
+				if (replica.Role != "leader" && replica.Role != "follower") || len(g.Replicas) != 3 {
 					return false
 				}
 			}
