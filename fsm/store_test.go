@@ -1,11 +1,14 @@
 package fsm_test
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -596,17 +599,39 @@ func TestRestoreRefusesWhatIsNoSnapshot(t *testing.T) {
 	require.Equal(t, []string{"ACTIVE", "db-000001"}, names, "nothing is left over")
 }
 
-// TestTwoProcessesOnOneFolder: the second one is refused (on a real disk).
+// TestTwoProcessesOnOneFolder: the second one is refused, and not told that the
+// folder is damaged. The first is this test binary once more.
 func TestTwoProcessesOnOneFolder(t *testing.T) {
-	dir := t.TempDir()
-	open := func() (*fsm.Store, error) {
+	open := func(dir string) (*fsm.Store, error) {
 		return fsm.OpenStore(fsm.StoreConfig{Dir: dir, FS: vfs.Default, Kind: ledgerKind, Group: 7})
 	}
-	first, err := open()
+	if dir := os.Getenv("FSM_TEST_HOLD"); dir != "" {
+		s, err := open(dir)
+		require.NoError(t, err)
+		fmt.Println("held")
+		_, _ = io.Copy(io.Discard, os.Stdin) // until the parent closes it
+		require.NoError(t, s.Discard())
+		return
+	}
+	dir := t.TempDir()
+	holder := exec.Command(os.Args[0], "-test.run=^TestTwoProcessesOnOneFolder$")
+	holder.Env = append(os.Environ(), "FSM_TEST_HOLD="+dir)
+	stdin, err := holder.StdinPipe()
 	require.NoError(t, err)
-	_, err = open()
-	require.Error(t, err)
-	require.NotErrorIs(t, err, fsm.ErrDamaged, "it is in use, not damaged: %v", err)
-	require.NoError(t, first.Discard())
-	require.NoError(t, os.RemoveAll(dir))
+	stdout, err := holder.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, holder.Start())
+	line, err := bufio.NewReader(stdout).ReadString('\n')
+	require.NoError(t, err)
+	require.Equal(t, "held\n", line)
+
+	_, err = open(dir)
+	require.ErrorContains(t, err, "in use by another process")
+	require.NotErrorIs(t, err, fsm.ErrDamaged)
+
+	require.NoError(t, stdin.Close())
+	require.NoError(t, holder.Wait())
+	s, err := open(dir)
+	require.NoError(t, err)
+	require.NoError(t, s.Discard())
 }

@@ -1,0 +1,128 @@
+package license_test
+
+import (
+	"cmp"
+	"slices"
+
+	cl "github.com/cloudlicenses/cloudlicenses"
+	"github.com/cloudlicenses/cloudlicenses/fsm/license"
+)
+
+// administer is the model's part for everything that is not about a lease.
+func (m *model) administer(t *modelTenant, body any) license.Ack {
+	switch b := body.(type) {
+	case *license.PutLicenses:
+		return m.provision(t, b)
+	case *license.AmendLicense:
+		l := t.license(b.License.ID)
+		if l == nil {
+			return license.Ack{Code: cl.NotFound}
+		}
+		next := b.License
+		next.VendorID, next.ProductID, next.Status = l.VendorID, l.ProductID, l.Status
+		if !entitled(next) {
+			return license.Ack{Code: cl.InvalidEntitlement}
+		}
+		if other := t.overlapping(next); other != "" {
+			return license.Ack{Code: cl.AlreadyExists, LicenseID: other}
+		}
+		l.License = next
+	case *license.SetLicenseStatus:
+		l := t.license(b.ID)
+		switch {
+		case l == nil:
+			return license.Ack{Code: cl.NotFound}
+		case l.Status == b.Status:
+		case l.Status == cl.LicenseRevoked:
+			return license.Ack{Code: cl.LicenseNotActive}
+		}
+		l.Status = b.Status
+	case *license.PutKey:
+		for _, k := range t.keys {
+			if k.ID == b.Key.ID {
+				return license.Ack{}
+			}
+		}
+		key := b.Key
+		t.keys = append(t.keys, &key)
+	case *license.RevokeKey:
+		return m.revoke(t, b)
+	case *license.SetRules:
+		t.rules = b.Rules
+	}
+	return license.Ack{}
+}
+
+func entitled(l license.License) bool {
+	return cl.Entitlement{Total: l.Total, CommitQty: l.CommitQty, MaxOverage: l.MaxOverage}.Valid()
+}
+
+// overlapping names a license of the same vendor and product whose period
+// overlaps that of l.
+func (t *modelTenant) overlapping(l license.License) cl.LicenseID {
+	for _, o := range t.licenses {
+		if o.ID != l.ID && o.VendorID == l.VendorID && o.ProductID == l.ProductID && o.Status != cl.LicenseRevoked &&
+			(o.EndMillis == 0 || l.StartMillis < o.EndMillis) && (l.EndMillis == 0 || o.StartMillis < l.EndMillis) {
+			return o.ID
+		}
+	}
+	return ""
+}
+
+func (m *model) provision(t *modelTenant, b *license.PutLicenses) license.Ack {
+	var fresh []*modelLicense
+	for _, l := range b.Licenses {
+		if t.license(l.ID) != nil {
+			continue
+		}
+		if !entitled(l) {
+			return license.Ack{Code: cl.InvalidEntitlement}
+		}
+		if other := t.overlapping(l); other != "" {
+			return license.Ack{Code: cl.AlreadyExists, LicenseID: other}
+		}
+		fresh = append(fresh, &modelLicense{License: l, usage: map[string]*license.Usage{}})
+	}
+	t.licenses = append(t.licenses, fresh...)
+	if len(fresh) > 0 {
+		t.outbox++
+	}
+	return license.Ack{}
+}
+
+func (m *model) revoke(t *modelTenant, b *license.RevokeKey) license.Ack {
+	for _, k := range t.keys {
+		if k.ID != b.ID {
+			continue
+		}
+		if k.RevokedMillis == 0 {
+			k.RevokedMillis = m.clock
+		}
+		for _, l := range t.leases {
+			if b.ReleaseLeases && l.KeyID == k.ID && l.End == cl.EndNone {
+				m.end(l, cl.EndReleased)
+			}
+		}
+		return license.Ack{}
+	}
+	return license.Ack{Code: cl.NotFound}
+}
+
+// month returns the usage record of the month of a time.
+func (l *modelLicense) month(millis int64) *modelUsage {
+	name := monthOf(millis)
+	if l.usage[name] == nil {
+		l.usage[name] = &license.Usage{LicenseID: l.ID, Month: name}
+	}
+	return (*modelUsage)(l.usage[name])
+}
+
+type modelUsage license.Usage
+
+func (u *modelUsage) refuse(code cl.Code) {
+	i, found := slices.BinarySearchFunc(u.Refusals, code, func(r license.Refusals, c cl.Code) int { return cmp.Compare(r.Code, c) })
+	if !found {
+		u.Refusals = slices.Insert(u.Refusals, i, license.Refusals{Code: code})
+	}
+	u.Refusals[i].Count++
+}
