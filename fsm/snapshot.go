@@ -109,9 +109,15 @@ func (s *Store) Restored(dir string) (*Store, error) {
 	return next, nil
 }
 
-// Discard closes and removes a restored database that was not put in force.
+// Discard closes a store that was not started, and removes its database unless
+// that is in force.
 func (s *Store) Discard() error {
-	return errors.Join(s.db.Close(), s.fs.RemoveAll(s.path))
+	err := s.closeDB()
+	active, markerErr := readMarker(s.fs, s.cfg.Dir)
+	if markerErr != nil || active == s.number {
+		return errors.Join(err, markerErr)
+	}
+	return errors.Join(err, s.fs.RemoveAll(s.path))
 }
 
 // Replace puts next in force instead of s, durably, and stops s, which only

@@ -96,6 +96,13 @@ func OpenStore(cfg StoreConfig) (*Store, error) {
 		return nil, fmt.Errorf("data folder %s: remove leftovers: %w", dir, err)
 	}
 	s, err := open(cfg, number, fresh)
+	if fresh && errors.Is(err, ErrDamaged) {
+		// A crash in the middle of its making, and it was never in force.
+		if err := fs.RemoveAll(fs.PathJoin(dir, folderName(number))); err != nil {
+			return nil, fmt.Errorf("data folder %s: %w", dir, err)
+		}
+		s, err = open(cfg, number, fresh)
+	}
 	if err != nil || !fresh {
 		return s, err
 	}
@@ -157,7 +164,7 @@ func open(cfg StoreConfig, number uint64, create bool) (*Store, error) {
 func (s *Store) openError(err error) error {
 	switch {
 	case errors.Is(err, syscall.EAGAIN), errors.Is(err, syscall.EACCES), strings.Contains(err.Error(), "lock held"):
-		return fmt.Errorf("data folder %s is in use already, or not accessible: %w", s.cfg.Dir, err)
+		return fmt.Errorf("data folder %s is in use by another process, or not accessible: %w", s.cfg.Dir, err)
 	case errors.As(err, new(syscall.Errno)) && !errors.Is(err, os.ErrNotExist): // full, not readable: its content may be fine
 		return fmt.Errorf("open data folder %s: %w", s.cfg.Dir, err)
 	}
@@ -289,7 +296,7 @@ func (s *Store) fail(err error) error {
 	if s.failure.CompareAndSwap(nil, &err) {
 		s.log.Error("storage of the machine failed", "group", s.cfg.Group, "error", err)
 		if s.cfg.Options.Fatal != nil {
-			s.cfg.Options.Fatal(err)
+			go s.cfg.Options.Fatal(err) // the caller may hold locks that it needs
 		}
 	}
 	return s.Err()
@@ -298,6 +305,3 @@ func (s *Store) fail(err error) error {
 // Fail makes the store refuse everything from now on, so that a state that is
 // half changed never reaches the disk, and returns the first failure.
 func (s *Store) Fail(err error) error { return s.fail(err) }
-
-// Abandon closes a store that was not started.
-func (s *Store) Abandon() error { return s.closeDB() }

@@ -81,7 +81,7 @@ func Open(cfg Config) (*Machine, error) {
 	}
 	s, err := load(store)
 	if err != nil {
-		return nil, errors.Join(fsm.Damaged(cfg.Dir, err), store.Abandon())
+		return nil, errors.Join(fsm.Damaged(cfg.Dir, err), store.Discard())
 	}
 	m := &Machine{cfg: cfg, state: s, store: store}
 	m.publish()
@@ -318,7 +318,7 @@ func (m *Machine) Restore(dir string) error {
 	m.mu.Lock()
 	if err := old.Replace(next); err != nil {
 		m.mu.Unlock()
-		return errors.Join(err, next.Abandon())
+		return errors.Join(err, next.Discard())
 	}
 	m.admission.Lock()
 	m.state, m.store = s, next
