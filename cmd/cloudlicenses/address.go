@@ -27,11 +27,8 @@ func (c *serverConfig) validateAddresses() error {
 		}
 	}
 	for _, a := range []flagAddress{{"--raft", c.Raft}, {"--gossip", c.Gossip}} {
-		host, port, _ := splitAddress(a.value)
-		if port == 0 {
-			return usagef("%s %s: want a port of its own, since the other nodes remember it", a.flag, a.value)
-		}
-		if isUnspecified(host) {
+		host, _, err := splitAddress(a.value)
+		if err != nil || isUnspecified(host) {
 			return usagef("%s %s: name the address under which the other nodes reach this one, not every address", a.flag, a.value)
 		}
 	}

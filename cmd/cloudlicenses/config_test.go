@@ -70,7 +70,6 @@ func TestServerConfigRefusals(t *testing.T) {
 		"insecure everywhere":   {good, []string{"--http", "0.0.0.0:8080"}, "loopback"},
 		"insecure by name":      {good, []string{"--admin", "example.com:8081"}, "loopback"},
 		"raft on every address": {good, []string{"--raft", ":7000"}, "--raft"},
-		"raft without port":     {good, []string{"--raft", "127.0.0.1:0"}, "a port of its own"},
 		"bad address":           {good, []string{"--http", "8080"}, "want host:port"},
 		"bad join":              {good, []string{"--join", "nowhere"}, "--join"},
 		"no certificates":       {good, []string{"--insecure=false"}, "cloudlicenses cert create-ca"},

@@ -48,7 +48,7 @@ started, and the exit code is 1.
 ` + workstationEnvironment,
 		Example: `  export LICENSE_SERVER_URL=https://mercedes.cloudlicenses.com LICENSE_API_KEY=clsk_mercedes_…
   cloudlicenses run --product davinci-configurator-se -- davinci --project door.dpa`,
-		Args: func(cmd *cobra.Command, args []string) error {
+		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return usagef("no command to run: put it after --, as in 'cloudlicenses run --product P -- CMD ARGS'")
 			}
