@@ -113,8 +113,8 @@ func recovers(t *testing.T, s shot, log []entry, hashes []license.StateHash, of 
 	m := openMachine(t, s.fs, "data", fsm.Options{WriteEvery: -1, FlushEvery: -1})
 	defer func() { require.NoError(t, m.Close()) }()
 	index := m.AppliedIndex()
-	require.GreaterOrEqual(t, index, s.floor, "%s: the log below is gone", of)
 	require.Equal(t, hashes[index], hashOf(t, m), "%s: disk at %d", of, index)
+	require.GreaterOrEqual(t, index, s.floor, "%s: the log below is gone", of)
 	for _, e := range log[index:] {
 		applyEntry(t, m, e)
 	}

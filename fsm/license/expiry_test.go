@@ -88,6 +88,25 @@ func TestDueLooksPastHeartbeats(t *testing.T) {
 	require.Equal(t, int64(n-1), page.Items[0].CommitInUse)
 }
 
+// TestExpiryNeverByOwnClock: where the group's clock is behind the replica's
+// own, by an hour here, a lease lives on until the group's clock ends it.
+func TestExpiryNeverByOwnClock(t *testing.T) {
+	r := newRig(t, fastStore())
+	r.now = time.Now().Add(-time.Hour).UnixMilli()
+	l := sampleLicense()
+	l.Constraint, l.Total, l.CommitQty, l.MaxOverage, l.StartMillis, l.EndMillis = "", 2, 1, 1, 0, 0
+	r.apply(
+		encode(license.OpTenant, "acme", 1, &license.PutTenant{Epoch: 1}),
+		encode(license.OpLicenses, "acme", 1, &license.PutLicenses{Licenses: []license.License{l}}),
+		encode(license.OpKey, "acme", 1, &license.PutKey{Key: license.Key{ID: "k1", Hash: keyHash("k1"), Scopes: cl.ScopeCheckout}}),
+		checkoutOf(1, minute), checkoutOf(2, minute),
+	)
+	require.Equal(t, cl.OverageMaxExceeded, decodeLease(t, r.apply(checkoutOf(3, minute))[0]).Code, "wants overage_max_exceeded")
+	require.Nil(t, r.m.Due(r.now))
+	r.now += minute
+	require.Equal(t, cl.OK, decodeLease(t, r.apply(checkoutOf(4, minute))[0]).Code)
+}
+
 // TestTornCutWouldChargeTwice: a crash right after a write-behind, replayed
 // from the disk's index, leaves exactly one charge per overage checkout.
 func TestTornCutWouldChargeTwice(t *testing.T) {
