@@ -406,9 +406,8 @@ func (n *Node) tend(ctx context.Context) {
 		known := map[string]bool{}
 		for _, s := range future.Configuration().Servers {
 			known[string(s.ID)] = true
-			if s.Suffrage != raft.Voter && n.founds(string(s.ID), g.id) && g.caughtUp(ctx, string(s.ID)) {
-				err := g.raft.AddVoter(s.ID, s.Address, 0, callTimeout).Error()
-				n.log.Info("node votes again", "member", s.ID, "group", g.id, "err", err)
+			if s.Suffrage != raft.Voter && n.founds(string(s.ID), g.id) {
+				g.promote(ctx, s)
 			}
 		}
 		for id, m := range alive {
@@ -430,6 +429,21 @@ func (n *Node) founds(node string, id GroupID) bool {
 		}
 	}
 	return false
+}
+
+// promote makes a learner a voter once it has applied all. A snapshot that
+// the stopped replication to its former self still sent may have set it back
+// behind the commit index, and Raft brings it no entry again before that index
+// moves: a barrier moves it.
+func (g *group) promote(ctx context.Context, learner raft.Server) {
+	if !g.caughtUp(ctx, string(learner.ID)) {
+		if err := g.raft.Barrier(callTimeout).Error(); err != nil {
+			g.node.log.Debug("barrier for a learner", "group", g.id, "err", err)
+		}
+		return
+	}
+	err := g.raft.AddVoter(learner.ID, learner.Address, 0, callTimeout).Error()
+	g.node.log.Info("node votes again", "member", learner.ID, "group", g.id, "err", err)
 }
 
 // caughtUp asks a learner whether it has applied what is applied here now.
