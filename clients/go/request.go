@@ -21,9 +21,10 @@ const (
 	// maxReplyBytes bounds what is read of a reply: the largest, a batch of
 	// 1,000 checkouts with tokens, is about 1 MiB.
 	maxReplyBytes = 16 << 20
-	// hintedAttemptTimeout bounds an attempt at a leader's own address: the
-	// server's URL can take over, so a node that hangs need not be waited for.
-	hintedAttemptTimeout = 2 * time.Second
+	// hintedAttemptTimeout bounds an attempt at a leader's own address, which
+	// answers within milliseconds: the server's URL can take over, so that a
+	// node that hangs need not be waited for. It is what a caller then feels.
+	hintedAttemptTimeout = time.Second
 	// firstPause and longestPause bound the pause between attempts, which
 	// doubles and is jittered. A new leader is there within about a second.
 	firstPause   = 50 * time.Millisecond
