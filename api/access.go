@@ -98,7 +98,7 @@ func (c *call) authenticate() *problem {
 		return problemWrongTenant
 	}
 	secrets := c.server.shard.Secrets()
-	if secrets == nil {
+	if secrets == nil || c.server.signer() == nil {
 		return problemNotReady
 	}
 	c.caller = license.Caller{

@@ -76,7 +76,7 @@ func (c *call) mayBatch() bool {
 		c.fail(err)
 		return false
 	case page.Code != cloudlicenses.OK:
-		c.refuse(&problem{code: page.Code, layer: page.Layer, detail: page.Detail})
+		c.refuse(decided(page.Code, page.Layer, page.Detail, inQuery))
 		return false
 	}
 	return true
@@ -149,7 +149,7 @@ func (c *call) appendOutcomes() {
 		case len(o.invalid) > 0:
 			c.appendRefused(&problem{code: cloudlicenses.InvalidField, detail: "the operation has invalid fields", invalid: o.invalid})
 		case result.Code != cloudlicenses.OK:
-			c.appendRefused(&problem{code: result.Code, layer: result.Layer, detail: result.Detail})
+			c.appendRefused(decided(result.Code, result.Layer, result.Detail, "/operations/"+strconv.Itoa(i)))
 		default:
 			c.appendOutcome(o, result)
 		}

@@ -231,6 +231,12 @@ func (d *decoder) text(name string, most int, length func([]byte) int) []byte {
 		d.complain(name, "must be 1 to "+strconv.Itoa(most)+" characters")
 		return nil
 	}
+	for _, c := range s {
+		if c < ' ' || c == 0x7f { // it would end up in logs, audit and CSV files
+			d.complain(name, "must not have control characters")
+			return nil
+		}
+	}
 	return s
 }
 

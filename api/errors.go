@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strconv"
+	"strings"
 
 	"github.com/cloudlicenses/cloudlicenses"
 	"github.com/cloudlicenses/cloudlicenses/cluster"
@@ -95,6 +96,24 @@ type problem struct {
 	detail    string
 	invalid   []fieldError
 	licenseID cloudlicenses.LicenseID
+}
+
+// inQuery tells decided that what is wrong is a query parameter.
+const inQuery = "?"
+
+// decided is a refusal by a machine. The detail of an invalid field begins
+// with its name and a colon; where is the JSON pointer of the object that it
+// is in, or inQuery.
+func decided(code cloudlicenses.Code, layer cloudlicenses.Layer, detail, where string) *problem {
+	p := &problem{code: code, layer: layer, detail: detail}
+	if name, what, named := strings.Cut(detail, ": "); code == cloudlicenses.InvalidField && named && !strings.Contains(name, " ") {
+		if where == inQuery {
+			p.invalid = []fieldError{{parameter: name, detail: what}}
+		} else {
+			p.invalid = []fieldError{{pointer: where + "/" + name, detail: what}}
+		}
+	}
+	return p
 }
 
 // codeOf turns an error of the machinery into a code. Only what is not

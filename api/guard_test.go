@@ -120,6 +120,8 @@ var refusedRaw = []struct {
 	{"host with user", "GET /openapi.yaml HTTP/1.1\r\nHost: a@localhost\r\n\r\n", 400},
 	{"host list", "GET /openapi.yaml HTTP/1.1\r\nHost: localhost, evil\r\n\r\n", 400},
 	{"host with path", "GET /openapi.yaml HTTP/1.1\r\nHost: localhost/x\r\n\r\n", 400},
+	{"key twice", post("Authorization: Bearer a\r\nauthorization: Bearer b\r\nContent-Length: 2\r\n", "{}"), 400},
+	{"intent twice", post("Idempotency-Key: a\r\nIdempotency-Key: b\r\nContent-Length: 2\r\n", "{}"), 400},
 	{"bare LF in headers", "GET /openapi.yaml HTTP/1.1\r\nHost: localhost\nX: y\r\n\r\n", 400},
 	{"bare LF throughout", "GET /openapi.yaml HTTP/1.1\nHost: localhost\n\n", 400},
 	{"bare CR in a value", "GET /openapi.yaml HTTP/1.1\r\nHost: localhost\r\nX: a\rb\r\n\r\n", 400},

@@ -33,6 +33,7 @@ var (
 	refuseFolded      = malformed("a folded header line")
 	refuseHeaderName  = malformed("a header line without a valid name")
 	refuseHost        = malformed("exactly one Host header with a host name is needed")
+	refuseTwice       = malformed("Authorization and Idempotency-Key may be given once")
 	refuseLength      = malformed("Content-Length must be one decimal number, given once")
 	refuseCoding      = malformed("Transfer-Encoding may only be chunked, given once")
 	refuseBoth        = malformed("both Content-Length and Transfer-Encoding")
@@ -131,12 +132,15 @@ func requestLine(line []byte) (target []byte, old bool, r *refusal) {
 	return nil, false, refuseVersion
 }
 
-// fields are the header fields that decide framing and addressee.
+// fields are the header fields that decide framing, addressee and who asks for
+// what: given twice, two readers may take different ones.
 type fields struct {
 	host      []byte
 	length    int64
 	hasHost   bool
 	hasLength bool
+	hasKey    bool // Authorization
+	hasIntent bool // Idempotency-Key
 	chunked   bool
 }
 
@@ -157,6 +161,20 @@ func (f *fields) add(line []byte) *refusal {
 				return refuseHost
 			}
 			f.host, f.hasHost = bytes.Trim(line[colon+1:], " \t"), true
+		}
+	case len("Authorization"):
+		if foldEqual(name, "authorization") {
+			if f.hasKey {
+				return refuseTwice
+			}
+			f.hasKey = true
+		}
+	case len("Idempotency-Key"):
+		if foldEqual(name, "idempotency-key") {
+			if f.hasIntent {
+				return refuseTwice
+			}
+			f.hasIntent = true
 		}
 	case len("Content-Length"):
 		if foldEqual(name, "content-length") {

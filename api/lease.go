@@ -80,7 +80,7 @@ func (c *call) do(op fsm.Op, command msgp.Marshaler) bool {
 	}
 	c.written(w)
 	if c.lease.Code != cloudlicenses.OK {
-		c.refuse(&problem{code: c.lease.Code, layer: c.lease.Layer, detail: c.lease.Detail})
+		c.refuse(decided(c.lease.Code, c.lease.Layer, c.lease.Detail, ""))
 		return false
 	}
 	return true

@@ -61,6 +61,9 @@ func (c *call) read(op fsm.Op, query msgp.Marshaler, result msgp.Unmarshaler, o 
 	h.Set(headerApplied, fresh.Applied)
 	h.Set(headerStaleness, strconv.FormatInt(fresh.StalenessMillis, 10))
 	h.Set("Cache-Control", "no-store")
+	if fresh.LeaderURL != "" {
+		h.Set(headerLeader, fresh.LeaderURL)
+	}
 	return true
 }
 
@@ -78,7 +81,7 @@ func (c *call) serveLicenses() {
 		return
 	}
 	if page.Code != cloudlicenses.OK {
-		c.refuse(&problem{code: page.Code, layer: page.Layer, detail: page.Detail})
+		c.refuse(decided(page.Code, page.Layer, page.Detail, inQuery))
 		return
 	}
 	c.out = append(c.out[:0], `{"items":[`...)
@@ -106,7 +109,7 @@ func (c *call) serveLicense() {
 		page.Code = cloudlicenses.NotFound
 	}
 	if page.Code != cloudlicenses.OK {
-		c.refuse(&problem{code: page.Code, layer: page.Layer, detail: page.Detail})
+		c.refuse(decided(page.Code, page.Layer, page.Detail, inQuery))
 		return
 	}
 	c.out = appendLicense(c.out[:0], &page.Items[0])
@@ -132,7 +135,7 @@ func (c *call) serveLeases() {
 		return
 	}
 	if page.Code != cloudlicenses.OK {
-		c.refuse(&problem{code: page.Code, layer: page.Layer, detail: page.Detail})
+		c.refuse(decided(page.Code, page.Layer, page.Detail, inQuery))
 		return
 	}
 	c.out = append(c.out[:0], `{"items":[`...)

@@ -91,7 +91,7 @@ func (s *Shard) ReadGroup(ctx context.Context, group cluster.GroupID, query Comm
 }
 
 func freshness(group cluster.GroupID, reply cluster.Reply) Freshness {
-	return Freshness{Applied: FormatAppliedIndex(group, reply.Index), StalenessMillis: reply.StalenessMillis}
+	return Freshness{Applied: FormatAppliedIndex(group, reply.Index), StalenessMillis: reply.StalenessMillis, LeaderURL: reply.LeaderURL}
 }
 
 // ask sends a query, asking again while there is no leader: a read changes

@@ -56,6 +56,8 @@ type ReadOptions struct {
 type Freshness struct {
 	Applied         string
 	StalenessMillis int64
+	// LeaderURL is the base URL of the leader where the node forwarded to it.
+	LeaderURL string
 }
 
 // engine is what the door needs of a *cluster.Node.
