@@ -17,13 +17,16 @@ DURATION ?= 3m
 FUZZTIME ?= 20s
 ARGS     ?=
 
-.PHONY: build run check test tools lint race golden fuzz chaos prove soak generate clean help
+.PHONY: build run tour check test tools lint race golden fuzz chaos prove soak generate clean help
 
 build: ## build bin/cloudlicenses
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/cloudlicenses
 
 run: build ## build, and start a three-node cluster with demo data on this machine (ARGS: flags of dev)
 	$(BIN) dev $(ARGS)
+
+tour: build ## a minute with three real processes: 20 seats, the one too many, the leader killed
+	docs/tour.sh
 
 check: ## the quick part, Go alone: gofmt, vet, unit tests
 	.ci/stages format vet unit

@@ -160,7 +160,7 @@ func runNodes(ctx context.Context, nodes []*node, drain, ready func() error) err
 		}
 	case <-ctx.Done(): // stopped before the cluster had formed
 		cancel()
-		<-opened
+		_ = <-opened
 	}
 	return errors.Join(err, drain())
 }
