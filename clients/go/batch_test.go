@@ -115,7 +115,7 @@ func TestReadsDoNotGoBack(t *testing.T) {
 		}
 		if (lagging && r.Header.Get("X-Min-Index") != "") || (leaderless && how == "linearizable") {
 			w.WriteHeader(http.StatusServiceUnavailable)
-			fmt.Fprintf(w, `{"code":%q,"status":503,"retryable":true}`, code) //nolint:errcheck // a test
+			fmt.Fprintf(w, `{"code":%q,"status":503,"retryable":true}`, code)
 			return
 		}
 		s.serve(0, w, r)

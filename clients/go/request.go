@@ -232,7 +232,7 @@ func (c *Client) attempt(
 	if err != nil {
 		return answer{}, err
 	}
-	defer res.Body.Close() //nolint:errcheck // read to its end, or given up
+	defer res.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(res.Body, maxReplyBytes+1))
 	if err != nil {
 		return answer{}, fmt.Errorf("reading the reply: %w", err)

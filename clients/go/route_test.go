@@ -191,7 +191,7 @@ func TestLeaderHintKeepsServerName(t *testing.T) {
 	t.Cleanup(node.Close)
 	t.Cleanup(leader.Close)
 	// httptest's certificate is for example.com, 127.0.0.1 and ::1.
-	transport := node.Client().Transport.(*http.Transport).Clone() //nolint:errcheck // httptest makes it so
+	transport := node.Client().Transport.(*http.Transport).Clone()
 	transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
 		if host, _, _ := net.SplitHostPort(address); host == "example.com" {
 			address = node.Listener.Addr().String()

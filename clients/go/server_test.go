@@ -229,7 +229,7 @@ func (s *testServer) inject(f testFault, w http.ResponseWriter, r *http.Request,
 	case gateway:
 		http.Error(w, "<html>bad gateway</html>", http.StatusBadGateway)
 	case html:
-		fmt.Fprint(w, "<html>please log in</html>") //nolint:errcheck // as above
+		fmt.Fprint(w, "<html>please log in</html>")
 	}
 }
 
@@ -417,7 +417,7 @@ func (s *testServer) page(r *http.Request) any {
 }
 
 func (s *testServer) keySet() any {
-	public := s.private.Public().(ed25519.PublicKey) //nolint:errcheck // always of that type
+	public := s.private.Public().(ed25519.PublicKey)
 	return map[string]any{"keys": []map[string]string{{
 		"kty": "OKP", "crv": "Ed25519", "use": "sig", "alg": "EdDSA", "kid": s.keyID,
 		"x": base64.RawURLEncoding.EncodeToString(public),

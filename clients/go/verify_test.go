@@ -107,7 +107,7 @@ func TestVerifyRefuses(t *testing.T) {
 func TestVerifyByPinnedKeys(t *testing.T) {
 	s := newTestServer(t, 1)
 	token := s.token(&grant{LeaseID: "lease-1", IssuedAt: time.Now(), ExpiresAt: time.Now().Add(time.Minute)})
-	public := s.private.Public().(ed25519.PublicKey) //nolint:errcheck // always of that type
+	public := s.private.Public().(ed25519.PublicKey)
 	pinned := NewVerifier(VerifierOptions{Issuer: s.url(0), Keys: map[string]ed25519.PublicKey{"k1": public}})
 	if _, err := pinned.Verify(t.Context(), token); err != nil {
 		t.Error(err)
