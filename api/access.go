@@ -7,6 +7,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/cloudlicenses/cloudlicenses"
+	"github.com/cloudlicenses/cloudlicenses/api/body"
+	"github.com/cloudlicenses/cloudlicenses/api/guard"
 	"github.com/cloudlicenses/cloudlicenses/fsm/license"
 	"github.com/cloudlicenses/cloudlicenses/shard"
 )
@@ -40,17 +42,17 @@ func (c *call) host() (cloudlicenses.TenantID, *problem) {
 	if !ok {
 		return "", problemNoTenant
 	}
-	if g, isTLS := c.ctx.Conn().(*guardTLSConn); isTLS {
-		if server, _ := g.names(); server != "" && !foldEqual(name, strings.ToLower(server)) {
+	if g, isTLS := c.ctx.Conn().(*guard.TLSConn); isTLS {
+		if server, _ := g.Names(); server != "" && !guard.EqualFold(name, strings.ToLower(server)) {
 			return "", problemMisdirected
 		}
 	}
 	domain := c.server.domain
-	if foldEqual(name, domain) {
+	if guard.EqualFold(name, domain) {
 		return "", nil
 	}
 	cut := len(name) - len(domain) - 1
-	if cut < 1 || name[cut] != '.' || !foldEqual(name[cut+1:], domain) {
+	if cut < 1 || name[cut] != '.' || !guard.EqualFold(name[cut+1:], domain) {
 		return "", problemNoTenant
 	}
 	label := strings.ToLower(string(name[:cut]))
@@ -86,7 +88,7 @@ func (c *call) authenticate() *problem {
 		return problemNoKey
 	}
 	const scheme = "bearer "
-	if len(header) <= len(scheme) || !foldEqual(header[:len(scheme)], scheme) {
+	if len(header) <= len(scheme) || !guard.EqualFold(header[:len(scheme)], scheme) {
 		return problemNoKey
 	}
 	key := strings.Trim(string(header[len(scheme):]), " ")
@@ -105,8 +107,8 @@ func (c *call) authenticate() *problem {
 		KeyHash: shard.HashAPIKey(secrets.KeyHMAC, key),
 		Address: c.address(),
 	}
-	if g, isTLS := c.ctx.Conn().(*guardTLSConn); isTLS {
-		_, c.caller.CertName = g.names()
+	if g, isTLS := c.ctx.Conn().(*guard.TLSConn); isTLS {
+		_, c.caller.CertName = g.Names()
 	}
 	return c.facts()
 }
@@ -126,9 +128,9 @@ func (c *call) facts() *problem {
 			continue
 		}
 		if len(value) > cloudlicenses.MaxHeaderFactLength || !printable(value) {
-			return &problem{code: cloudlicenses.InvalidField, detail: "a header is not valid", invalid: []fieldError{{
-				header: f.name,
-				detail: "must be at most " + strconv.Itoa(cloudlicenses.MaxHeaderFactLength) + " bytes of UTF-8 without control characters",
+			return &problem{code: cloudlicenses.InvalidField, detail: "a header is not valid", invalid: []body.FieldError{{
+				Header: f.name,
+				Detail: "must be at most " + strconv.Itoa(cloudlicenses.MaxHeaderFactLength) + " bytes of UTF-8 without control characters",
 			}}}
 		}
 		*f.into = string(value)
@@ -161,10 +163,10 @@ func (p proxies) trust(address netip.Addr) bool {
 // address returns the client's address.
 func (c *call) address() string {
 	var peer string
-	if g := guardOf(c.ctx.Conn()); g != nil {
-		peer = g.address
+	if g := guard.Of(c.ctx.Conn()); g != nil {
+		peer = g.Address()
 	} else {
-		peer = addressOf(c.ctx.RemoteAddr())
+		peer = c.ctx.RemoteIP().String()
 	}
 	if len(c.server.proxies) == 0 {
 		return peer

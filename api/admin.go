@@ -18,6 +18,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/cloudlicenses/cloudlicenses"
+	"github.com/cloudlicenses/cloudlicenses/api/body"
 	"github.com/cloudlicenses/cloudlicenses/shard"
 )
 
@@ -184,7 +185,7 @@ func (c *adminCall) problemOf(err error) *problem {
 	code := codeOf(err)
 	p = &problem{code: code, detail: detailOf(code)}
 	if code == cloudlicenses.InvalidField {
-		p.invalid = []fieldError{{header: headerMinIndex, detail: shard.ErrAppliedIndex.Error()}}
+		p.invalid = []body.FieldError{{Header: headerMinIndex, Detail: shard.ErrAppliedIndex.Error()}}
 	}
 	return p
 }
@@ -224,22 +225,22 @@ func (c *adminCall) reply(status int, v any) error {
 
 // decode reads the body into v as strictly as the hot path does.
 func (c *adminCall) decode(v any) error {
-	body, err := io.ReadAll(http.MaxBytesReader(c.w, c.r.Body, cloudlicenses.MaxBodyBytes))
+	text, err := io.ReadAll(http.MaxBytesReader(c.w, c.r.Body, cloudlicenses.MaxBodyBytes))
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
-		return &problem{code: cloudlicenses.BodyTooLarge, detail: refuseBodySize.detail}
+		return &problem{code: cloudlicenses.BodyTooLarge, detail: bodyTooLarge}
 	case err != nil:
 		return &problem{code: cloudlicenses.MalformedRequest, detail: "the body could not be read"}
 	}
-	var reader jsonReader
-	reader.reset(body)
-	reader.skip()
-	reader.end()
-	if reader.failed() {
-		return &problem{code: cloudlicenses.MalformedRequest, detail: reader.problem}
+	var reader body.Reader
+	reader.Reset(text)
+	reader.Skip()
+	reader.End()
+	if reader.Failed() {
+		return &problem{code: cloudlicenses.MalformedRequest, detail: reader.Problem}
 	}
-	decoder := json.NewDecoder(bytes.NewReader(body))
+	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.DisallowUnknownFields()
 	var wrongType *json.UnmarshalTypeError
 	switch err := decoder.Decode(v); {
@@ -255,6 +256,6 @@ func (c *adminCall) decode(v any) error {
 func invalid(pointer, detail string) *problem {
 	return &problem{
 		code: cloudlicenses.InvalidField, detail: "the body has invalid fields",
-		invalid: []fieldError{{pointer: pointer, detail: detail}},
+		invalid: []body.FieldError{{Pointer: pointer, Detail: detail}},
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cloudlicenses/cloudlicenses"
+	"github.com/cloudlicenses/cloudlicenses/api/body"
 	"github.com/cloudlicenses/cloudlicenses/fsm/directory"
 	"github.com/cloudlicenses/cloudlicenses/shard"
 )
@@ -38,7 +39,7 @@ func (c *adminCall) listed() (limit int64, cursor string, err error) {
 		if err != nil || n < 1 || n > cloudlicenses.MaxListLimit {
 			return 0, "", &problem{
 				code: cloudlicenses.InvalidField, detail: "the query has invalid parameters",
-				invalid: []fieldError{{parameter: "limit", detail: "must be 1 to " + strconv.Itoa(cloudlicenses.MaxListLimit)}},
+				invalid: []body.FieldError{{Parameter: "limit", Detail: "must be 1 to " + strconv.Itoa(cloudlicenses.MaxListLimit)}},
 			}
 		}
 		limit = n

@@ -10,6 +10,7 @@ import (
 	"github.com/tinylib/msgp/msgp"
 
 	"github.com/cloudlicenses/cloudlicenses"
+	"github.com/cloudlicenses/cloudlicenses/api/body"
 	"github.com/cloudlicenses/cloudlicenses/fsm"
 	"github.com/cloudlicenses/cloudlicenses/fsm/license"
 	"github.com/cloudlicenses/cloudlicenses/shard"
@@ -51,7 +52,7 @@ func (c *adminCall) month() (string, error) {
 func badParameter(name, detail string) *problem {
 	return &problem{
 		code: cloudlicenses.InvalidField, detail: "the query has invalid parameters",
-		invalid: []fieldError{{parameter: name, detail: detail}},
+		invalid: []body.FieldError{{Parameter: name, Detail: detail}},
 	}
 }
 

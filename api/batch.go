@@ -9,6 +9,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/cloudlicenses/cloudlicenses"
+	"github.com/cloudlicenses/cloudlicenses/api/body"
 	"github.com/cloudlicenses/cloudlicenses/fsm/license"
 	"github.com/cloudlicenses/cloudlicenses/shard"
 )
@@ -16,7 +17,7 @@ import (
 // batch is the working space of POST /api/v1/licenses/batch. The slices grow
 // to their full length before anything points into them.
 type batch struct {
-	ops        []operation
+	ops        []body.Operation
 	checkouts  []license.Checkout
 	heartbeats []license.Heartbeat
 	returns    []license.Return
@@ -36,7 +37,7 @@ func (b *batch) release() {
 // by itself stays behind with a 422 in its place.
 func (c *call) serveBatch() {
 	b := &c.batch
-	b.ops = c.dec.decodeBatch(c.ctx.Request.Body(), b.ops)
+	b.ops = c.dec.DecodeBatch(c.ctx.Request.Body(), b.ops)
 	if !c.decoded() {
 		return
 	}
@@ -95,27 +96,27 @@ func (c *call) fillBatch(header []byte) {
 	now := time.Now()
 	for i := range b.ops {
 		o := &b.ops[i]
-		if len(o.invalid) > 0 {
+		if len(o.Invalid) > 0 {
 			continue
 		}
 		command := shard.Command{Result: &b.results[i]}
-		switch o.kind {
-		case opCheckout:
+		switch o.Kind {
+		case body.Checkout:
 			b.checkouts = append(b.checkouts, license.Checkout{})
 			checkout := &b.checkouts[len(b.checkouts)-1]
 			c.fillCheckout(checkout, o)
-			checkout.Intent, checkout.IntentByClient = batchIntent(o.key, header, i, now)
+			checkout.Intent, checkout.IntentByClient = batchIntent(o.Key, header, i, now)
 			if checkout.IntentByClient {
-				checkout.BodyHash = o.bodyHash()
+				checkout.BodyHash = o.Hash()
 			}
 			command.Op, command.Payload = license.OpCheckout, checkout
-		case opHeartbeat:
-			b.heartbeats = append(b.heartbeats, license.Heartbeat{Caller: c.caller, LeaseID: o.lease})
+		case body.Heartbeat:
+			b.heartbeats = append(b.heartbeats, license.Heartbeat{Caller: c.caller, LeaseID: o.Lease})
 			command.Op, command.Payload = license.OpHeartbeat, &b.heartbeats[len(b.heartbeats)-1]
-		case opReturn:
-			b.returns = append(b.returns, license.Return{Caller: c.caller, LeaseID: o.lease})
+		case body.Return:
+			b.returns = append(b.returns, license.Return{Caller: c.caller, LeaseID: o.Lease})
 			command.Op, command.Payload = license.OpReturn, &b.returns[len(b.returns)-1]
-		case opNone: // has its error
+		case body.None: // has its error
 			continue
 		}
 		b.commands = append(b.commands, command)
@@ -146,8 +147,8 @@ func (c *call) appendOutcomes() {
 		}
 		o, result := &c.batch.ops[i], &c.batch.results[i]
 		switch {
-		case len(o.invalid) > 0:
-			c.appendRefused(&problem{code: cloudlicenses.InvalidField, detail: "the operation has invalid fields", invalid: o.invalid})
+		case len(o.Invalid) > 0:
+			c.appendRefused(&problem{code: cloudlicenses.InvalidField, detail: "the operation has invalid fields", invalid: o.Invalid})
 		case result.Code != cloudlicenses.OK:
 			c.appendRefused(decided(result.Code, result.Layer, result.Detail, "/operations/"+strconv.Itoa(i)))
 		default:
@@ -159,20 +160,20 @@ func (c *call) appendOutcomes() {
 
 // appendOutcome appends what one operation came to, with the members of its
 // own reply.
-func (c *call) appendOutcome(o *operation, result *license.LeaseResult) {
+func (c *call) appendOutcome(o *body.Operation, result *license.LeaseResult) {
 	lease := &result.Lease
-	switch o.kind {
-	case opCheckout:
+	switch o.Kind {
+	case body.Checkout:
 		c.out = appendGrant(append(c.out, `{"status":201,`...), lease)
 		if result.Replayed {
 			c.out = append(c.out, `,"replayed":true`...)
 		}
-	case opHeartbeat:
+	case body.Heartbeat:
 		c.out = appendBeat(append(c.out, `{"status":200,`...), lease)
-	case opReturn, opNone:
+	case body.Return, body.None:
 		c.out = appendReturned(append(c.out, `{"status":200,`...), lease)
 	}
-	if o.token {
+	if o.Token {
 		c.out = c.appendToken(append(c.out, `,"token":"`...), lease)
 		c.out = append(c.out, '"')
 	}

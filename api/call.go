@@ -5,13 +5,13 @@ import (
 	"encoding/hex"
 	"log/slog"
 	"math/rand/v2"
-	"net"
 	"strconv"
 	"time"
 
 	"github.com/valyala/fasthttp"
 
 	"github.com/cloudlicenses/cloudlicenses"
+	"github.com/cloudlicenses/cloudlicenses/api/body"
 	"github.com/cloudlicenses/cloudlicenses/fsm/license"
 	"github.com/cloudlicenses/cloudlicenses/shard"
 )
@@ -83,11 +83,11 @@ type call struct {
 	code   cloudlicenses.Code     // of the reply
 	err    error                  // behind a 5xx
 
-	dec decoder
+	dec body.Decoder
 	out []byte
 
 	caller    license.Caller
-	op        operation
+	op        body.Operation
 	checkout  license.Checkout
 	heartbeat license.Heartbeat
 	giveBack  license.Return
@@ -107,8 +107,8 @@ const maxPooledReply = 64 << 10
 
 func (s *Server) release(c *call) {
 	c.ctx, c.route, c.pathID, c.tenant, c.code, c.err = nil, nil, nil, "", "", nil
-	c.dec.reset(nil)
-	c.op = operation{}
+	c.dec.Reset(nil)
+	c.op = body.Operation{}
 	c.caller = license.Caller{}
 	if cap(c.out) > maxPooledReply {
 		c.out = nil
@@ -217,7 +217,7 @@ func (c *call) fail(err error) {
 	case cloudlicenses.TenantNotFound:
 		p.layer = cloudlicenses.LayerHost
 	case cloudlicenses.InvalidField:
-		p.invalid = []fieldError{{header: headerMinIndex, detail: shard.ErrAppliedIndex.Error()}}
+		p.invalid = []body.FieldError{{Header: headerMinIndex, Detail: shard.ErrAppliedIndex.Error()}}
 	}
 	c.refuse(p)
 }
@@ -225,10 +225,10 @@ func (c *call) fail(err error) {
 // decoded refuses a body that did not decode; true means it did.
 func (c *call) decoded() bool {
 	switch {
-	case c.dec.failed():
-		c.refuse(&problem{code: cloudlicenses.MalformedRequest, detail: c.dec.problem})
-	case len(c.dec.invalid) > 0:
-		c.refuse(&problem{code: cloudlicenses.InvalidField, detail: "the body has invalid fields", invalid: c.dec.invalid})
+	case c.dec.Failed():
+		c.refuse(&problem{code: cloudlicenses.MalformedRequest, detail: c.dec.Problem})
+	case len(c.dec.Invalid) > 0:
+		c.refuse(&problem{code: cloudlicenses.InvalidField, detail: "the body has invalid fields", invalid: c.dec.Invalid})
 	default:
 		return true
 	}
@@ -266,15 +266,4 @@ func (c *call) log(took time.Duration) {
 		attrs = append(attrs, slog.String("error", c.err.Error()))
 	}
 	c.server.logger.Warn("request failed or slow", attrs...)
-}
-
-// guardOf returns the guard around a connection, or nil where there is none.
-func guardOf(conn net.Conn) *guardConn {
-	switch g := conn.(type) {
-	case *guardConn:
-		return g
-	case *guardTLSConn:
-		return g.guardConn
-	}
-	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/cloudlicenses/cloudlicenses"
+	"github.com/cloudlicenses/cloudlicenses/api/body"
 	"github.com/cloudlicenses/cloudlicenses/cluster"
 	"github.com/cloudlicenses/cloudlicenses/shard"
 )
@@ -94,9 +95,12 @@ type problem struct {
 	status    int // 0: that of the code
 	layer     cloudlicenses.Layer
 	detail    string
-	invalid   []fieldError
+	invalid   []body.FieldError
 	licenseID cloudlicenses.LicenseID
 }
+
+// bodyTooLarge is the detail of body_too_large.
+const bodyTooLarge = "the body is larger than 1 MiB"
 
 // inQuery tells decided that what is wrong is a query parameter.
 const inQuery = "?"
@@ -108,9 +112,9 @@ func decided(code cloudlicenses.Code, layer cloudlicenses.Layer, detail, where s
 	p := &problem{code: code, layer: layer, detail: detail}
 	if name, what, named := strings.Cut(detail, ": "); code == cloudlicenses.InvalidField && named && !strings.Contains(name, " ") {
 		if where == inQuery {
-			p.invalid = []fieldError{{parameter: name, detail: what}}
+			p.invalid = []body.FieldError{{Parameter: name, Detail: what}}
 		} else {
-			p.invalid = []fieldError{{pointer: where + "/" + name, detail: what}}
+			p.invalid = []body.FieldError{{Pointer: where + "/" + name, Detail: what}}
 		}
 	}
 	return p
@@ -202,7 +206,7 @@ func appendProblem(b []byte, typePrefix string, p *problem, requestID []byte) []
 }
 
 // appendFieldErrors appends the "errors" member, where there are any.
-func appendFieldErrors(b []byte, invalid []fieldError) []byte {
+func appendFieldErrors(b []byte, invalid []body.FieldError) []byte {
 	for i := range invalid {
 		if i == 0 {
 			b = append(b, `,"errors":[`...)
@@ -211,14 +215,14 @@ func appendFieldErrors(b []byte, invalid []fieldError) []byte {
 		}
 		e := &invalid[i]
 		switch {
-		case e.parameter != "":
-			b = appendString(append(b, `{"parameter":`...), e.parameter)
-		case e.header != "":
-			b = appendString(append(b, `{"header":`...), e.header)
+		case e.Parameter != "":
+			b = appendString(append(b, `{"parameter":`...), e.Parameter)
+		case e.Header != "":
+			b = appendString(append(b, `{"header":`...), e.Header)
 		default:
-			b = appendString(append(b, `{"pointer":`...), e.pointer)
+			b = appendString(append(b, `{"pointer":`...), e.Pointer)
 		}
-		b = appendString(append(b, `,"detail":`...), e.detail)
+		b = appendString(append(b, `,"detail":`...), e.Detail)
 		b = append(b, '}')
 	}
 	if len(invalid) > 0 {

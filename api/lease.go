@@ -8,6 +8,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/cloudlicenses/cloudlicenses"
+	"github.com/cloudlicenses/cloudlicenses/api/body"
 	"github.com/cloudlicenses/cloudlicenses/fsm"
 	"github.com/cloudlicenses/cloudlicenses/fsm/license"
 	"github.com/cloudlicenses/cloudlicenses/shard"
@@ -15,7 +16,7 @@ import (
 
 // serveCheckout is POST /api/v1/licenses/checkout.
 func (c *call) serveCheckout() {
-	c.dec.decodeOperation(c.ctx.Request.Body(), opCheckout, &c.op)
+	c.dec.DecodeOperation(c.ctx.Request.Body(), body.Checkout, &c.op)
 	if !c.decoded() {
 		return
 	}
@@ -27,7 +28,7 @@ func (c *call) serveCheckout() {
 	c.fillCheckout(&c.checkout, &c.op)
 	if len(key) > 0 {
 		c.checkout.Intent, c.checkout.IntentByClient = intentOf(key), true
-		c.checkout.BodyHash = c.op.bodyHash()
+		c.checkout.BodyHash = c.op.Hash()
 	} else {
 		c.checkout.Intent = c.id.raw
 	}
@@ -43,11 +44,11 @@ func (c *call) serveCheckout() {
 
 // serveHeartbeat is POST /api/v1/licenses/heartbeat.
 func (c *call) serveHeartbeat() {
-	c.dec.decodeOperation(c.ctx.Request.Body(), opHeartbeat, &c.op)
+	c.dec.DecodeOperation(c.ctx.Request.Body(), body.Heartbeat, &c.op)
 	if !c.decoded() {
 		return
 	}
-	c.heartbeat = license.Heartbeat{Caller: c.caller, LeaseID: c.op.lease}
+	c.heartbeat = license.Heartbeat{Caller: c.caller, LeaseID: c.op.Lease}
 	if !c.do(license.OpHeartbeat, &c.heartbeat) {
 		return
 	}
@@ -57,11 +58,11 @@ func (c *call) serveHeartbeat() {
 
 // serveReturn is POST /api/v1/licenses/return.
 func (c *call) serveReturn() {
-	c.dec.decodeOperation(c.ctx.Request.Body(), opReturn, &c.op)
+	c.dec.DecodeOperation(c.ctx.Request.Body(), body.Return, &c.op)
 	if !c.decoded() {
 		return
 	}
-	c.giveBack = license.Return{Caller: c.caller, LeaseID: c.op.lease}
+	c.giveBack = license.Return{Caller: c.caller, LeaseID: c.op.Lease}
 	if !c.do(license.OpReturn, &c.giveBack) {
 		return
 	}
@@ -88,7 +89,7 @@ func (c *call) do(op fsm.Op, command msgp.Marshaler) bool {
 
 // finishLease adds the token where asked, closes the object and replies.
 func (c *call) finishLease(status int) {
-	if c.op.token {
+	if c.op.Token {
 		c.out = c.appendToken(append(c.out, `,"token":"`...), &c.lease.Lease)
 		c.out = append(c.out, '"')
 	}
@@ -99,27 +100,27 @@ func (c *call) finishLease(status int) {
 // fillCheckout turns a decoded body into a command, without its intent. What
 // it takes from the request it copies: the command may outlive the handler in
 // a proposal that was given up on.
-func (c *call) fillCheckout(to *license.Checkout, o *operation) {
+func (c *call) fillCheckout(to *license.Checkout, o *body.Operation) {
 	*to = license.Checkout{
 		Caller:       c.caller,
-		VendorID:     cloudlicenses.VendorID(o.vendor),
-		ProductID:    cloudlicenses.ProductID(o.product),
-		User:         string(o.user),
-		Count:        o.count,
-		AppVersion:   string(o.version),
-		TTLMillis:    o.ttlSeconds * 1000,
-		AllowOverage: o.allowOverage,
+		VendorID:     cloudlicenses.VendorID(o.Vendor),
+		ProductID:    cloudlicenses.ProductID(o.Product),
+		User:         string(o.User),
+		Count:        o.Count,
+		AppVersion:   string(o.Version),
+		TTLMillis:    o.TTLSeconds * 1000,
+		AllowOverage: o.AllowOverage,
 	}
-	if o.metadata != nil {
-		to.Metadata = append([]byte(nil), o.metadata...)
+	if o.Metadata != nil {
+		to.Metadata = append([]byte(nil), o.Metadata...)
 	}
 }
 
 var problemIdempotencyKey = &problem{
 	code: cloudlicenses.InvalidField, detail: "a header is not valid",
-	invalid: []fieldError{{
-		header: headerIdempotency,
-		detail: "must be 1 to " + strconv.Itoa(cloudlicenses.MaxIdempotencyKeyLength) + " bytes without control characters",
+	invalid: []body.FieldError{{
+		Header: headerIdempotency,
+		Detail: "must be 1 to " + strconv.Itoa(cloudlicenses.MaxIdempotencyKeyLength) + " bytes without control characters",
 	}},
 }
 

@@ -7,6 +7,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/cloudlicenses/cloudlicenses"
+	"github.com/cloudlicenses/cloudlicenses/api/body"
 	"github.com/cloudlicenses/cloudlicenses/fsm"
 	"github.com/cloudlicenses/cloudlicenses/fsm/license"
 	"github.com/cloudlicenses/cloudlicenses/shard"
@@ -23,23 +24,23 @@ type listOptions struct {
 // the refusal is sent.
 func (c *call) options() (o listOptions, ok bool) {
 	args := c.ctx.QueryArgs()
-	var invalid []fieldError
+	var invalid []body.FieldError
 	o.limit = cloudlicenses.DefaultListLimit
 	if args.Has("limit") {
 		n, err := strconv.ParseInt(string(args.Peek("limit")), 10, 64)
 		if o.limit = n; err != nil || n < 1 || n > cloudlicenses.MaxListLimit {
-			invalid = append(invalid, fieldError{parameter: "limit", detail: "must be 1 to " + strconv.Itoa(cloudlicenses.MaxListLimit)})
+			invalid = append(invalid, body.FieldError{Parameter: "limit", Detail: "must be 1 to " + strconv.Itoa(cloudlicenses.MaxListLimit)})
 		}
 	}
 	if o.cursor = string(args.Peek("cursor")); len(o.cursor) > cloudlicenses.MaxIDLength {
-		invalid = append(invalid, fieldError{parameter: "cursor", detail: "is not a cursor of this list"})
+		invalid = append(invalid, body.FieldError{Parameter: "cursor", Detail: "is not a cursor of this list"})
 	}
 	switch string(args.Peek("consistency")) {
 	case "":
 	case "linearizable":
 		o.read.Linearizable = true
 	default:
-		invalid = append(invalid, fieldError{parameter: "consistency", detail: `may only be "linearizable"`})
+		invalid = append(invalid, body.FieldError{Parameter: "consistency", Detail: `may only be "linearizable"`})
 	}
 	o.read.MinIndex = string(c.ctx.Request.Header.Peek(headerMinIndex))
 	if len(invalid) > 0 {

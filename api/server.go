@@ -17,6 +17,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/cloudlicenses/cloudlicenses"
+	"github.com/cloudlicenses/cloudlicenses/api/guard"
 	"github.com/cloudlicenses/cloudlicenses/cluster"
 	"github.com/cloudlicenses/cloudlicenses/shard"
 )
@@ -120,7 +121,7 @@ func (quiet) Printf(string, ...any) {}
 
 // Serve answers the public address until Shutdown. ln may be of TLS.
 func (s *Server) Serve(ln net.Listener) error {
-	return s.http.Serve(&guardListener{Listener: ln, refuse: s.refuseRaw})
+	return s.http.Serve(&guard.Listener{Listener: ln, Refuse: s.refuseRaw})
 }
 
 // ServeAdmin answers the operators' address until Shutdown.
@@ -151,14 +152,14 @@ func (s *Server) handleError(ctx *fasthttp.RequestCtx, err error) {
 	var timeout net.Error
 	switch {
 	case errors.Is(err, fasthttp.ErrBodyTooLarge):
-		p.code, p.detail = cloudlicenses.BodyTooLarge, refuseBodySize.detail
+		p.code, p.detail = cloudlicenses.BodyTooLarge, bodyTooLarge
 	case errors.As(err, &timeout) && timeout.Timeout():
 		p.status, p.detail = fasthttp.StatusRequestTimeout, "the request did not arrive in time"
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		p.detail = "the connection ended before the body did"
 	}
-	if g := guardOf(ctx.Conn()); g != nil {
-		g.linger()
+	if g := guard.Of(ctx.Conn()); g != nil {
+		g.Linger()
 	}
 	c := s.acquire(ctx)
 	defer s.release(c)
@@ -167,14 +168,14 @@ func (s *Server) handleError(ctx *fasthttp.RequestCtx, err error) {
 }
 
 // refuseRaw is a refusal of the guard as a whole HTTP response.
-func (s *Server) refuseRaw(r *refusal) []byte {
+func (s *Server) refuseRaw(r *guard.Refusal) []byte {
 	var id requestID
 	id.next()
-	body := appendProblem(nil, s.problemType, &problem{code: r.code, status: r.status, detail: r.detail}, id.text[:])
+	body := appendProblem(nil, s.problemType, &problem{code: r.Code, status: r.Status, detail: r.Detail}, id.text[:])
 	b := make([]byte, 0, 256+len(body))
 	b = append(b, "HTTP/1.1 "...)
-	b = strconv.AppendInt(b, int64(r.status), 10)
-	b = append(append(b, ' '), http.StatusText(r.status)...)
+	b = strconv.AppendInt(b, int64(r.Status), 10)
+	b = append(append(b, ' '), http.StatusText(r.Status)...)
 	b = append(b, "\r\nDate: "...)
 	b = time.Now().UTC().AppendFormat(b, http.TimeFormat)
 	b = append(b, "\r\nContent-Type: application/problem+json\r\nConnection: close\r\nX-Request-Id: "...)
@@ -182,6 +183,6 @@ func (s *Server) refuseRaw(r *refusal) []byte {
 	b = append(b, "\r\nContent-Length: "...)
 	b = strconv.AppendInt(b, int64(len(body)), 10)
 	b = append(b, "\r\n\r\n"...)
-	s.metrics.count(s.metrics.unrouted, meaningOf(r.code))
+	s.metrics.count(s.metrics.unrouted, meaningOf(r.Code))
 	return append(b, body...)
 }

@@ -1,4 +1,4 @@
-package api
+package guard
 
 import (
 	"crypto/tls"
@@ -34,26 +34,27 @@ const (
 	drainTime  = time.Second
 )
 
-// guardListener wraps every connection it accepts.
-type guardListener struct {
+// Listener wraps every connection that another one accepts.
+type Listener struct {
 	net.Listener
-	refuse func(r *refusal) []byte // the refusal as a whole HTTP response
+	// Refuse returns a refusal as a whole HTTP response.
+	Refuse func(r *Refusal) []byte
 }
 
 // Accept waits for the next connection.
-func (l *guardListener) Accept() (net.Conn, error) {
+func (l *Listener) Accept() (net.Conn, error) {
 	c, err := l.Listener.Accept()
 	if err != nil {
 		return nil, err
 	}
-	g := &guardConn{Conn: c, refuse: l.refuse, address: addressOf(c.RemoteAddr())}
+	g := &Conn{Conn: c, refuse: l.Refuse, address: addressOf(c.RemoteAddr())}
 	// Until the first request's head is there, TLS handshake included.
 	if err := c.SetDeadline(time.Now().Add(cloudlicenses.HeaderTimeout)); err != nil {
 		_ = c.Close()
 		return nil, err
 	}
 	if t, ok := c.(tlsConn); ok {
-		return &guardTLSConn{guardConn: g, tls: t}, nil
+		return &TLSConn{Conn: g, tls: t}, nil
 	}
 	return g, nil
 }
@@ -83,11 +84,11 @@ const (
 	deadlineOver                  // none: a request is being answered
 )
 
-// guardConn is one connection. Read is called by the connection's goroutine
+// Conn is one connection. Read is called by the connection's goroutine
 // alone, Close by any.
-type guardConn struct {
+type Conn struct {
 	net.Conn
-	refuse  func(r *refusal) []byte
+	refuse  func(r *Refusal) []byte
 	address string // of the peer, without port
 
 	phase     phase
@@ -105,7 +106,7 @@ type guardConn struct {
 }
 
 // Read hands on checked bytes of at most one request.
-func (g *guardConn) Read(p []byte) (int, error) {
+func (g *Conn) Read(p []byte) (int, error) {
 	for {
 		if g.cleared > 0 {
 			return g.handOn(p), nil
@@ -129,7 +130,7 @@ func (g *guardConn) Read(p []byte) (int, error) {
 
 // readHead hands on a head with what has come of its body. It returns 0, nil
 // where the caller has to look again.
-func (g *guardConn) readHead(p []byte) (int, error) {
+func (g *Conn) readHead(p []byte) (int, error) {
 	if len(g.rest) > 0 {
 		if n, r := g.scan(g.rest); r != nil {
 			return 0, g.reject(r)
@@ -165,7 +166,7 @@ func (g *guardConn) readHead(p []byte) (int, error) {
 
 // scan looks at b, which starts a head, and returns how many bytes may be
 // handed on: 0 where the head is not complete.
-func (g *guardConn) scan(b []byte) (int, *refusal) {
+func (g *Conn) scan(b []byte) (int, *Refusal) {
 	end, r := headEnd(b, &g.lineFrom)
 	if r != nil {
 		return 0, r
@@ -205,7 +206,7 @@ func (g *guardConn) scan(b []byte) (int, *refusal) {
 }
 
 // chunked follows the chunks in b and returns how many bytes are of this body.
-func (g *guardConn) chunked(b []byte) (int, *refusal) {
+func (g *Conn) chunked(b []byte) (int, *Refusal) {
 	n, done, r := g.chunks.scan(b)
 	if r != nil {
 		return 0, r
@@ -221,7 +222,7 @@ func (g *guardConn) chunked(b []byte) (int, *refusal) {
 }
 
 // readBody hands on more of a body.
-func (g *guardConn) readBody(p []byte) (int, error) {
+func (g *Conn) readBody(p []byte) (int, error) {
 	if g.phase == phaseLength {
 		n, err := g.take(p[:min(int64(len(p)), g.remaining)])
 		g.remaining -= int64(n)
@@ -244,7 +245,7 @@ func (g *guardConn) readBody(p []byte) (int, error) {
 }
 
 // handOn moves cleared bytes into p.
-func (g *guardConn) handOn(p []byte) int {
+func (g *Conn) handOn(p []byte) int {
 	n := copy(p, g.rest[:g.cleared])
 	g.cleared -= n
 	g.rest = g.rest[:copy(g.rest, g.rest[n:])]
@@ -255,7 +256,7 @@ func (g *guardConn) handOn(p []byte) int {
 }
 
 // take fills p from rest, or else from the socket.
-func (g *guardConn) take(p []byte) (int, error) {
+func (g *Conn) take(p []byte) (int, error) {
 	if len(g.rest) == 0 {
 		return g.Conn.Read(p)
 	}
@@ -264,10 +265,10 @@ func (g *guardConn) take(p []byte) (int, error) {
 	return n, nil
 }
 
-func (g *guardConn) keep(b []byte) { g.rest = append(g.rest[:0], b...) }
+func (g *Conn) keep(b []byte) { g.rest = append(g.rest[:0], b...) }
 
 // fill reads once from the socket behind rest.
-func (g *guardConn) fill() error {
+func (g *Conn) fill() error {
 	const step = 4 << 10
 	if cap(g.rest)-len(g.rest) < step {
 		g.rest = append(make([]byte, 0, 2*cap(g.rest)+step), g.rest...)
@@ -282,7 +283,7 @@ func (g *guardConn) fill() error {
 
 // timeIdle sets the deadline for the next request's first byte. That of a
 // fresh connection was set when it was accepted.
-func (g *guardConn) timeIdle() error {
+func (g *Conn) timeIdle() error {
 	if g.timed == deadlineFirst {
 		return nil
 	}
@@ -295,7 +296,7 @@ func (g *guardConn) timeIdle() error {
 }
 
 // timeHead sets the deadline for the rest of a head, once.
-func (g *guardConn) timeHead() error {
+func (g *Conn) timeHead() error {
 	if g.timed == deadlineFirst || g.timed == deadlineHead {
 		return nil
 	}
@@ -304,7 +305,7 @@ func (g *guardConn) timeHead() error {
 }
 
 // timeBody sets the deadline for a body that did not come with its head.
-func (g *guardConn) timeBody() *refusal {
+func (g *Conn) timeBody() *Refusal {
 	g.timed = deadlineBody
 	if g.Conn.SetReadDeadline(time.Now().Add(cloudlicenses.BodyTimeout)) != nil {
 		return refuseClosed
@@ -312,8 +313,11 @@ func (g *guardConn) timeBody() *refusal {
 	return nil
 }
 
+// Address is the peer's, without port.
+func (g *Conn) Address() string { return g.address }
+
 // Write writes an answer; nothing follows a refusal.
-func (g *guardConn) Write(p []byte) (int, error) {
+func (g *Conn) Write(p []byte) (int, error) {
 	if g.phase == phaseRefused {
 		return 0, net.ErrClosed
 	}
@@ -327,7 +331,7 @@ func (g *guardConn) Write(p []byte) (int, error) {
 }
 
 // reject answers with a refusal and ends the connection.
-func (g *guardConn) reject(r *refusal) error {
+func (g *Conn) reject(r *Refusal) error {
 	g.phase = phaseRefused
 	if r == refuseClosed {
 		return net.ErrClosed
@@ -339,13 +343,13 @@ func (g *guardConn) reject(r *refusal) error {
 	return net.ErrClosed
 }
 
-// linger makes Close wait until the client has had time to read the answer,
+// Linger makes Close wait until the client has had time to read the answer,
 // where it may still be sending.
-func (g *guardConn) linger() { g.lingering.Store(true) }
+func (g *Conn) Linger() { g.lingering.Store(true) }
 
 // Close closes the connection, for a refused one after what the client is
 // still sending was thrown away for a while.
-func (g *guardConn) Close() error {
+func (g *Conn) Close() error {
 	if g.lingering.Swap(false) {
 		if half, ok := g.Conn.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
 			_ = g.Conn.SetReadDeadline(time.Now().Add(drainTime))
@@ -355,25 +359,25 @@ func (g *guardConn) Close() error {
 	return g.Conn.Close()
 }
 
-// guardTLSConn is a guardConn over TLS; fasthttp tells TLS by its methods.
-type guardTLSConn struct {
-	*guardConn
+// TLSConn is a Conn over TLS; fasthttp tells TLS by its methods.
+type TLSConn struct {
+	*Conn
 	tls tlsConn
-	// serverName and certName are cached by names: both stay as they are once
+	// serverName and certName are cached by Names: both stay as they are once
 	// the handshake is done.
 	named                bool
 	serverName, certName string
 }
 
 // Handshake runs the TLS handshake.
-func (g *guardTLSConn) Handshake() error { return g.tls.Handshake() }
+func (g *TLSConn) Handshake() error { return g.tls.Handshake() }
 
 // ConnectionState returns the state of the TLS connection.
-func (g *guardTLSConn) ConnectionState() tls.ConnectionState { return g.tls.ConnectionState() }
+func (g *TLSConn) ConnectionState() tls.ConnectionState { return g.tls.ConnectionState() }
 
-// names returns the server name the client asked for and the common name of
+// Names returns the server name the client asked for and the common name of
 // its verified certificate; either may be empty.
-func (g *guardTLSConn) names() (server, cert string) {
+func (g *TLSConn) Names() (server, cert string) {
 	if !g.named {
 		state := g.tls.ConnectionState()
 		g.named, g.serverName = true, state.ServerName
@@ -382,6 +386,17 @@ func (g *guardTLSConn) names() (server, cert string) {
 		}
 	}
 	return g.serverName, g.certName
+}
+
+// Of returns the guard around a connection, or nil where there is none.
+func Of(conn net.Conn) *Conn {
+	switch g := conn.(type) {
+	case *Conn:
+		return g
+	case *TLSConn:
+		return g.Conn
+	}
+	return nil
 }
 
 func addressOf(a net.Addr) string {

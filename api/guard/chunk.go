@@ -1,4 +1,4 @@
-package api
+package guard
 
 import "github.com/cloudlicenses/cloudlicenses"
 
@@ -28,7 +28,7 @@ const (
 
 // scan follows b and returns how many of its bytes belong to the body, and
 // whether the body ended with them.
-func (s *chunkScanner) scan(b []byte) (n int, done bool, r *refusal) {
+func (s *chunkScanner) scan(b []byte) (n int, done bool, r *Refusal) {
 	for n < len(b) {
 		if s.state == chunkData {
 			leap := int(min(s.left, int64(len(b)-n)))
@@ -54,7 +54,7 @@ func (s *chunkScanner) scan(b []byte) (n int, done bool, r *refusal) {
 }
 
 // frame takes one framing byte.
-func (s *chunkScanner) frame(c byte) (done bool, r *refusal) {
+func (s *chunkScanner) frame(c byte) (done bool, r *Refusal) {
 	want := byte('\r')
 	switch s.state {
 	case chunkSize:

@@ -1,4 +1,4 @@
-package api
+package body
 
 import (
 	"math"
@@ -9,46 +9,47 @@ import (
 	"github.com/cloudlicenses/cloudlicenses"
 )
 
-// jsonReader reads one JSON text (RFC 8259) strictly and without allocating:
+// Reader reads one JSON text (RFC 8259) strictly and without allocating:
 // duplicate keys, invalid UTF-8, lone surrogates, nesting past MaxJSONDepth
 // and anything after the value are errors, which encoding/json lets pass.
 //
 // The first error stays; after it every method returns zero values. Byte
 // slices it returns alias the text, or scratch where a string had escapes.
-type jsonReader struct {
+type Reader struct {
 	text    []byte
 	at      int
 	depth   int
-	problem string // what is wrong, for a person; empty: nothing yet
+	Problem string // what is wrong, for a person; empty: nothing yet
 	scratch []byte
 }
 
-// reset begins a new text.
-func (r *jsonReader) reset(text []byte) {
-	*r = jsonReader{text: text, scratch: r.scratch[:0]}
+// Reset begins a new text.
+func (r *Reader) Reset(text []byte) {
+	*r = Reader{text: text, scratch: r.scratch[:0]}
 	if !utf8.Valid(text) {
 		r.fail("the body is not valid UTF-8")
 	}
 }
 
-func (r *jsonReader) failed() bool { return r.problem != "" }
+// Failed reports whether an error was met.
+func (r *Reader) Failed() bool { return r.Problem != "" }
 
 // fail notes the first error and stops reading.
-func (r *jsonReader) fail(problem string) {
-	if r.problem == "" {
-		r.problem = problem
+func (r *Reader) fail(problem string) {
+	if r.Problem == "" {
+		r.Problem = problem
 	}
 	r.at = len(r.text)
 }
 
-func (r *jsonReader) failHere(problem string) {
-	if r.problem == "" {
+func (r *Reader) failHere(problem string) {
+	if r.Problem == "" {
 		r.fail(problem + " at byte " + strconv.Itoa(r.at))
 	}
 }
 
 // peek returns the first byte of the next token, or 0 at the end.
-func (r *jsonReader) peek() byte {
+func (r *Reader) peek() byte {
 	for r.at < len(r.text) {
 		switch c := r.text[r.at]; c {
 		case ' ', '\t', '\n', '\r':
@@ -60,16 +61,16 @@ func (r *jsonReader) peek() byte {
 	return 0
 }
 
-// end fails where anything but white space is left.
-func (r *jsonReader) end() {
+// End fails where anything but white space is left.
+func (r *Reader) End() {
 	if r.peek() != 0 || r.at < len(r.text) {
 		r.failHere("unexpected data after the value")
 	}
 }
 
 // open enters an object or array; what is its first byte.
-func (r *jsonReader) open(what byte) bool {
-	if r.peek() != what || r.failed() {
+func (r *Reader) open(what byte) bool {
+	if r.peek() != what || r.Failed() {
 		return false
 	}
 	r.at++
@@ -83,10 +84,10 @@ func (r *jsonReader) open(what byte) bool {
 
 // more reports whether another member or element follows; first says whether
 // one came already. It leaves the object or array at its closing byte.
-func (r *jsonReader) more(first *bool, closing byte) bool {
+func (r *Reader) more(first *bool, closing byte) bool {
 	c := r.peek()
 	switch {
-	case r.failed():
+	case r.Failed():
 		return false
 	case c == closing:
 		r.at++
@@ -108,7 +109,7 @@ func (r *jsonReader) more(first *bool, closing byte) bool {
 }
 
 // key reads a member's name and its colon.
-func (r *jsonReader) key() []byte {
+func (r *Reader) key() []byte {
 	if r.peek() != '"' {
 		r.failHere("expected a member name")
 		return nil
@@ -123,7 +124,7 @@ func (r *jsonReader) key() []byte {
 }
 
 // str reads a string, whose opening quote is next.
-func (r *jsonReader) str() []byte {
+func (r *Reader) str() []byte {
 	r.at++
 	start := r.at
 	for i := start; i < len(r.text); i++ {
@@ -144,7 +145,7 @@ func (r *jsonReader) str() []byte {
 }
 
 // escaped reads the rest of a string whose first escape is at i.
-func (r *jsonReader) escaped(start, i int) []byte {
+func (r *Reader) escaped(start, i int) []byte {
 	begin := len(r.scratch)
 	r.scratch = append(r.scratch, r.text[start:i]...)
 	for r.at = i; r.at < len(r.text); {
@@ -170,7 +171,7 @@ func (r *jsonReader) escaped(start, i int) []byte {
 }
 
 // escape reads one escape into scratch.
-func (r *jsonReader) escape() bool {
+func (r *Reader) escape() bool {
 	if r.at+1 >= len(r.text) {
 		return false
 	}
@@ -198,7 +199,7 @@ func (r *jsonReader) escape() bool {
 }
 
 // unicode reads \uXXXX, or a pair of them.
-func (r *jsonReader) unicode() bool {
+func (r *Reader) unicode() bool {
 	first, ok := r.hex4(r.at)
 	if !ok {
 		return false
@@ -218,7 +219,7 @@ func (r *jsonReader) unicode() bool {
 	return true
 }
 
-func (r *jsonReader) hex4(at int) (rune, bool) {
+func (r *Reader) hex4(at int) (rune, bool) {
 	if at+6 > len(r.text) || r.text[at] != '\\' || r.text[at+1] != 'u' {
 		return 0, false
 	}
@@ -234,7 +235,7 @@ func (r *jsonReader) hex4(at int) (rune, bool) {
 }
 
 // number reads a number's own text; its first byte is next.
-func (r *jsonReader) number() []byte {
+func (r *Reader) number() []byte {
 	start := r.at
 	if r.text[r.at] == '-' {
 		r.at++
@@ -262,7 +263,7 @@ func (r *jsonReader) number() []byte {
 	return r.text[start:r.at]
 }
 
-func (r *jsonReader) digits() bool {
+func (r *Reader) digits() bool {
 	from := r.at
 	for r.at < len(r.text) && r.text[r.at] >= '0' && r.text[r.at] <= '9' {
 		r.at++
@@ -271,7 +272,7 @@ func (r *jsonReader) digits() bool {
 }
 
 // literal reads true, false or null.
-func (r *jsonReader) literal(word string) {
+func (r *Reader) literal(word string) {
 	if len(r.text)-r.at < len(word) || string(r.text[r.at:r.at+len(word)]) != word {
 		r.failHere("invalid literal")
 		return
@@ -279,16 +280,16 @@ func (r *jsonReader) literal(word string) {
 	r.at += len(word)
 }
 
-// skip reads any value, checking it as strictly as one that is wanted.
-func (r *jsonReader) skip() {
+// Skip reads any value, checking it as strictly as one that is wanted.
+func (r *Reader) Skip() {
 	switch c := r.peek(); {
-	case r.failed():
+	case r.Failed():
 	case c == '{':
 		r.skipObject()
 	case c == '[':
 		if r.open('[') {
 			for first := true; r.more(&first, ']'); {
-				r.skip()
+				r.Skip()
 			}
 		}
 	case c == '"':
@@ -308,7 +309,7 @@ func (r *jsonReader) skip() {
 
 // skipObject reads an object whose members nobody wants, but whose names must
 // differ all the same.
-func (r *jsonReader) skipObject() {
+func (r *Reader) skipObject() {
 	if !r.open('{') {
 		return
 	}
@@ -319,7 +320,7 @@ func (r *jsonReader) skipObject() {
 	)
 	for first := true; r.more(&first, '}'); count++ {
 		name := r.key()
-		if r.failed() {
+		if r.Failed() {
 			return
 		}
 		if count < len(few) {
@@ -343,11 +344,11 @@ func (r *jsonReader) skipObject() {
 			}
 			many[string(name)] = struct{}{}
 		}
-		r.skip()
+		r.Skip()
 	}
 }
 
-func (r *jsonReader) duplicate(name []byte) {
+func (r *Reader) duplicate(name []byte) {
 	r.fail("duplicate member " + quoteName(name))
 }
 
@@ -371,4 +372,17 @@ func integer(text []byte) (int64, bool) {
 		return 0, false
 	}
 	return int64(f), true
+}
+
+// unhex returns the value of a hexadecimal digit, or 255.
+func unhex(c byte) byte {
+	switch {
+	case c >= '0' && c <= '9':
+		return c - '0'
+	case c >= 'a' && c <= 'f':
+		return c - 'a' + 10
+	case c >= 'A' && c <= 'F':
+		return c - 'A' + 10
+	}
+	return 255
 }

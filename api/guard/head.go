@@ -1,4 +1,4 @@
-package api
+package guard
 
 import (
 	"bytes"
@@ -6,23 +6,23 @@ import (
 	"github.com/cloudlicenses/cloudlicenses"
 )
 
-// refusal is why the guard ends a connection.
-type refusal struct {
-	status int
-	code   cloudlicenses.Code
-	detail string
+// Refusal is why the guard ends a connection.
+type Refusal struct {
+	Status int
+	Code   cloudlicenses.Code
+	Detail string // for a person
 }
 
-func malformed(detail string) *refusal {
-	return &refusal{status: 400, code: cloudlicenses.MalformedRequest, detail: detail}
+func malformed(detail string) *Refusal {
+	return &Refusal{Status: 400, Code: cloudlicenses.MalformedRequest, Detail: detail}
 }
 
 // Every refusal of the guard. They are values so that refusing costs nothing.
 var (
-	refuseClosed     = &refusal{}
-	refuseHeaderSize = &refusal{status: 431, code: cloudlicenses.MalformedRequest, detail: "request line and headers are larger than 16 KiB"}
-	refuseBodySize   = &refusal{status: 413, code: cloudlicenses.BodyTooLarge, detail: "the body is larger than 1 MiB"}
-	refuseVersion    = &refusal{status: 505, code: cloudlicenses.MalformedRequest, detail: "only HTTP/1.1 is spoken here"}
+	refuseClosed     = &Refusal{}
+	refuseHeaderSize = &Refusal{Status: 431, Code: cloudlicenses.MalformedRequest, Detail: "request line and headers are larger than 16 KiB"}
+	refuseBodySize   = &Refusal{Status: 413, Code: cloudlicenses.BodyTooLarge, Detail: "the body is larger than 1 MiB"}
+	refuseVersion    = &Refusal{Status: 505, Code: cloudlicenses.MalformedRequest, Detail: "only HTTP/1.1 is spoken here"}
 
 	refuseBareLF      = malformed("a line ends in LF without CR")
 	refuseControl     = malformed("a NUL or a bare CR in the headers")
@@ -49,7 +49,7 @@ type framing struct {
 
 // headEnd returns the length of the head that b starts with, its empty line
 // included, or 0 while it is incomplete. *from is where to go on looking.
-func headEnd(b []byte, from *int) (int, *refusal) {
+func headEnd(b []byte, from *int) (int, *Refusal) {
 	start := *from
 	for {
 		i := bytes.IndexByte(b[start:], '\n')
@@ -71,7 +71,7 @@ func headEnd(b []byte, from *int) (int, *refusal) {
 }
 
 // parseHead checks a complete head (RFC 9112) and returns its body's framing.
-func parseHead(head []byte) (framing, *refusal) {
+func parseHead(head []byte) (framing, *Refusal) {
 	if bytes.IndexByte(head, 0) >= 0 || bytes.Count(head, crByte) != bytes.Count(head, lfByte) {
 		return framing{}, refuseControl
 	}
@@ -111,7 +111,7 @@ func cutLine(b []byte) (line, rest []byte) {
 }
 
 // requestLine checks method and version; old is HTTP/1.0.
-func requestLine(line []byte) (target []byte, old bool, r *refusal) {
+func requestLine(line []byte) (target []byte, old bool, r *Refusal) {
 	method, rest, ok := bytes.Cut(line, []byte{' '})
 	if !ok || !isToken(method) {
 		return nil, false, refuseRequestLine
@@ -145,7 +145,7 @@ type fields struct {
 }
 
 // add checks one header line.
-func (f *fields) add(line []byte) *refusal {
+func (f *fields) add(line []byte) *Refusal {
 	if line[0] == ' ' || line[0] == '\t' {
 		return refuseFolded
 	}
@@ -156,28 +156,28 @@ func (f *fields) add(line []byte) *refusal {
 	name := line[:colon]
 	switch len(name) {
 	case len("Host"):
-		if foldEqual(name, "host") {
+		if EqualFold(name, "host") {
 			if f.hasHost {
 				return refuseHost
 			}
 			f.host, f.hasHost = bytes.Trim(line[colon+1:], " \t"), true
 		}
 	case len("Authorization"):
-		if foldEqual(name, "authorization") {
+		if EqualFold(name, "authorization") {
 			if f.hasKey {
 				return refuseTwice
 			}
 			f.hasKey = true
 		}
 	case len("Idempotency-Key"):
-		if foldEqual(name, "idempotency-key") {
+		if EqualFold(name, "idempotency-key") {
 			if f.hasIntent {
 				return refuseTwice
 			}
 			f.hasIntent = true
 		}
 	case len("Content-Length"):
-		if foldEqual(name, "content-length") {
+		if EqualFold(name, "content-length") {
 			n, ok := parseLength(bytes.Trim(line[colon+1:], " \t"))
 			if f.hasLength || !ok {
 				return refuseLength
@@ -185,8 +185,8 @@ func (f *fields) add(line []byte) *refusal {
 			f.length, f.hasLength = n, true
 		}
 	case len("Transfer-Encoding"):
-		if foldEqual(name, "transfer-encoding") {
-			if f.chunked || !foldEqual(bytes.Trim(line[colon+1:], " \t"), "chunked") {
+		if EqualFold(name, "transfer-encoding") {
+			if f.chunked || !EqualFold(bytes.Trim(line[colon+1:], " \t"), "chunked") {
 				return refuseCoding
 			}
 			f.chunked = true
@@ -220,7 +220,7 @@ func validHost(b []byte) bool {
 }
 
 // checkTarget accepts a path, or an absolute URL whose authority is the Host's.
-func checkTarget(target, host []byte) *refusal {
+func checkTarget(target, host []byte) *Refusal {
 	for _, c := range target {
 		if c <= ' ' || c >= 0x7f || c == '#' {
 			return refuseTarget
@@ -228,7 +228,7 @@ func checkTarget(target, host []byte) *refusal {
 	}
 	if target[0] != '/' {
 		for _, scheme := range [...]string{"http://", "https://"} {
-			if len(target) > len(scheme) && foldEqual(target[:len(scheme)], scheme) {
+			if len(target) > len(scheme) && EqualFold(target[:len(scheme)], scheme) {
 				rest := target[len(scheme):]
 				end := bytes.IndexAny(rest, "/?")
 				if end < 0 {
@@ -247,7 +247,7 @@ func checkTarget(target, host []byte) *refusal {
 
 // checkPath refuses a path that means other segments once decoded, or that
 // fasthttp would clean into another one.
-func checkPath(p []byte) *refusal {
+func checkPath(p []byte) *Refusal {
 	if q := bytes.IndexByte(p, '?'); q >= 0 {
 		p = p[:q]
 	}
@@ -309,8 +309,8 @@ func isToken(b []byte) bool {
 	return len(b) > 0
 }
 
-// foldEqual compares ASCII without case; lower is in lower case.
-func foldEqual(b []byte, lower string) bool {
+// EqualFold compares ASCII without case; lower is in lower case.
+func EqualFold(b []byte, lower string) bool {
 	if len(b) != len(lower) {
 		return false
 	}

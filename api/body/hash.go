@@ -1,4 +1,4 @@
-package api
+package body
 
 // The hash by which a reused Idempotency-Key with another body is told from a
 // repeated request. It covers the decoded body: white space, the order of
@@ -35,14 +35,14 @@ func (h fnv) flag(on bool) fnv {
 	return h.number(0)
 }
 
-// bodyHash hashes a checkout.
-func (o *operation) bodyHash() uint64 {
-	h := fnv(fnvOffset).bytes(o.product).bytes(o.vendor).bytes(o.user).bytes(o.version)
-	h = h.number(uint64(o.count)).number(uint64(o.ttlSeconds)).flag(o.allowOverage).flag(o.token)
-	h = h.flag(o.metadata != nil)
-	if o.metadata != nil {
-		var r jsonReader
-		r.reset(o.metadata)
+// Hash hashes a checkout.
+func (o *Operation) Hash() uint64 {
+	h := fnv(fnvOffset).bytes(o.Product).bytes(o.Vendor).bytes(o.User).bytes(o.Version)
+	h = h.number(uint64(o.Count)).number(uint64(o.TTLSeconds)).flag(o.AllowOverage).flag(o.Token)
+	h = h.flag(o.Metadata != nil)
+	if o.Metadata != nil {
+		var r Reader
+		r.Reset(o.Metadata)
 		h = h.number(uint64(r.hash()))
 	}
 	return uint64(h)
@@ -50,7 +50,7 @@ func (o *operation) bodyHash() uint64 {
 
 // hash reads a value that is known to be valid. Members are summed, so that
 // their order does not count.
-func (r *jsonReader) hash() fnv {
+func (r *Reader) hash() fnv {
 	c := r.peek()
 	h := (fnv(fnvOffset) ^ fnv(c)) * fnvPrime
 	switch c {
@@ -73,7 +73,7 @@ func (r *jsonReader) hash() fnv {
 	case '"':
 		return h.bytes(r.str())
 	case 't', 'f', 'n':
-		r.skip()
+		r.Skip()
 		return h
 	}
 	return fnv(fnvOffset).bytes(r.number())

@@ -1,4 +1,4 @@
-package api
+package body
 
 import (
 	"encoding/json"
@@ -24,25 +24,25 @@ func FuzzJSON(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		var r jsonReader
-		r.reset(text)
-		r.skip()
-		r.end()
-		if !r.failed() {
+		var r Reader
+		r.Reset(text)
+		r.Skip()
+		r.End()
+		if !r.Failed() {
 			require.True(t, json.Valid(text), "accepted, and is no JSON")
-			r.reset(text)
+			r.Reset(text)
 			r.hash()
-			r.end()
-			require.False(t, r.failed(), "hashing stumbles over a valid text: %s", r.problem)
+			r.End()
+			require.False(t, r.Failed(), "hashing stumbles over a valid text: %s", r.Problem)
 			return
 		}
 		if json.Valid(text) && utf8.Valid(text) {
 			for _, reason := range []string{"duplicate member", "nested deeper", "invalid escape"} {
-				if strings.Contains(r.problem, reason) {
+				if strings.Contains(r.Problem, reason) {
 					return
 				}
 			}
-			t.Fatalf("refused, and is JSON: %s", r.problem)
+			t.Fatalf("refused, and is JSON: %s", r.Problem)
 		}
 	})
 }
@@ -54,10 +54,10 @@ func FuzzBodies(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		var d decoder
-		var o operation
-		d.decodeOperation(body, opCheckout, &o)
-		if !d.failed() && len(d.invalid) == 0 {
+		var d Decoder
+		var o Operation
+		d.DecodeOperation(body, Checkout, &o)
+		if !d.Failed() && len(d.Invalid) == 0 {
 			var want struct {
 				Product  string          `json:"product_id"`
 				User     string          `json:"user"`
@@ -66,48 +66,36 @@ func FuzzBodies(f *testing.F) {
 				Metadata json.RawMessage `json:"metadata"`
 			}
 			require.NoError(t, json.Unmarshal(body, &want))
-			require.Equal(t, want.Product, string(o.product))
-			require.Equal(t, want.User, string(o.user))
-			require.Equal(t, want.Vendor, string(o.vendor))
-			require.Equal(t, string(want.Metadata), string(o.metadata))
-			hash := o.bodyHash()
-			var again operation
-			d.decodeOperation(body, opCheckout, &again)
-			require.Equal(t, hash, again.bodyHash())
+			require.Equal(t, want.Product, string(o.Product))
+			require.Equal(t, want.User, string(o.User))
+			require.Equal(t, want.Vendor, string(o.Vendor))
+			require.Equal(t, string(want.Metadata), string(o.Metadata))
+			hash := o.Hash()
+			var again Operation
+			d.DecodeOperation(body, Checkout, &again)
+			require.Equal(t, hash, again.Hash())
 		}
-		d.decodeOperation(body, opHeartbeat, &o)
-		d.decodeOperation(body, opReturn, &o)
-		ops := d.decodeBatch(body, nil)
-		if !d.failed() && len(d.invalid) == 0 {
+		d.DecodeOperation(body, Heartbeat, &o)
+		d.DecodeOperation(body, Return, &o)
+		ops := d.DecodeBatch(body, nil)
+		if !d.Failed() && len(d.Invalid) == 0 {
 			require.True(t, json.Valid(body))
 			require.NotEmpty(t, ops)
 			for i := range ops {
-				require.True(t, ops[i].kind != opNone || len(ops[i].invalid) > 0)
+				require.True(t, ops[i].Kind != None || len(ops[i].Invalid) > 0)
 			}
 		}
 	})
 }
 
-// FuzzEncodeString: what is appended is JSON and means the same text.
-func FuzzEncodeString(f *testing.F) {
-	for _, seed := range []string{"", "plain", `"\`, "a\x00\x1f\u2028", "\xff<&>", "é😀"} {
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, s string) {
-		var got string
-		require.NoError(t, json.Unmarshal(appendString(nil, s), &got))
-		require.Equal(t, string([]rune(s)), got)
-	})
-}
-
 func TestBodyHash(t *testing.T) {
 	hash := func(body string) uint64 {
-		var d decoder
-		var o operation
-		d.decodeOperation([]byte(body), opCheckout, &o)
-		require.False(t, d.failed(), d.problem)
-		require.Empty(t, d.invalid)
-		return o.bodyHash()
+		var d Decoder
+		var o Operation
+		d.DecodeOperation([]byte(body), Checkout, &o)
+		require.False(t, d.Failed(), d.Problem)
+		require.Empty(t, d.Invalid)
+		return o.Hash()
 	}
 	base := hash(`{"product_id":"p","user":"u","metadata":{"a":1,"b":[true,null,"x"]}}`)
 	require.Equal(t, base, hash(` {"metadata":{"b":[ true,null,"\u0078" ],"a":1},"user":"u","count":1,"product_id":"p","token":false}`))
@@ -128,12 +116,12 @@ func TestBodyHash(t *testing.T) {
 
 func BenchmarkDecodeCheckout(b *testing.B) {
 	body := []byte(`{"product_id":"davinci-configurator-se","user":"alice@mercedes.com","ttl_seconds":300}`)
-	var d decoder
-	var o operation
+	var d Decoder
+	var o Operation
 	b.ReportAllocs()
 	for b.Loop() {
-		if d.decodeOperation(body, opCheckout, &o); d.failed() {
-			b.Fatal(d.problem)
+		if d.DecodeOperation(body, Checkout, &o); d.Failed() {
+			b.Fatal(d.Problem)
 		}
 	}
 }
