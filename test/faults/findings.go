@@ -20,6 +20,7 @@ const (
 	flawCharge     flaw = "charge"          // overage recorded ≠ overage acknowledged
 	flawDiverged   flaw = "diverged"        // replicas differ at one index
 	flawChain      flaw = "audit-chain"     // an audit chain does not verify
+	flawClock      flaw = "clock"           // time that no clock within bounds shows
 	flawExpiry     flaw = "expiry"          // freed too early or too late
 	flawReply      flaw = "reply"           // an answer the contract does not allow
 	flawExit       flaw = "exit"            // a process ended by itself, or badly

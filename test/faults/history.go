@@ -135,3 +135,6 @@ func (p *pool) dump(dir string, late map[string]auditRecord) (string, error) {
 type clock struct{ start time.Time }
 
 func (c clock) now() int64 { return int64(time.Since(c.start)) }
+
+// at is a moment of the run as a wall clock shows it.
+func (c clock) at(nanos int64) time.Time { return c.start.Add(time.Duration(nanos)) }

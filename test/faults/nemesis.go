@@ -39,6 +39,7 @@ var faultKinds = []faultKind{
 	{"pause-quorum", 1, (*nemesis).pauseQuorum},
 	{"drain-leader", 2, (*nemesis).drain},
 	{"restart-all", 1, (*nemesis).restartAll},
+	{"skew-clock", 1, (*nemesis).skewClock},
 }
 
 // nemesis hurts the cluster from a seed.
@@ -284,6 +285,41 @@ func (n *nemesis) restartAll(context.Context) (strike, error) {
 		}
 	}
 	return s, nil
+}
+
+// skewClock restarts a node with a clock that is seconds off: it may follow,
+// but not lead, or time would jump and leases with it.
+func (n *nemesis) skewClock(ctx context.Context) (strike, error) {
+	p, _, err := n.victim(ctx, true)
+	if err != nil {
+		return strike{}, err
+	}
+	offset := n.between(2*time.Second, 30*time.Second)
+	if n.rng.IntN(2) == 0 {
+		offset = -offset
+	}
+	s := strike{Target: p.id, Detail: "by " + offset.String()}
+	if err := p.kill(); err != nil {
+		return s, err
+	}
+	if err := p.startWith("--clock-offset", offset.String()); err != nil {
+		return s, err
+	}
+	if err := n.rig.awaitHealthy(ctx); err != nil {
+		return s, err
+	}
+	s.Effective = true
+	for range 4 {
+		sleep(ctx, n.between(400*time.Millisecond, 1200*time.Millisecond))
+		if !n.deposed(ctx, p) {
+			n.found.add(flawClock, "%s leads with a clock %s off", p.id, offset)
+			break
+		}
+	}
+	if err := p.kill(); err != nil {
+		return s, err
+	}
+	return s, p.start()
 }
 
 // refuses reports whether nobody listens at the URL's address.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -39,6 +40,15 @@ var errNotRunning = errors.New("process is not running")
 
 // start runs the process. wrap, if any, precedes the command line (a tracer).
 func (n *process) start(wrap ...string) error {
+	return n.launch(append(slices.Clone(wrap), n.argv...))
+}
+
+// startWith runs the process with more flags, this time.
+func (n *process) startWith(flags ...string) error {
+	return n.launch(append(slices.Clone(n.argv), flags...))
+}
+
+func (n *process) launch(argv []string) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	log, err := os.OpenFile(n.logPath, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
@@ -46,7 +56,6 @@ func (n *process) start(wrap ...string) error {
 		return err
 	}
 	defer func() { _ = log.Close() }() // the child has its own
-	argv := append(append([]string(nil), wrap...), n.argv...)
 	cmd := exec.Command(argv[0], argv[1:]...)
 	cmd.Env = append(os.Environ(), n.env...)
 	cmd.Stdout, cmd.Stderr = log, log

@@ -19,6 +19,10 @@ type held struct {
 // maxHeld bounds a client's leases over all pools.
 const maxHeld = 5
 
+// clockSlack is how far a lease's date may be off: nodes further than 500 ms
+// off most others do not date anything.
+const clockSlack = 700 * time.Millisecond
+
 // client is one goroutine's worth of application.
 type client struct {
 	w    *workload
@@ -127,6 +131,9 @@ func (c *client) granted(op *operation, ans answer, now int64) *held {
 	if err != nil || r.User != op.req.User || r.Count != op.req.Count || r.LicenseID != op.pool.license || r.Type != kind ||
 		r.ExpiresAt.Sub(r.IssuedAt) != leaseTTLSeconds*time.Second || r.Heartbeat != leaseTTLSeconds/3 {
 		c.w.found.add(flawReply, "checkout %+v of %s answered %.400s (%v)", op.req, op.pool.license, ans.body, err)
+	}
+	if early, late := c.w.clock.at(op.first).Sub(r.IssuedAt), r.IssuedAt.Sub(c.w.clock.at(now)); max(early, late) > clockSlack {
+		c.w.found.add(flawClock, "checkout of %s is dated %s, but ran from %s to %s", op.req.User, r.IssuedAt, c.w.clock.at(op.first), c.w.clock.at(now))
 	}
 	c.w.tally.granted.Add(1)
 	c.w.tally.overage.Add(r.OverageCount)
