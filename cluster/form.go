@@ -333,11 +333,17 @@ func (n *Node) keepPlacement(p *placement) error {
 	}
 	n.placed = p
 	n.mu.Unlock()
-	return n.tellMeta()
+	n.tellMeta()
+	return nil
 }
 
-// tellMeta spreads this node's changed description.
-func (n *Node) tellMeta() error { return n.gossip.UpdateNode(leaveTimeout) }
+// tellMeta spreads this node's changed description. Where the others did not
+// take it in time, they get it with their next exchange of state.
+func (n *Node) tellMeta() {
+	if err := n.gossip.UpdateNode(leaveTimeout); err != nil {
+		n.log.Debug("tell the changed description", "err", err)
+	}
+}
 
 func (n *Node) promisePath() string { return filepath.Join(n.cfg.DataDir, "promise") }
 

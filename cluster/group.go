@@ -30,6 +30,8 @@ type group struct {
 	apply   *applier
 	batch   *batcher
 	verify  verifier
+	told    announced // by the announcing goroutine alone
+	tuning  sync.Mutex
 	fresh   freshness
 	metrics *groupMetrics
 
@@ -122,7 +124,7 @@ func (g *group) startRaft(form []raft.Server) error {
 		Logger:                cfg.Logger,
 		Stream:                n.port.stream(g.id),
 		MaxPool:               3,
-		MaxRPCsInFlight:       2,
+		MaxRPCsInFlight:       maxCallsInFlight,
 		Timeout:               raftTimeout,
 	})
 	cache, err := raft.NewLogCache(logCacheEntries, g.log)
@@ -205,6 +207,7 @@ func (g *group) follow() {
 			return
 		case leader := <-g.raft.LeaderCh():
 			g.resign()
+			g.pace(leader)
 			g.metrics.leader(leader)
 			if leader {
 				g.metrics.elected()
@@ -232,6 +235,15 @@ func (g *group) follow() {
 			}
 		}
 	}
+}
+
+// pace sets Raft's time-outs for a leader or a follower.
+func (g *group) pace(leader bool) {
+	timeout := g.node.cfg.Tuning.ElectionTimeout
+	if leader {
+		timeout *= leaderPatience
+	}
+	g.tune(func(rc *raft.ReloadableConfig) { rc.HeartbeatTimeout, rc.ElectionTimeout = timeout, timeout })
 }
 
 // openTerm proposes the machine's first command of this node's term. Only
@@ -367,10 +379,7 @@ func (g *group) compact() {
 			trailing = uint64(float64(entries) * float64(trailingBytes) / float64(size))
 		}
 		trailing = min(max(trailing, 16), uint64(g.node.cfg.Tuning.SnapshotEntries))
-		if err := g.raft.ReloadConfig(g.reloaded(trailing)); err != nil {
-			g.node.log.Error("bound the trailing log", "group", g.id, "err", err)
-			continue
-		}
+		g.tune(func(rc *raft.ReloadableConfig) { rc.TrailingLogs = trailing })
 		start := time.Now()
 		if err := g.raft.Snapshot().Error(); err != nil {
 			if !errors.Is(err, raft.ErrNothingNewToSnapshot) && !errors.Is(err, raft.ErrRaftShutdown) {
@@ -384,10 +393,15 @@ func (g *group) compact() {
 	}
 }
 
-func (g *group) reloaded(trailing uint64) raft.ReloadableConfig {
+// tune changes Raft's settings; a change at a time.
+func (g *group) tune(change func(*raft.ReloadableConfig)) {
+	g.tuning.Lock()
+	defer g.tuning.Unlock()
 	rc := g.raft.ReloadableConfig()
-	rc.TrailingLogs = trailing
-	return rc
+	change(&rc)
+	if err := g.raft.ReloadConfig(rc); err != nil {
+		g.node.log.Error("change Raft's settings", "group", g.id, "err", err)
+	}
 }
 
 // close ends the replica. Leadership has been handed over before.
@@ -395,7 +409,8 @@ func (g *group) close() error {
 	close(g.stop)
 	g.batch.close()
 	g.stopped.Wait()
-	err := g.raft.Shutdown().Error()
-	g.trans.Close()
-	return errors.Join(err, g.machine.Close())
+	// The transport first: Raft waits for its calls to end.
+	err := g.trans.Close()
+	g.trans.CloseStreams()
+	return errors.Join(err, g.raft.Shutdown().Error(), g.machine.Close())
 }

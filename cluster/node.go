@@ -299,7 +299,8 @@ func (n *Node) AdoptClusterID(id string) error {
 	if own != "" && own != id {
 		return fmt.Errorf("data folder %s belongs to cluster %s, this cluster is %s", n.cfg.DataDir, own, id)
 	}
-	return n.tellMeta()
+	n.tellMeta()
+	return nil
 }
 
 func (n *Node) loadIdentity() error {
@@ -383,10 +384,13 @@ func (n *Node) Shutdown(ctx context.Context) error {
 		groups = append(groups, g)
 	}
 	n.mu.Unlock()
-	var errs []error
-	for _, g := range groups {
-		errs = append(errs, g.close())
+	errs := make([]error, len(groups))
+	var closing sync.WaitGroup
+	for i, g := range groups {
+		closing.Add(1)
+		go func() { defer closing.Done(); errs[i] = g.close() }()
 	}
+	closing.Wait()
 	n.mu.Lock()
 	for _, m := range n.members {
 		if m.peer != nil {

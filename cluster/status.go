@@ -11,6 +11,12 @@ import (
 	"github.com/hashicorp/raft"
 )
 
+// announced is what a leader has last told of a group.
+type announced struct {
+	term, index uint64
+	at          time.Time
+}
+
 // announcementBytes is one group's part of an announcement: group (u32), term
 // (u64), applied index (u64), age in microseconds (u32).
 const announcementBytes = 4 + 8 + 8 + 4
@@ -59,10 +65,14 @@ func (n *Node) announcement() []byte {
 		if !g.isLeader() {
 			continue
 		}
+		term, index, at := g.raft.CurrentTerm(), g.apply.applied.Load(), time.Now()
+		if g.told.term == term && g.told.index == index && at.Sub(g.told.at) < idleAnnounce-announceInterval/2 {
+			continue
+		}
+		g.told = announced{term, index, at}
 		wg.Add(1)
 		go func() {
 			defer wg.Done()
-			term, index, at := g.raft.CurrentTerm(), g.apply.applied.Load(), time.Now()
 			if g.verify.check(ctx) != nil {
 				return
 			}
