@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -215,4 +216,26 @@ func TestNodeWithAWrongClockNeitherStampsNorLeads(t *testing.T) {
 		require.Equal(t, int64(21), r.sum("n1", 1))
 		return true
 	}, 10*time.Second, 20*time.Millisecond)
+}
+
+// Entries are large, so the log is bounded by bytes: default thresholds, which
+// count entries, would let it grow to a gigabyte a group.
+func TestLogIsCompactedByBytes(t *testing.T) {
+	r := newRig(t, 1)
+	r.tuning.SnapshotEntries = 1 << 40
+	r.tuning.SnapshotBytes = 256 << 10
+	r.start("n1")
+	r.ready("n1")
+	id := strings.Repeat("x", 60_000) // of which every command carries one
+	for i := range 40 {
+		r.propose("n1", 1, add(fmt.Sprint(i, id), 1))
+	}
+	require.Eventually(t, func() bool {
+		first, last := r.nodes["n1"].LogRange(1)
+		return first > 10 && last > 40
+	}, 10*time.Second, 10*time.Millisecond, "2.4 MB of log were written, 256 kB may stay")
+	r.stop("n1")
+	r.start("n1")
+	r.ready("n1")
+	require.Equal(t, int64(40), r.sum("n1", 1))
 }

@@ -1,0 +1,9 @@
+package cluster
+
+// LogRange is what a replica's log holds.
+func (n *Node) LogRange(id GroupID) (first, last uint64) {
+	g := n.group(id)
+	first, _ = g.log.FirstIndex()
+	last, _ = g.log.LastIndex()
+	return first, last
+}
