@@ -53,6 +53,10 @@ func FuzzApply(f *testing.F) {
 		f.Add(command[:len(command)-1])
 		f.Add(append(slices.Clone(command), 0))
 	}
+	for _, odd := range []license.Checkout{{Count: -5, TTLMillis: minute}, {Count: 0, TTLMillis: minute}, {Count: 1 << 40, TTLMillis: minute}, {Count: 1, TTLMillis: 1 << 40}, {Count: 1, TTLMillis: -1}} {
+		odd.Caller.KeyHash, odd.ProductID, odd.VendorID, odd.AllowOverage = keyHash("acme k0"), "cad", "vector", true
+		f.Add(encode(license.OpCheckout, "acme", 1, &odd))
+	}
 	header := fsm.Header{Op: license.OpLicenses, Version: 1, Epoch: 1, Tenant: "acme"}.Append(nil)
 	f.Add(append(slices.Clone(header), 0x91, 0xdd, 0x00, 0x0f, 0xff, 0xff))             // an array of a million
 	f.Add(append(slices.Clone(header), 0x91, 0xdd, 0xff, 0xff, 0xff, 0xff))             // and of four billion

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/stretchr/testify/require"
 	"github.com/tinylib/msgp/msgp"
 
@@ -190,7 +191,7 @@ func TestEveryCommandApplies(t *testing.T) {
 			"other version": append([]byte{byte(s.op), 2}, whole[2:]...),
 			"more fields":   moreFields(t, s, tenant),
 		} {
-			m := openMachine(t, newRig(t, smallStore()).fs, "other", smallStore())
+			m := openMachine(t, vfs.NewMem(), "data", smallStore())
 			_, err := m.Apply(1, epochStart, [][]byte{encode(license.OpTenant, "acme", 1, &license.PutTenant{Epoch: 1}), bad}, true)
 			require.Error(t, err, "%s: %s", s.name, name)
 			require.ErrorContains(t, err, "entry 1", "%s: %s", s.name, name)

@@ -15,7 +15,7 @@ import (
 // request id, at once or later, gives the same lease and leaves the state as
 // it was.
 func TestRepeatedRequestChangesNothing(t *testing.T) {
-	for seed := range uint64(6) {
+	for seed := range uint64(atRace(6)) {
 		g := newGenerator(seeded(seed))
 		r := newRig(t, fastStore())
 		repeated := 0
@@ -133,7 +133,7 @@ func TestCheckoutAndReturnRestore(t *testing.T) {
 // its own with the same stamp, give the same results and the same state, save
 // for the audit chain, which has one link per entry; its records are the same.
 func TestBatchedIsOneByOne(t *testing.T) {
-	for seed := range uint64(3) {
+	for seed := range uint64(atRace(3)) {
 		log, _ := stream(t, 40+seed, 250)
 		batched, single := newRig(t, fastStore()), newRig(t, fsm.Options{WriteEvery: -1, FlushEvery: -1})
 		for _, e := range log {

@@ -138,8 +138,8 @@ func requireUsage(t *rapid.T, want, got []license.Usage, of string) {
 // (how often they write and flush, memtable, restarts, snapshots) have the
 // same hash after each entry, and so has one restored from another.
 func TestReplicasAgree(t *testing.T) {
-	for seed := range uint64(2) {
-		log, hashes := stream(t, seed, 300)
+	for seed := range uint64(atRace(2)) {
+		log, hashes := stream(t, seed, atRace(500)/2+50)
 		for name, o := range map[string]fsm.Options{
 			"eager": fastStore(), "tiny memtable": {WriteEvery: 1, FlushBytes: 1 << 10, MemTableBytes: 32 << 10, DirtyBytes: 1}, "default": {},
 		} {

@@ -220,6 +220,14 @@ func decodeLease(t rapid.TB, b []byte) license.LeaseResult {
 	return l
 }
 
+// atRace scales a count down under the race detector.
+func atRace(n int) int {
+	if raced {
+		return max(1, n/5)
+	}
+	return n
+}
+
 // keyHash is the hash a test's key is known by.
 func keyHash(name string) [32]byte { return sha256.Sum256([]byte("key " + name)) }
 

@@ -1,0 +1,5 @@
+//go:build !race
+
+package license_test
+
+const raced = false
