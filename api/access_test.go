@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"fmt"
+	"io"
 	"math/big"
 	"net"
 	"net/http"
@@ -264,6 +265,65 @@ func TestTLS(t *testing.T) {
 	require.Equal(t, 200, get("acme.localhost", "ACME.localhost.:443"))
 	require.Equal(t, 421, get("other.localhost", "acme.localhost"))
 	require.Equal(t, 200, send(t, plain, "acme.localhost", "GET", "/openapi.yaml", "").StatusCode)
+}
+
+// TestH2: the same answers over HTTP/2, on the same port.
+func TestH2(t *testing.T) {
+	certificate, roots := selfSigned(t, "*.localhost")
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	s := New(Config{Shard: live.shard, Node: live.node, NodeID: "n1", Domain: "localhost"})
+	served := make(chan error, 1)
+	go func() {
+		served <- s.Serve(tls.NewListener(ln, &tls.Config{
+			Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS13, NextProtos: []string{"h2", "http/1.1"},
+		}))
+	}()
+	p := newPool(t, 1, 0)
+	host := string(p.tenant) + ".localhost"
+	transport := &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{ServerName: host, RootCAs: roots}}
+	ask := func(method, host, path, body string, headers ...string) (int, string, http.Header) {
+		request, err := http.NewRequest(method, "https://"+ln.Addr().String()+path, strings.NewReader(body))
+		require.NoError(t, err)
+		request.Host = host
+		request.Header.Set("Authorization", "Bearer "+p.key)
+		for i := 0; i < len(headers); i += 2 {
+			request.Header.Add(headers[i], headers[i+1])
+		}
+		response, err := transport.RoundTrip(request)
+		require.NoError(t, err)
+		defer response.Body.Close()
+		require.Equal(t, 2, response.ProtoMajor)
+		text, err := io.ReadAll(response.Body)
+		require.NoError(t, err)
+		require.Len(t, response.Header.Get(headerRequestID), 36)
+		return response.StatusCode, string(text), response.Header
+	}
+	status, body, headers := ask("POST", host, pathCheckout, `{"product_id":"cad","user":"u"}`)
+	require.Equal(t, 201, status, body)
+	require.Contains(t, body, `"lease_id":"lease-1"`)
+	require.Equal(t, typeJSON, headers.Get("Content-Type"))
+	require.NotEmpty(t, headers.Get(headerApplied))
+	status, body, _ = ask("POST", host, pathCheckout, `{"product_id":"cad","user":"u"}`)
+	require.Equal(t, 409, status)
+	require.Contains(t, body, "license_unavailable")
+	status, _, _ = ask("GET", host, "/api/v1/leases", "")
+	require.Equal(t, 200, status)
+	status, _, _ = ask("GET", "acme.localhost", "/openapi.yaml", "")
+	require.Equal(t, 421, status)
+	for path, want := range map[string]int{"/api//v1/leases": 400, "/api%2fv1/leases": 400, "/nope": 404} {
+		status, _, _ = ask("GET", host, path, "")
+		require.Equal(t, want, status, path)
+	}
+	status, _, _ = ask("POST", host, pathCheckout, strings.Repeat(" ", 1<<20+1))
+	require.Equal(t, 413, status)
+	status, _, _ = ask("GET", host, "/api/v1/leases", "", "Authorization", "Bearer x")
+	require.Equal(t, 400, status)
+
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	require.NoError(t, s.Shutdown(ctx), "an idle HTTP/2 connection must not hold a shutdown up")
+	require.NoError(t, <-served)
 }
 
 // selfSigned returns a certificate for server and client, and a pool that

@@ -89,7 +89,7 @@ func (s *Server) problems(mux *http.ServeMux) http.Handler {
 				methods = append(methods, method)
 			}
 		}
-		c := s.adminCall(w, r)
+		c := s.netCall(w, r)
 		if len(methods) == 0 {
 			c.refuse(&problem{code: cloudlicenses.NotFound, detail: "nothing is served at this path of the admin address"})
 			return
@@ -99,7 +99,8 @@ func (s *Server) problems(mux *http.ServeMux) http.Handler {
 	})
 }
 
-// adminCall is one request of the admin address.
+// adminCall is one request on net/http: of the admin address, or one of
+// HTTP/2 that is refused before it is a call.
 type adminCall struct {
 	server *Server
 	w      http.ResponseWriter
@@ -107,7 +108,8 @@ type adminCall struct {
 	id     requestID
 }
 
-func (s *Server) adminCall(w http.ResponseWriter, r *http.Request) *adminCall {
+// netCall begins a call on net/http.
+func (s *Server) netCall(w http.ResponseWriter, r *http.Request) *adminCall {
 	c := &adminCall{server: s, w: w, r: r}
 	c.id.next()
 	w.Header().Set(headerRequestID, string(c.id.text[:]))
@@ -119,7 +121,7 @@ func (p *problem) Error() string { return string(p.code) + ": " + p.detail }
 
 func (s *Server) adminHandler(row adminRoute) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c := s.adminCall(w, r)
+		c := s.netCall(w, r)
 		if !row.open {
 			if p := c.authorized(); p != nil {
 				c.refuse(p)
@@ -148,7 +150,7 @@ func (s *Server) adminHandler(row adminRoute) http.Handler {
 // withToken guards a handler that is not ours.
 func (s *Server) withToken(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c := s.adminCall(w, r)
+		c := s.netCall(w, r)
 		if p := c.authorized(); p != nil {
 			c.refuse(p)
 			return

@@ -15,6 +15,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/valyala/fasthttp"
+	"golang.org/x/net/http2"
 
 	"github.com/cloudlicenses/cloudlicenses"
 	"github.com/cloudlicenses/cloudlicenses/api/guard"
@@ -55,6 +56,8 @@ type Server struct {
 	tokens  tokens
 	http    *fasthttp.Server
 	admin   *http.Server
+	h2      *http2.Server
+	h2Base  *http.Server
 
 	domain      string // lower case, no port
 	portSuffix  string // ":8080", or empty
@@ -108,6 +111,8 @@ func New(cfg Config) *Server {
 		Logger:                       quiet{},
 		// The guard sets every deadline: fasthttp has one for head and body.
 	}
+	s.h2, s.h2Base = newH2()
+	s.http.NextProto(http2.NextProtoTLS, s.serveH2)
 	s.admin = s.newAdmin()
 	return s
 }
@@ -119,7 +124,8 @@ type quiet struct{}
 // Printf drops a line.
 func (quiet) Printf(string, ...any) {}
 
-// Serve answers the public address until Shutdown. ln may be of TLS.
+// Serve answers the public address until Shutdown. ln may be of TLS; where its
+// ALPN offers h2 besides http/1.1, both are served.
 func (s *Server) Serve(ln net.Listener) error {
 	return s.http.Serve(&guard.Listener{Listener: ln, Refuse: s.refuseRaw})
 }
@@ -137,8 +143,9 @@ func (s *Server) ServeAdmin(ln net.Listener) error {
 func (s *Server) Shutdown(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, s.cancel)
 	defer stop()
-	err := s.http.ShutdownWithContext(ctx)
-	return errors.Join(err, s.admin.Shutdown(ctx))
+	// First, for fasthttp waits for the connections it gave away.
+	err := s.h2Base.Shutdown(ctx)
+	return errors.Join(err, s.http.ShutdownWithContext(ctx), s.admin.Shutdown(ctx))
 }
 
 // TenantURL returns the base URL of a tenant, as replies and tokens name it.

@@ -20,8 +20,8 @@ import (
 // answer when it asks for more, and a refusal can be written to the socket
 // without overtaking one.
 
-// writeTimeout bounds how long a client may take to read an answer.
-const writeTimeout = 30 * time.Second
+// WriteTimeout bounds how long a client may take to read an answer.
+const WriteTimeout = 30 * time.Second
 
 // deadlineSlack is how much too early an idle or write deadline may be: so
 // seldom is it moved.
@@ -323,7 +323,7 @@ func (g *Conn) Write(p []byte) (int, error) {
 	}
 	if now := time.Now(); now.Sub(g.writeSince) >= deadlineSlack {
 		g.writeSince = now
-		if err := g.Conn.SetWriteDeadline(now.Add(writeTimeout)); err != nil {
+		if err := g.Conn.SetWriteDeadline(now.Add(WriteTimeout)); err != nil {
 			return 0, err
 		}
 	}
@@ -374,6 +374,10 @@ func (g *TLSConn) Handshake() error { return g.tls.Handshake() }
 
 // ConnectionState returns the state of the TLS connection.
 func (g *TLSConn) ConnectionState() tls.ConnectionState { return g.tls.ConnectionState() }
+
+// Bare returns the connection without its guard, for a protocol that frames
+// by itself; it has the deadline of the handshake.
+func (g *TLSConn) Bare() net.Conn { return g.Conn.Conn }
 
 // Names returns the server name the client asked for and the common name of
 // its verified certificate; either may be empty.

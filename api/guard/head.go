@@ -87,10 +87,10 @@ func parseHead(head []byte) (framing, *Refusal) {
 			return framing{}, r
 		}
 	}
-	if !f.hasHost || !validHost(f.host) {
+	if !f.hasHost {
 		return framing{}, refuseHost
 	}
-	if r := checkTarget(target, f.host); r != nil {
+	if r := CheckTarget(target, f.host); r != nil {
 		return framing{}, r
 	}
 	switch {
@@ -219,8 +219,14 @@ func validHost(b []byte) bool {
 	return len(b) > 0
 }
 
-// checkTarget accepts a path, or an absolute URL whose authority is the Host's.
-func checkTarget(target, host []byte) *Refusal {
+// CheckTarget accepts a path, or an absolute URL whose authority is the Host's.
+func CheckTarget(target, host []byte) *Refusal {
+	if !validHost(host) {
+		return refuseHost
+	}
+	if len(target) == 0 {
+		return refuseTarget
+	}
 	for _, c := range target {
 		if c <= ' ' || c >= 0x7f || c == '#' {
 			return refuseTarget
