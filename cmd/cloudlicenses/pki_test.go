@@ -94,6 +94,16 @@ func TestNodesProveThemselves(t *testing.T) {
 	require.Error(t, handshake(t, n1.raftServer, client), "a client's certificate")
 	require.Error(t, handshake(t, n1.raftServer, anonymous), "no certificate")
 	require.Error(t, handshake(t, n1.raftServer, old), "TLS 1.2")
+
+	// The public API takes a client with the CA's certificate or none.
+	byName := func(from *tls.Config) *tls.Config {
+		from = from.Clone()
+		from.ServerName, from.RootCAs = "acme.localhost", n2.raftClient.RootCAs
+		return from
+	}
+	require.NoError(t, handshake(t, n1.edge, byName(client)))
+	require.NoError(t, handshake(t, n1.edge, byName(anonymous)))
+	require.Error(t, handshake(t, n1.edge, byName(stranger.raftClient)), "a certificate of another CA")
 	require.NotEqual(t, n1.gossipKey, stranger.gossipKey)
 	require.Equal(t, n1.gossipKey, n2.gossipKey)
 }

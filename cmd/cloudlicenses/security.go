@@ -51,8 +51,7 @@ func loadSecurity(cfg *serverConfig, now time.Time) (nodeSecurity, error) {
 		return sec, err
 	}
 	sec.raftServer, sec.raftClient = raftTLS(node, pool)
-	sec.admin = edgeTLS(node)
-	sec.edge = sec.admin
+	sec.admin = adminTLS(node)
 	if cfg.HTTPCert != "" {
 		public, err := loadPair(cfg.HTTPCert, cfg.HTTPKey, "name the certificate of the public API with --http-cert and --http-key")
 		if err != nil {
@@ -61,8 +60,9 @@ func loadSecurity(cfg *serverConfig, now time.Time) (nodeSecurity, error) {
 		if now.After(public.Leaf.NotAfter) {
 			return sec, fmt.Errorf("certificate %s expired on %s; renew it", cfg.HTTPCert, public.Leaf.NotAfter.Format(time.DateOnly))
 		}
-		sec.edge = edgeTLS(public)
+		node = public
 	}
+	sec.edge = edgeTLS(node, pool)
 	sec.gossipKey, err = readSecret(filepath.Join(dir, gossipKeyFile), "copy it from the folder of the CA: it is the same on every node")
 	return sec, err
 }
@@ -88,11 +88,23 @@ func raftTLS(node tls.Certificate, pool *x509.CertPool) (server, client *tls.Con
 	return server, client
 }
 
-// edgeTLS is the server side of HTTPS: HTTP/1.1, TLS 1.2 for clients that are
-// older than the cluster.
-func edgeTLS(cert tls.Certificate) *tls.Config {
+// edgeTLS is the public API's: TLS 1.2 for clients that are older than the
+// cluster. A client may prove who it is by a certificate of the cluster's CA;
+// whether it has to is its API key's matter.
+func edgeTLS(cert tls.Certificate, clientCAs *x509.CertPool) *tls.Config {
 	return &tls.Config{
 		MinVersion:   tls.VersionTLS12,
+		Certificates: []tls.Certificate{cert},
+		ClientAuth:   tls.VerifyClientCertIfGiven,
+		ClientCAs:    clientCAs,
+		NextProtos:   []string{"http/1.1"},
+	}
+}
+
+// adminTLS is that of the operators' address, whose clients show a token.
+func adminTLS(cert tls.Certificate) *tls.Config {
+	return &tls.Config{
+		MinVersion:   tls.VersionTLS13,
 		Certificates: []tls.Certificate{cert},
 		NextProtos:   []string{"http/1.1"},
 	}
