@@ -97,7 +97,7 @@ func edgeTLS(cert tls.Certificate, clientCAs *x509.CertPool) *tls.Config {
 		Certificates: []tls.Certificate{cert},
 		ClientAuth:   tls.VerifyClientCertIfGiven,
 		ClientCAs:    clientCAs,
-		NextProtos:   []string{"http/1.1"},
+		NextProtos:   []string{"h2", "http/1.1"},
 	}
 }
 
