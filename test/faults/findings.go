@@ -46,6 +46,7 @@ type findings struct {
 	told func(flaw)
 
 	mu    sync.Mutex
+	ended bool // interrupted: what comes now is our own doing
 	all   []finding
 	count map[flaw]int
 }
@@ -55,6 +56,9 @@ func newFindings() *findings { return &findings{count: map[flaw]int{}} }
 func (f *findings) add(kind flaw, format string, args ...any) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.ended {
+		return
+	}
 	f.count[kind]++
 	if f.told != nil {
 		f.told(kind)
@@ -67,6 +71,13 @@ func (f *findings) add(kind flaw, format string, args ...any) {
 	if len(f.all) <= maxFlawsShown && !f.quiet {
 		fmt.Fprintf(os.Stderr, "BROKEN %s: %s\n", found.Flaw, found.Detail)
 	}
+}
+
+// end drops whatever is found from now on.
+func (f *findings) end() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.ended = true
 }
 
 // of counts the findings of a kind.

@@ -42,7 +42,7 @@ func parseFlags() options {
 	flag.StringVar(&opt.plant, "plant", "", "build with this bug planted (internal/plant)")
 	flag.BoolVar(&opt.prove, "prove", false, "prove that every planted bug is caught")
 	flag.BoolVar(&opt.control, "control", false, "with --prove: also show that nothing is found without the bug")
-	flag.StringVar(&opt.only, "only", "", "with --prove: this bug alone")
+	flag.StringVar(&opt.only, "only", "", "these faults alone, by name (pause-leader,skew-clock); with --prove: this bug alone")
 	flag.Parse()
 	if opt.seed == 0 {
 		opt.seed = rand.Uint64N(1_000_000)
@@ -86,6 +86,7 @@ func chaos(ctx context.Context, opt options, dir string) error {
 	}
 	f := &faultRun{opt: opt, dir: dir, found: newFindings(), clock: clock{time.Now()}}
 	defer f.close()
+	defer context.AfterFunc(ctx, f.found.end)()
 	began := time.Now()
 	pools := int(opt.duration.Seconds())*opt.rate/opt.perPool + windowPools
 	if err := f.open(ctx, binary, pools); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"slices"
@@ -33,6 +34,7 @@ type process struct {
 	exitErr error         // valid once exited is closed
 	asked   bool          // an end of the process is our doing
 	paused  bool
+	logFrom int64 // size of the log when cmd was started
 }
 
 // errNotRunning is returned where a signal finds no process.
@@ -56,6 +58,9 @@ func (n *process) launch(argv []string) error {
 		return err
 	}
 	defer func() { _ = log.Close() }() // the child has its own
+	if n.logFrom, err = log.Seek(0, io.SeekEnd); err != nil {
+		return err
+	}
 	cmd := exec.Command(argv[0], argv[1:]...)
 	cmd.Env = append(os.Environ(), n.env...)
 	cmd.Stdout, cmd.Stderr = log, log
@@ -181,6 +186,16 @@ func (n *process) logTail(lines int) string {
 	}
 	all := strings.Split(strings.TrimRight(string(b), "\n"), "\n")
 	return strings.Join(all[max(0, len(all)-lines):], "\n")
+}
+
+// complained reports whether the process, in its present or latest life, has
+// logged a text.
+func (n *process) complained(text string) bool {
+	n.mu.Lock()
+	from := n.logFrom
+	n.mu.Unlock()
+	b, err := os.ReadFile(n.logPath)
+	return err == nil && int64(len(b)) > from && strings.Contains(string(b[from:]), text)
 }
 
 // await polls a condition until it holds; the error says what was awaited and

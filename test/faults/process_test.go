@@ -38,6 +38,10 @@ func TestProcessSurprise(t *testing.T) {
 	n := sleeper(t, func(_ *process, err error) { told <- err }, "sh", "-c", "echo reason; exit 3")
 	require.EqualError(t, <-told, "exit status 3")
 	require.Equal(t, "reason", n.logTail(5))
+	require.True(t, n.complained("reason"))
+	require.NoError(t, n.start())
+	require.EqualError(t, <-told, "exit status 3")
+	require.Equal(t, "reason\nreason", n.logTail(5))
 }
 
 // TestAwait gives up with the reason why the condition does not hold.

@@ -36,6 +36,10 @@ type report struct {
 	Late     int   `json:"took_effect_untold"`
 	Expiries int64 `json:"expiries_watched"`
 
+	// StuckDisk counts nodes that ended because the machine's disk took more
+	// than two seconds for a write, as they must, and were started again.
+	StuckDisk int64 `json:"stuck_disk_exits"`
+
 	Pools      int `json:"pools"`
 	Operations int `json:"operations_checked"`
 
@@ -114,7 +118,7 @@ func (r *report) print(w io.Writer) {
 	}
 	slices.Sort(faults)
 	p("faults       effective/injected: %s", strings.Join(faults, " · "))
-	p("elections    %d", r.Elections)
+	p("elections    %d · nodes that ended over a stuck disk %d", r.Elections, r.StuckDisk)
 	for _, fault := range []string{"kill", "pause", "drain", "isolate", "one-way"} {
 		if all := r.outagesOf(fault); len(all) > 0 {
 			p("unavailable  after %-8s median %4.0f ms · p99 %4.0f ms · worst %4.0f ms (n = %d)", fault+":", percentile(all, 50), percentile(all, 99), all[len(all)-1], len(all))

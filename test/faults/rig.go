@@ -17,6 +17,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -48,6 +49,8 @@ type rig struct {
 	op    *operator
 	gate  *gateway
 	ca    string // path of the CA's certificate; empty: plain
+	// stuckDisk counts processes that gave up a disk which stood still.
+	stuckDisk atomic.Int64
 }
 
 // newRig prepares the nodes; nothing runs yet.
@@ -117,8 +120,19 @@ func (r *rig) layOut() error {
 func (r *rig) readyFile(id string) string { return filepath.Join(r.cfg.dir, id+".ready.json") }
 func (r *rig) certDir() string            { return filepath.Join(r.cfg.dir, "certs") }
 
+const (
+	// stuckDisk is the complaint of a node whose disk does not finish a write:
+	// ending is right, and being started again is what it may expect.
+	stuckDisk = "the disk is stuck"
+	// stuckDisksForgiven bounds how often a busy machine is an excuse.
+	stuckDisksForgiven = 5
+)
+
 // surprised records a process that ended by itself.
 func (r *rig) surprised(n *process, err error) {
+	if n.complained(stuckDisk) && r.stuckDisk.Add(1) <= stuckDisksForgiven && n.start() == nil {
+		return
+	}
 	r.cfg.found.add(flawExit, "%s ended by itself: %v\n%s", n.id, err, n.logTail(12))
 }
 

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -158,6 +159,9 @@ func (f *faultRun) storm(parent context.Context) error {
 	}
 	nem := &nemesis{rig: f.rig, prober: f.prober, found: f.found, clock: f.clock, kinds: f.kinds(),
 		rng: rand.New(rand.NewPCG(f.opt.seed, 1)), struck: func(s strike) { fmt.Println(tellStrike(s)) }}
+	if len(nem.kinds) == 0 {
+		return fmt.Errorf("no fault is called %q", f.opt.only)
+	}
 	if f.watchers, err = newExpiryWatch(ctx, f.rig, f.found, f.work, nem.calmSince); err != nil {
 		return err
 	}
@@ -189,7 +193,12 @@ func (f *faultRun) kinds() []faultKind {
 	if f.opt.disk {
 		kinds = append(kinds[:len(kinds):len(kinds)], diskKinds...)
 	}
-	return kinds
+	if f.opt.only == "" {
+		return kinds
+	}
+	return slices.DeleteFunc(slices.Clone(kinds), func(k faultKind) bool {
+		return !slices.Contains(strings.Split(f.opt.only, ","), k.name)
+	})
 }
 
 func (f *faultRun) stamp() string {
@@ -235,29 +244,34 @@ func (f *faultRun) judge(ctx context.Context, months []string) {
 	sleep(ctx, lastWords)
 	f.rig.quiesce(ctx)
 	for _, t := range f.tenants {
-		late := f.judgeTenant(ctx, t, months)
+		late, read := f.judgeTenant(ctx, t, months)
+		if !read {
+			continue // without the audit log the history of a doubt is open
+		}
 		f.report.Late += len(late)
 		f.checkHistories(t, late)
 	}
 	if f.watchers != nil {
 		f.judgeTenant(ctx, f.watchers.tenant, months)
 		f.report.Expiries = f.watchers.seen.Load()
+		f.report.StuckDisk = f.rig.stuckDisk.Load()
 	}
 	if f.report.Granted = f.work.tally.granted.Load(); f.report.Granted == 0 {
 		f.found.add(flawNoFault, "nothing was granted: the run tested nothing")
 	}
 }
 
-func (f *faultRun) judgeTenant(ctx context.Context, t *tenant, months []string) map[string]auditRecord {
+// judgeTenant compares every replica with what clients were told and returns
+// what took effect without anybody being told; false: a replica can't be read.
+func (f *faultRun) judgeTenant(ctx context.Context, t *tenant, months []string) (late map[string]auditRecord, read bool) {
 	views, err := f.rig.readAll(ctx, t, months)
 	if err != nil {
 		f.found.add(flawRecovery, "read %s on every replica: %v", t.id, err)
-		return nil
+		return nil, false
 	}
 	f.work.mu.Lock()
 	j := newJudge(f.found, t, f.work.grants)
 	f.work.mu.Unlock()
-	var late map[string]auditRecord
 	var head proof
 	for node, v := range views {
 		late = j.look(node, v)
@@ -266,7 +280,7 @@ func (f *faultRun) judgeTenant(ctx context.Context, t *tenant, months []string) 
 		}
 		head = v.proof
 	}
-	return late
+	return late, true
 }
 
 // checkHistories looks for a linearization of each pool, two pools at a time.
