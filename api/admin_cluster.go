@@ -9,7 +9,6 @@ import (
 
 	"github.com/cloudlicenses/cloudlicenses"
 	"github.com/cloudlicenses/cloudlicenses/cluster"
-	"github.com/cloudlicenses/cloudlicenses/fsm"
 	"github.com/cloudlicenses/cloudlicenses/fsm/directory"
 	"github.com/cloudlicenses/cloudlicenses/fsm/license"
 	"github.com/cloudlicenses/cloudlicenses/shard"
@@ -133,7 +132,7 @@ func (c *adminCall) stateHash() error {
 	}
 	// Both machines answer with a tuple of this shape.
 	var hash license.StateHash
-	op := fsm.Op(license.QueryHash)
+	op := license.QueryHash
 	if id == 0 {
 		op = directory.QueryHash
 	}

@@ -1,47 +1,78 @@
 package api
 
 import (
+	"context"
 	"io"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/valyala/fasthttp"
-	"golang.org/x/net/http2"
 
 	"github.com/cloudlicenses/cloudlicenses"
 	"github.com/cloudlicenses/cloudlicenses/api/guard"
 )
 
-// fasthttp speaks HTTP/1.1 only. A client that asks for h2 by ALPN on the TLS
-// port is served by x/net's HTTP/2, whose framing leaves a guard nothing to
-// do; its requests go through the same handler as all others.
+// fasthttp speaks HTTP/1.1 only. A connection on the TLS port whose ALPN chose
+// h2 is handed to a net/http server, which frames by itself and leaves the
+// guard nothing to do; its requests go through the same handler as all others.
 
 // maxStreams bounds the requests that one HTTP/2 connection may have open.
 const maxStreams = 250
 
-// newH2 returns the HTTP/2 half of the edge: the protocol, and the net/http
-// server that holds its limits and tells its connections to end.
-func newH2() (*http2.Server, *http.Server) {
-	base := &http.Server{
+// h2 is the HTTP/2 half of the edge, and the listener that its server accepts
+// from: connections come from fasthttp's, which has done their handshake.
+type h2 struct {
+	server *http.Server
+	start  sync.Once
+	handed chan net.Conn
+	closed chan struct{}
+	close  sync.Once
+	conns  sync.Map // net.Conn → *h2Conn
+}
+
+// h2Conn is a connection that was handed over.
+type h2Conn struct {
+	guard *guard.TLSConn
+	done  chan struct{} // closed when net/http is through with it
+}
+
+type h2Key struct{}
+
+func (s *Server) newH2() *h2 {
+	h := &h2{handed: make(chan net.Conn), closed: make(chan struct{})}
+	protocols := new(http.Protocols)
+	protocols.SetHTTP2(true)
+	h.server = &http.Server{
+		Handler:           http.HandlerFunc(s.handleH2),
+		Protocols:         protocols,
 		ReadHeaderTimeout: cloudlicenses.HeaderTimeout,
 		IdleTimeout:       cloudlicenses.IdleTimeout,
 		MaxHeaderBytes:    cloudlicenses.MaxHeaderBytes,
+		HTTP2: &http.HTTP2Config{
+			MaxConcurrentStreams: maxStreams,
+			SendPingTimeout:      cloudlicenses.BodyTimeout,
+			WriteByteTimeout:     guard.WriteTimeout,
+		},
+		ErrorLog: discardLog,
+		ConnContext: func(ctx context.Context, conn net.Conn) context.Context {
+			known, _ := h.conns.Load(conn)
+			return context.WithValue(ctx, h2Key{}, known)
+		},
+		ConnState: func(conn net.Conn, state http.ConnState) {
+			if state == http.StateClosed {
+				if known, ok := h.conns.LoadAndDelete(conn); ok {
+					close(known.(*h2Conn).done)
+				}
+			}
+		},
 	}
-	h2 := &http2.Server{
-		MaxConcurrentStreams: maxStreams,
-		IdleTimeout:          cloudlicenses.IdleTimeout,
-		ReadIdleTimeout:      cloudlicenses.BodyTimeout,
-		WriteByteTimeout:     guard.WriteTimeout,
-	}
-	if err := http2.ConfigureServer(base, h2); err != nil {
-		panic("configure HTTP/2: " + err.Error()) // only a TLS configuration can be wrong, and base has none
-	}
-	return h2, base
+	return h
 }
 
-// serveH2 serves one connection on which ALPN chose h2.
-func (s *Server) serveH2(conn net.Conn) error {
+// serve serves one connection to its end.
+func (h *h2) serve(conn net.Conn) error {
 	g, ok := conn.(*guard.TLSConn)
 	if !ok {
 		return conn.Close()
@@ -51,15 +82,46 @@ func (s *Server) serveH2(conn net.Conn) error {
 	if err := bare.SetDeadline(time.Time{}); err != nil {
 		return err
 	}
-	s.h2.ServeConn(bare, &http2.ServeConnOpts{
-		Context: s.ctx, BaseConfig: s.h2Base,
-		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.handleH2(g, w, r) }),
-	})
+	h.start.Do(func() { go func() { _ = h.server.Serve(h) }() })
+	known := &h2Conn{guard: g, done: make(chan struct{})}
+	h.conns.Store(bare, known)
+	select {
+	case h.handed <- bare:
+		<-known.done
+		return nil
+	case <-h.closed:
+		h.conns.Delete(bare)
+		return bare.Close()
+	}
+}
+
+// Accept implements net.Listener.
+func (h *h2) Accept() (net.Conn, error) {
+	select {
+	case conn := <-h.handed:
+		return conn, nil
+	case <-h.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+// Close implements net.Listener.
+func (h *h2) Close() error {
+	h.close.Do(func() { close(h.closed) })
 	return nil
 }
 
+// Addr implements net.Listener.
+func (h *h2) Addr() net.Addr { return &net.TCPAddr{} }
+
+// shutdown ends every connection once its requests are answered.
+func (h *h2) shutdown(ctx context.Context) error {
+	_ = h.Close()
+	return h.server.Shutdown(ctx)
+}
+
 // handleH2 answers one HTTP/2 request by the handler of all requests.
-func (s *Server) handleH2(g *guard.TLSConn, w http.ResponseWriter, r *http.Request) {
+func (s *Server) handleH2(w http.ResponseWriter, r *http.Request) {
 	// A body must be there in time; the connection stays for other streams.
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(cloudlicenses.BodyTimeout))
 	body, err := io.ReadAll(io.LimitReader(r.Body, cloudlicenses.MaxBodyBytes+1))
@@ -79,7 +141,7 @@ func (s *Server) handleH2(g *guard.TLSConn, w http.ResponseWriter, r *http.Reque
 		return
 	}
 	var ctx fasthttp.RequestCtx
-	ctx.Init2(g, quiet{}, false)
+	ctx.Init2(r.Context().Value(h2Key{}).(*h2Conn).guard, quiet{}, false)
 	request := &ctx.Request
 	request.Header.SetMethod(r.Method)
 	request.SetRequestURI(r.RequestURI)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
@@ -15,7 +16,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/valyala/fasthttp"
-	"golang.org/x/net/http2"
 
 	"github.com/cloudlicenses/cloudlicenses"
 	"github.com/cloudlicenses/cloudlicenses/api/guard"
@@ -56,8 +56,7 @@ type Server struct {
 	tokens  tokens
 	http    *fasthttp.Server
 	admin   *http.Server
-	h2      *http2.Server
-	h2Base  *http.Server
+	h2      *h2
 
 	domain      string // lower case, no port
 	portSuffix  string // ":8080", or empty
@@ -111,8 +110,8 @@ func New(cfg Config) *Server {
 		Logger:                       quiet{},
 		// The guard sets every deadline: fasthttp has one for head and body.
 	}
-	s.h2, s.h2Base = newH2()
-	s.http.NextProto(http2.NextProtoTLS, s.serveH2)
+	s.h2 = s.newH2()
+	s.http.NextProto("h2", s.h2.serve)
 	s.admin = s.newAdmin()
 	return s
 }
@@ -123,6 +122,9 @@ type quiet struct{}
 
 // Printf drops a line.
 func (quiet) Printf(string, ...any) {}
+
+// discardLog drops net/http's lines about broken connections.
+var discardLog = log.New(io.Discard, "", 0)
 
 // Serve answers the public address until Shutdown. ln may be of TLS; where its
 // ALPN offers h2 besides http/1.1, both are served.
@@ -144,7 +146,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, s.cancel)
 	defer stop()
 	// First, for fasthttp waits for the connections it gave away.
-	err := s.h2Base.Shutdown(ctx)
+	err := s.h2.shutdown(ctx)
 	return errors.Join(err, s.http.ShutdownWithContext(ctx), s.admin.Shutdown(ctx))
 }
 

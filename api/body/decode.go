@@ -10,8 +10,9 @@ import (
 // Kind is what a body, or a batch's operation, asks for.
 type Kind uint8
 
+// The kinds; None is one that is not known yet, or none of the others.
 const (
-	None Kind = iota // not known yet, or none of these
+	None Kind = iota
 	Checkout
 	Heartbeat
 	Return
