@@ -182,7 +182,7 @@ func configPath(fs *pflag.FlagSet, environ []string) string {
 }
 
 // loadConfigFile loads the YAML file, which may hold known keys only: a
-// misspelt key that is passed over would leave a default in force unseen.
+// misspelled key that is passed over would leave a default in force unseen.
 func loadConfigFile(k *koanf.Koanf, path string, keys map[string]bool) error {
 	own := koanf.New(".")
 	if err := own.Load(file.Provider(path), yaml.Parser()); err != nil {

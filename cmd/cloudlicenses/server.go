@@ -160,7 +160,9 @@ func runNodes(ctx context.Context, nodes []*node, drain, ready func() error) err
 		}
 	case <-ctx.Done(): // stopped before the cluster had formed
 		cancel()
-		_ = <-opened
+		if e := <-opened; !errors.Is(e, context.Canceled) {
+			err = e
+		}
 	}
 	return errors.Join(err, drain())
 }
