@@ -9,11 +9,15 @@ import (
 )
 
 // clockGuard compares this node's clock with its peers'. A node whose clock
-// differs from most of the cluster's by more than the limit neither stamps
-// entries nor leads: one fast leader would expire leases early and then hold
-// the machines' time still until the others caught up.
+// differs from most of those that answer by more than the limit, or that has
+// not been compared yet, neither stamps entries nor leads: one fast leader
+// would expire leases early and then hold the machines' time still until the
+// others caught up. Of two clocks that differ nobody knows which is right, and
+// both abstain.
 type clockGuard struct {
 	limit time.Duration
+	// alone is true in a cluster of one node, which has nothing to compare.
+	alone atomic.Bool
 
 	off atomic.Bool
 	// checked is when the clocks were last compared, by our wall clock and by
@@ -37,7 +41,7 @@ func (c *clockGuard) ok(now time.Time) bool {
 	}
 	at := c.checked.Load()
 	if at == nil {
-		return true
+		return c.alone.Load()
 	}
 	jump := time.Duration(now.UnixMilli()-at.wallMillis)*time.Millisecond - time.Since(at.steady)
 	return jump.Abs() <= c.limit
@@ -56,10 +60,14 @@ func (c *clockGuard) offset() time.Duration {
 	return worst
 }
 
-// update takes a round of measurements; peers that did not answer keep no say.
+// update takes a round of measurements. Where nobody answered, the last one
+// stands: a leader without peers commits nothing anyway.
 func (c *clockGuard) update(now time.Time, offsets map[string]time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if len(offsets) == 0 {
+		return
+	}
 	c.offsets = offsets
 	differ := 0
 	for _, d := range offsets {
@@ -67,19 +75,21 @@ func (c *clockGuard) update(now time.Time, offsets map[string]time.Duration) {
 			differ++
 		}
 	}
-	// Most of the clocks, ours among them, disagree with ours.
-	c.off.Store(differ*2 > len(offsets)+1)
+	c.off.Store(differ*2 > len(offsets))
 	c.checked.Store(&clockReading{wallMillis: now.UnixMilli(), steady: time.Now()})
 }
 
 // watchClocks asks the peers' clocks until the node stops.
 func (n *Node) watchClocks() {
 	defer n.background.Done()
-	ticker := time.NewTicker(clockInterval)
+	ticker := time.NewTicker(firstClockInterval)
 	defer ticker.Stop()
 	for {
 		offsets := n.measureClocks()
 		n.clock.update(n.cfg.Now(), offsets)
+		if n.clock.checked.Load() != nil {
+			ticker.Reset(clockInterval)
+		}
 		select {
 		case <-n.ctx.Done():
 			return

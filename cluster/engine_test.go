@@ -285,13 +285,15 @@ func TestClockGuardGoesByTheMajority(t *testing.T) {
 		offsets []time.Duration
 		ok      bool
 	}{
-		{nil, true},
-		{[]time.Duration{10 * s}, true}, // two clocks: nobody knows which is off
+		{nil, false},                     // not compared yet
+		{[]time.Duration{10 * s}, false}, // two clocks: nobody knows which is off
+		{[]time.Duration{0}, true},
 		{[]time.Duration{10 * s, 10 * s}, false},
 		{[]time.Duration{10 * s, 0}, true},
 		{[]time.Duration{-10 * s, 10 * s}, false},
 		{[]time.Duration{10 * s, 10 * s, 0, 0}, true},
 		{[]time.Duration{10 * s, 10 * s, 10 * s, 0}, false},
+		{[]time.Duration{10 * s, 10 * s, 0}, false},
 		{[]time.Duration{s / 3, s / 3}, true},
 	} {
 		g := clockGuard{limit: s / 2}
@@ -304,7 +306,14 @@ func TestClockGuardGoesByTheMajority(t *testing.T) {
 		require.Equal(t, c.ok, g.ok(now), "%v", c.offsets)
 		require.False(t, g.ok(now.Add(s)), "a jump shows at once")
 		require.False(t, g.ok(now.Add(-s)))
+		if c.ok {
+			g.update(now, nil)
+			require.True(t, g.ok(now), "the last comparison stands where nobody answers")
+		}
 	}
+	var alone clockGuard
+	alone.alone.Store(true)
+	require.True(t, alone.ok(time.Now()))
 }
 
 func TestPlacementSpreadsReplicas(t *testing.T) {

@@ -201,7 +201,26 @@ func (g *group) takeIn(payload []byte) error {
 			}
 		}
 	}
-	return g.raft.AddNonvoter(raft.ServerID(r.Node), raft.ServerAddress(r.Addr), 0, callTimeout).Error()
+	return g.addLearner(r.Node, r.Addr)
+}
+
+// addLearner adds a node to the group's configuration. Another node's entry at
+// that address is a former tenant of it, and Raft takes an address only once.
+func (g *group) addLearner(node, addr string) error {
+	future := g.raft.GetConfiguration()
+	if err := future.Error(); err != nil {
+		return err
+	}
+	for _, s := range future.Configuration().Servers {
+		if string(s.Address) != addr || string(s.ID) == node {
+			continue
+		}
+		g.node.log.Warn("another node had this address: it is removed", "member", s.ID, "address", addr, "group", g.id)
+		if err := g.raft.RemoveServer(s.ID, 0, callTimeout).Error(); err != nil {
+			return err
+		}
+	}
+	return g.raft.AddNonvoter(raft.ServerID(node), raft.ServerAddress(addr), 0, callTimeout).Error()
 }
 
 func (n *Node) formedPeers() []*peer {
@@ -331,7 +350,7 @@ func (n *Node) keepPlacement(p *placement) error {
 		n.mu.Unlock()
 		return err
 	}
-	n.placed = p
+	n.setPlaced(p)
 	n.mu.Unlock()
 	n.tellMeta()
 	return nil
@@ -365,7 +384,7 @@ func (n *Node) loadPlacement() error {
 	if err := json.Unmarshal(b, &p); err != nil || len(p.Groups) == 0 {
 		return fmt.Errorf("%s is damaged: restore the file from another node's data folder (it is the same on all nodes)", n.placementPath())
 	}
-	n.placed = &p
+	n.setPlaced(&p)
 	return nil
 }
 
@@ -418,7 +437,7 @@ func (n *Node) tend(ctx context.Context) {
 		}
 		for id, m := range alive {
 			if g.id == 0 && !known[id] {
-				err := g.raft.AddNonvoter(raft.ServerID(id), raft.ServerAddress(m.RaftAddr), 0, callTimeout).Error()
+				err := g.addLearner(id, m.RaftAddr)
 				n.log.Info("node learns the directory", "member", id, "err", err)
 			}
 		}

@@ -233,9 +233,20 @@ func (n *Node) noteMember(m *memberlist.Node, what string) {
 	}
 	known.meta = description
 	known.gone = what == "left"
-	known.left = m.State == memberlist.StateLeft
+	if what == "joined" {
+		known.left = false
+	}
 	if what != "" && m.Name != n.cfg.NodeID {
 		n.log.Info("member "+what, "member", m.Name, "raft", description.Raft)
+	}
+}
+
+// saidGoodbye notes that a node leaves of its own will.
+func (n *Node) saidGoodbye(id string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if m := n.members[id]; m != nil {
+		m.left = true
 	}
 }
 
@@ -294,7 +305,7 @@ func (n *Node) Members() []Member {
 	for id, m := range n.members {
 		state := "alive"
 		switch {
-		case m.left:
+		case m.gone && m.left:
 			state = "left"
 		case m.gone:
 			state = "dead"

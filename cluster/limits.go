@@ -51,8 +51,10 @@ const (
 	// grows, and idleAnnounce how often while nothing is written.
 	announceInterval = 100 * time.Millisecond
 	idleAnnounce     = 300 * time.Millisecond
-	// clockInterval is how often the peers' clocks are asked.
-	clockInterval = time.Second
+	// clockInterval is how often the peers' clocks are asked, and
+	// firstClockInterval until the first of them has answered.
+	clockInterval      = time.Second
+	firstClockInterval = 50 * time.Millisecond
 	// minIndexWait is how long a read waits for ReadOptions.MinIndex.
 	minIndexWait = 2 * time.Second
 

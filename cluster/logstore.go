@@ -46,9 +46,9 @@ const (
 )
 
 // openLogStore opens the node's log. fail is called once when a write failed
-// or took longer than logWriteLimit: the node must end, since what it has
+// or took longer than limit: the node must end, since what it has
 // acknowledged may not be on disk.
-func openLogStore(dir string, fs vfs.FS, logger pebble.Logger, fail func(error)) (*logStore, error) {
+func openLogStore(dir string, fs vfs.FS, logger pebble.Logger, limit time.Duration, fail func(error)) (*logStore, error) {
 	opts := &pebble.Options{
 		FS:                          fs,
 		FormatMajorVersion:          pebble.FormatNewest,
@@ -65,14 +65,14 @@ func openLogStore(dir string, fs vfs.FS, logger pebble.Logger, fail func(error))
 	}
 	s := &logStore{db: db, fail: fail, stop: make(chan struct{}), latency: func(time.Duration) {}}
 	s.stopped.Add(1)
-	go s.watch()
+	go s.watch(limit)
 	return s, nil
 }
 
 // watch ends the process when a log write is stuck.
-func (s *logStore) watch() {
+func (s *logStore) watch(limit time.Duration) {
 	defer s.stopped.Done()
-	ticker := time.NewTicker(logWriteLimit / 8)
+	ticker := time.NewTicker(limit / 8)
 	defer ticker.Stop()
 	for {
 		select {
@@ -81,8 +81,8 @@ func (s *logStore) watch() {
 		case now := <-ticker.C:
 			s.writing.Range(func(group, started any) bool {
 				at := started.(*atomic.Int64).Load()
-				if at != 0 && now.UnixNano()-at > int64(logWriteLimit) {
-					s.fail(fmt.Errorf("log write of group %d has taken more than %s: the disk is stuck", group, logWriteLimit))
+				if at != 0 && now.UnixNano()-at > int64(limit) {
+					s.fail(fmt.Errorf("log write of group %d has taken more than %s: the disk is stuck", group, limit))
 					return false
 				}
 				return true

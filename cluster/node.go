@@ -28,6 +28,8 @@ type Tuning struct {
 	SnapshotEntries int64
 	CompactInterval time.Duration
 	MaxClockOffset  time.Duration
+	// LogWriteLimit ends the process when a log write takes longer.
+	LogWriteLimit time.Duration
 	// FS is the file system of the log; nil: the system's.
 	FS vfs.FS
 	// Dial connects to another node's port; nil: plain TCP.
@@ -49,6 +51,9 @@ func (t *Tuning) defaults() {
 	}
 	if t.MaxClockOffset == 0 {
 		t.MaxClockOffset = 500 * time.Millisecond
+	}
+	if t.LogWriteLimit == 0 {
+		t.LogWriteLimit = logWriteLimit
 	}
 	if t.FS == nil {
 		t.FS = vfs.Default
@@ -153,7 +158,7 @@ func (n *Node) open() error {
 	if err := n.loadPlacement(); err != nil {
 		return err
 	}
-	if n.logs, err = openLogStore(filepath.Join(dir, "log"), n.cfg.Tuning.FS, pebbleLogger{n.log, n.fail}, n.fail); err != nil {
+	if n.logs, err = openLogStore(filepath.Join(dir, "log"), n.cfg.Tuning.FS, pebbleLogger{n.log, n.fail}, n.cfg.Tuning.LogWriteLimit, n.fail); err != nil {
 		return fmt.Errorf("%w; if the folder is damaged, remove %s and start the node again: it is rebuilt from the others", err, dir)
 	}
 	n.logs.latency = n.metrics.logWrite
@@ -307,6 +312,11 @@ func (n *Node) loadIdentity() error {
 	path := filepath.Join(n.cfg.DataDir, "node.json")
 	b, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
+		for _, name := range []string{"placement.json", "promise", "log"} {
+			if _, err := os.Stat(filepath.Join(n.cfg.DataDir, name)); err == nil {
+				return fmt.Errorf("%s is missing, but the folder has been in use: write {\"node_id\": \"<the id of the node it belongs to>\"} into it", path)
+			}
+		}
 		n.identity = identity{NodeID: n.cfg.NodeID}
 		return n.storeIdentity(n.identity)
 	}
@@ -348,6 +358,12 @@ func (n *Node) RaftAddr() string { return n.port.listener.Addr().String() }
 // GossipAddr returns the bound gossip address.
 func (n *Node) GossipAddr() string { return n.gossip.LocalNode().Address() }
 
+// setPlaced takes a placement into use. Caller holds n.mu, or is alone.
+func (n *Node) setPlaced(p *placement) {
+	n.placed = p
+	n.clock.alone.Store(len(p.Nodes) == 1)
+}
+
 // fail ends the node: what it holds can no longer be trusted or kept.
 func (n *Node) fail(err error) {
 	n.failOnce.Do(func() {
@@ -372,6 +388,7 @@ func (n *Node) Shutdown(ctx context.Context) error {
 	}
 	n.mu.Unlock()
 	n.handOver(ctx, groups)
+	n.sayGoodbye(ctx)
 	if err := n.gossip.Leave(leaveTimeout); err != nil {
 		n.log.Debug("leave", "err", err)
 	}
@@ -399,6 +416,24 @@ func (n *Node) Shutdown(ctx context.Context) error {
 	}
 	n.mu.Unlock()
 	return errors.Join(errors.Join(errs...), n.closeStores())
+}
+
+// sayGoodbye tells the others that this node leaves of its own will: gossip
+// alone would call it dead.
+func (n *Node) sayGoodbye(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, leaveTimeout)
+	defer cancel()
+	var wg sync.WaitGroup
+	for _, p := range n.alivePeers() {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			if _, err := p.call(ctx, methodGoodbye, 0, []byte(n.cfg.NodeID)); err != nil {
+				n.log.Debug("say goodbye", "err", err)
+			}
+		}()
+	}
+	wg.Wait()
 }
 
 func (n *Node) handOver(ctx context.Context, groups []*group) {

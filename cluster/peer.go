@@ -34,6 +34,7 @@ const (
 	methodPromise    method = 8  // JSON of a placement → may it be formed?
 	methodForm       method = 9  // JSON of a placement → it is
 	methodRejoin     method = 10 // JSON of a rejoinRequest → the leader takes it in as a learner
+	methodGoodbye    method = 11 // node id: it leaves of its own will
 )
 
 // The status of a reply is the error on its far side.

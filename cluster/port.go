@@ -83,7 +83,7 @@ func (p *port) serve() {
 			}
 			// Out of file descriptors, say: other connections go on.
 			p.logger.Warn("accept on the cluster port", "err", err)
-			time.Sleep(20 * time.Millisecond) //nolint:forbidigo // back off from a failing accept; nothing can be awaited
+			time.Sleep(20 * time.Millisecond) // nothing to be awaited: back off
 			continue
 		}
 		if !p.track(conn) {
@@ -132,7 +132,7 @@ func (c *trackedConn) Close() error {
 
 // greet reads a connection's first bytes and hands it on.
 func (p *port) greet(raw net.Conn) error {
-	conn := net.Conn(raw)
+	var conn net.Conn = raw
 	_ = raw.SetDeadline(time.Now().Add(handshakeTimeout))
 	if p.tlsServer != nil {
 		conn = tls.Server(raw, p.tlsServer)
@@ -203,7 +203,7 @@ func (p *port) dial(addr string, kind byte, group GroupID, timeout time.Duration
 		return nil, err
 	}
 	_ = raw.SetDeadline(time.Now().Add(timeout))
-	conn := net.Conn(raw)
+	var conn net.Conn = raw
 	if p.tlsClient != nil {
 		cfg := p.tlsClient
 		if cfg.ServerName == "" && !cfg.InsecureSkipVerify {

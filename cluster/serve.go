@@ -136,6 +136,9 @@ func (n *Node) answer(ctx context.Context, m method, group GroupID, payload []by
 		default:
 			return answerQuery(ctx, g, payload)
 		}
+	case methodGoodbye:
+		n.saidGoodbye(string(payload))
+		return nil, nil
 	case methodClock:
 		return binary.BigEndian.AppendUint64(nil, uint64(n.cfg.Now().UnixMicro())), nil
 	case methodStatus:

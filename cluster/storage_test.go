@@ -17,7 +17,7 @@ import (
 
 func testLogStore(t *testing.T, fs vfs.FS) *logStore {
 	fail := func(err error) { t.Errorf("log store failed: %v", err) }
-	s, err := openLogStore("log", fs, pebbleLogger{slog.Default(), fail}, fail)
+	s, err := openLogStore("log", fs, pebbleLogger{slog.Default(), fail}, logWriteLimit, fail)
 	require.NoError(t, err)
 	return s
 }
@@ -221,4 +221,29 @@ func FuzzReadStream(f *testing.F) {
 		require.NoError(t, err)
 		require.Len(t, outside, 1, "nothing is written outside of the folder")
 	})
+}
+
+func TestStableStoreThatIsCutShortIsRefused(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "stable.db")
+	s, err := openStableStore(path)
+	require.NoError(t, err)
+	require.NoError(t, s.group(1).SetUint64([]byte("CurrentTerm"), 7))
+	require.NoError(t, s.close())
+	whole, err := os.ReadFile(path)
+	require.NoError(t, err)
+	for size := 1; size < len(whole); size += 509 {
+		require.NoError(t, os.WriteFile(path, whole[:size], 0o600))
+		s, err := openStableStore(path)
+		if err == nil { // cut within what no page uses yet
+			term, err := s.group(1).GetUint64([]byte("CurrentTerm"))
+			require.NoError(t, err)
+			require.Equal(t, uint64(7), term)
+			require.NoError(t, s.close())
+			continue
+		}
+		require.ErrorContains(t, err, "start the node again", "cut to %d bytes", size)
+	}
+	require.NoError(t, os.WriteFile(path, bytes.Repeat([]byte("x"), 40_000), 0o600))
+	_, err = openStableStore(path)
+	require.ErrorContains(t, err, "is damaged")
 }
