@@ -11,25 +11,26 @@ type flaw string
 
 // The promises a run can find broken.
 const (
-	flawLost       flaw = "lost"            // acknowledged, and gone
-	flawDoubled    flaw = "doubled"         // one intent, two effects
-	flawOver       flaw = "over-granted"    // more seats live than the license has
-	flawStale      flaw = "stale"           // a read that must be fresh was not
-	flawHistory    flaw = "not-linear"      // a pool's history fits no order
-	flawUndecided  flaw = "undecided"       // the search for an order ran out of time
-	flawCharge     flaw = "charge"          // overage recorded ≠ overage acknowledged
-	flawDiverged   flaw = "diverged"        // replicas differ at one index
-	flawChain      flaw = "audit-chain"     // an audit chain does not verify
-	flawClock      flaw = "clock"           // time that no clock within bounds shows
-	flawExpiry     flaw = "expiry"          // freed too early or too late
-	flawReply      flaw = "reply"           // an answer the contract does not allow
-	flawExit       flaw = "exit"            // a process ended by itself, or badly
-	flawRecovery   flaw = "no-recovery"     // the cluster did not come back
-	flawNoFault    flaw = "no-fault"        // nothing was tested
-	flawUnsettled  flaw = "unsettled"       // an outcome stayed unknown after healing
-	flawPromise    flaw = "false-no-effect" // told "nothing happened", and it had
-	maxFlawsShown       = 40
-	maxFlawsOfKind      = 1000
+	flawLost      flaw = "lost"            // acknowledged, and gone
+	flawDoubled   flaw = "doubled"         // one intent, two effects
+	flawOver      flaw = "over-granted"    // more seats live than the license has
+	flawStale     flaw = "stale"           // a read that must be fresh was not
+	flawHistory   flaw = "not-linear"      // a pool's history fits no order
+	flawUndecided flaw = "undecided"       // the search for an order ran out of time
+	flawCharge    flaw = "charge"          // overage recorded ≠ overage acknowledged
+	flawDiverged  flaw = "diverged"        // replicas differ at one index
+	flawChain     flaw = "audit-chain"     // an audit chain does not verify
+	flawClock     flaw = "clock"           // time that no clock within bounds shows
+	flawExpiry    flaw = "expiry"          // freed too early or too late
+	flawReply     flaw = "reply"           // an answer the contract does not allow
+	flawExit      flaw = "exit"            // a process ended by itself, or badly
+	flawRecovery  flaw = "no-recovery"     // the cluster did not come back
+	flawNoFault   flaw = "no-fault"        // nothing was tested
+	flawUnsettled flaw = "unsettled"       // an outcome stayed unknown after healing
+	flawPromise   flaw = "false-no-effect" // told "nothing happened", and it had
+	// maxFlawsShown of a kind are printed as they are found.
+	maxFlawsShown  = 5
+	maxFlawsOfKind = 1000
 )
 
 // finding is one broken promise.
@@ -68,7 +69,7 @@ func (f *findings) add(kind flaw, format string, args ...any) {
 	}
 	found := finding{kind, fmt.Sprintf(format, args...)}
 	f.all = append(f.all, found)
-	if len(f.all) <= maxFlawsShown && !f.quiet {
+	if f.count[kind] <= maxFlawsShown && !f.quiet {
 		fmt.Fprintf(os.Stderr, "BROKEN %s: %s\n", found.Flaw, found.Detail)
 	}
 }
