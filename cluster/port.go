@@ -132,7 +132,7 @@ func (c *trackedConn) Close() error {
 
 // greet reads a connection's first bytes and hands it on.
 func (p *port) greet(raw net.Conn) error {
-	var conn net.Conn = raw
+	conn := raw
 	_ = raw.SetDeadline(time.Now().Add(handshakeTimeout))
 	if p.tlsServer != nil {
 		conn = tls.Server(raw, p.tlsServer)
@@ -203,7 +203,7 @@ func (p *port) dial(addr string, kind byte, group GroupID, timeout time.Duration
 		return nil, err
 	}
 	_ = raw.SetDeadline(time.Now().Add(timeout))
-	var conn net.Conn = raw
+	conn := raw
 	if p.tlsClient != nil {
 		cfg := p.tlsClient
 		if cfg.ServerName == "" && !cfg.InsecureSkipVerify {

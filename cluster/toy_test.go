@@ -18,8 +18,6 @@ type toy struct {
 
 	mu      sync.Mutex
 	state   toyState
-	lead    int64
-	onApply func(index uint64)
 }
 
 type toyState struct {

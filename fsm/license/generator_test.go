@@ -235,7 +235,8 @@ func stream(t rapid.TB, seed uint64, n int) (log []entry, hashes []license.State
 	hashes = append(hashes, hashOf(t, r.m))
 	founding := g.founding()
 	for i := range n {
-		stamp, steps := r.now, []step(nil)
+		stamp := r.now
+		var steps []step
 		if i < len(founding) {
 			steps = founding[i]
 		} else {

@@ -23,7 +23,8 @@ func TestModel(t *testing.T) {
 		defer func() { require.NoError(rt, r.m.Close()) }()
 		founding := g.founding()
 		for i := range len(founding) + rapid.IntRange(1, 60).Draw(rt, "entries") {
-			stamp, steps := r.now, []step(nil)
+			stamp := r.now
+			var steps []step
 			if i < len(founding) {
 				steps = founding[i]
 			} else {
