@@ -16,8 +16,8 @@ import (
 type toy struct {
 	dir string
 
-	mu      sync.Mutex
-	state   toyState
+	mu    sync.Mutex
+	state toyState
 }
 
 type toyState struct {
