@@ -118,7 +118,7 @@ func (g *group) recover() error {
 
 func (g *group) startRaft(form []raft.Server) error {
 	n := g.node
-	cfg := n.raftConfig()
+	cfg := n.raftConfig(g.id)
 	g.trans = raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
 		ServerAddressProvider: n,
 		Logger:                cfg.Logger,
@@ -155,8 +155,17 @@ func (g *group) startRaft(form []raft.Server) error {
 	return nil
 }
 
-func (n *Node) raftConfig() *raft.Config {
-	timeout := n.cfg.Tuning.ElectionTimeout
+// electionTimeout of a group. The directory's is longer: its tenants'
+// placements are cached, so that nobody waits for its leader at each request.
+func (n *Node) electionTimeout(id GroupID) time.Duration {
+	if id == 0 {
+		return directoryPatience * n.cfg.Tuning.ElectionTimeout
+	}
+	return n.cfg.Tuning.ElectionTimeout
+}
+
+func (n *Node) raftConfig(id GroupID) *raft.Config {
+	timeout := n.electionTimeout(id)
 	cfg := raft.DefaultConfig()
 	cfg.LocalID = raft.ServerID(n.cfg.NodeID)
 	cfg.HeartbeatTimeout = timeout
@@ -239,7 +248,7 @@ func (g *group) follow() {
 
 // pace sets Raft's time-outs for a leader or a follower.
 func (g *group) pace(leader bool) {
-	timeout := g.node.cfg.Tuning.ElectionTimeout
+	timeout := g.node.electionTimeout(g.id)
 	if leader {
 		timeout *= leaderPatience
 	}

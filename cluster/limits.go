@@ -22,6 +22,8 @@ const (
 	// its heartbeats: one every 40–80 ms instead of 20–40, at half the idle cost.
 	// Followers wait 200–400 ms for one.
 	leaderPatience = 2
+	// directoryPatience stretches all time-outs of the directory.
+	directoryPatience = 2
 	// commitTimeout is how often an idle leader tells followers its commit index.
 	commitTimeout = 100 * time.Millisecond
 	// raftTimeout bounds one Raft call to a peer; installing a snapshot gets a
