@@ -30,7 +30,11 @@ func makeDemo(ctx context.Context, door *shard.Shard, dataDir string) (*readyDem
 	if err := readJSONFile(path, &kept); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("%w; remove the file for a new key", err)
 	}
-	made, err := door.Demo(ctx, kept.APIKey)
+	var made shard.Provisioned
+	err := patiently(ctx, bootPatience, func() (err error) {
+		made, err = door.Demo(ctx, kept.APIKey)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}

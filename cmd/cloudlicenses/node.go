@@ -28,6 +28,10 @@ const (
 	// drainTimeout bounds a drain: requests in flight (a request's own
 	// deadline) and handing leadership over.
 	drainTimeout = 2 * cloudlicenses.RequestTimeout
+	// bootPatience is how long a start goes on through elections, which follow
+	// one another on a machine that is busy; patiencePause lies between tries.
+	bootPatience  = time.Minute
+	patiencePause = 200 * time.Millisecond
 )
 
 // nodeConfig is what startNode wires a node from; `dev` and `server` fill it.
@@ -115,10 +119,42 @@ func (n *node) open(ctx context.Context) error {
 	ctx, giveUp := context.WithCancelCause(ctx)
 	defer giveUp(nil)
 	go n.watchForming(ctx, giveUp)
-	return n.door.Boot(ctx, shard.BootConfig{
-		KEK: n.cfg.kek, Region: n.cfg.region, Domain: n.cfg.domain,
-		JoinToken: n.cfg.joinToken, DataDir: n.cfg.dataDir, AdminTokenFile: n.cfg.adminTokenFile,
+	return patiently(ctx, bootPatience, func() error {
+		return n.door.Boot(ctx, shard.BootConfig{
+			KEK: n.cfg.kek, Region: n.cfg.region, Domain: n.cfg.domain,
+			JoinToken: n.cfg.joinToken, DataDir: n.cfg.dataDir, AdminTokenFile: n.cfg.adminTokenFile,
+		})
 	})
+}
+
+// patiently repeats what a leader lost on the way has kept from being done,
+// for as long as patience lasts. try must be safe to repeat.
+func patiently(ctx context.Context, patience time.Duration, try func() error) error {
+	giveUp := time.Now().Add(patience)
+	pause := time.NewTicker(patiencePause)
+	defer pause.Stop()
+	for {
+		err := try()
+		if !passing(err) || time.Now().After(giveUp) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-pause.C:
+		}
+	}
+}
+
+// passing reports whether an error is one that an election or a busy moment
+// explains.
+func passing(err error) bool {
+	for _, e := range []error{cluster.ErrNoLeader, cluster.ErrOutcomeUnknown, cluster.ErrOverloaded, cluster.ErrNotCaughtUp, context.DeadlineExceeded} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
 }
 
 // serve runs a server until a drain closes it.

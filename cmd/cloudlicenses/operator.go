@@ -31,6 +31,8 @@ const (
 	// operatorTimeout bounds a call to the admin address; making a million
 	// licenses is the longest one.
 	operatorTimeout = 15 * time.Minute
+	// operatorPatience is how long a call goes on while there is no leader.
+	operatorPatience = 15 * time.Second
 	// maxAdminReply bounds what is read of a reply.
 	maxAdminReply = 64 << 20
 )
@@ -108,24 +110,44 @@ func newHTTPTransport(caFile string) (*http.Transport, error) {
 }
 
 // call sends a request with a JSON body (nil: none) and decodes the reply into
-// out (nil: dropped). A refusal is a *refusal.
+// out (nil: dropped). A refusal is a *refusal; one for want of a leader is
+// asked again for a while, since what operators make is made once however often
+// it is asked for.
 func (o *operator) call(ctx context.Context, method, path string, body, out any) error {
 	ctx, cancel := context.WithTimeout(ctx, operatorTimeout)
 	defer cancel()
-	var payload io.Reader
+	var payload []byte
 	if body != nil {
-		data, err := json.Marshal(body)
-		if err != nil {
+		var err error
+		if payload, err = json.Marshal(body); err != nil {
 			return err
 		}
-		payload = bytes.NewReader(data)
 	}
-	req, err := http.NewRequestWithContext(ctx, method, o.url+path, payload)
+	giveUp := time.Now().Add(operatorPatience)
+	pause := time.NewTicker(patiencePause)
+	defer pause.Stop()
+	for {
+		err := o.try(ctx, method, path, payload, out)
+		var r *refusal
+		if !errors.As(err, &r) || r.Status != http.StatusServiceUnavailable || time.Now().After(giveUp) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-pause.C:
+		}
+	}
+}
+
+// try is one attempt of call.
+func (o *operator) try(ctx context.Context, method, path string, payload []byte, out any) error {
+	req, err := http.NewRequestWithContext(ctx, method, o.url+path, bytes.NewReader(payload))
 	if err != nil {
 		return err
 	}
 	req.Header.Set("Authorization", "Bearer "+o.token)
-	if body != nil {
+	if len(payload) > 0 {
 		req.Header.Set("Content-Type", "application/json")
 	}
 	resp, err := o.http.Do(req)

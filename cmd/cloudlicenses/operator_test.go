@@ -77,6 +77,23 @@ func TestClusterStatusShowsAGroupWithoutLeader(t *testing.T) {
 	require.Contains(t, out, `"leader": null`)
 }
 
+// TestElectionsAreWaitedOut: a call during an election is asked again.
+func TestElectionsAreWaitedOut(t *testing.T) {
+	asked := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if asked++; asked < 3 {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			_, _ = io.WriteString(w, `{"code":"no_leader","status":503,"retryable":true}`)
+			return
+		}
+		_, _ = io.WriteString(w, `{"tenant_id":"acme","api_key":"clsk_acme_x"}`)
+	}))
+	defer server.Close()
+	t.Setenv(adminTokenEnv, "secret")
+	require.Contains(t, mustRun(t, "tenant", "create", "--admin", server.URL, "--id", "acme"), "clsk_acme_x")
+	require.Equal(t, 3, asked)
+}
+
 func TestOperatorRefusals(t *testing.T) {
 	f := newFakeAdmin(t, nil)
 	code, out, errs := runCommand(t, "tenant", "create", "--admin", f.URL, "--id", "acme")
