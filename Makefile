@@ -20,7 +20,7 @@ ARGS     ?=
 .PHONY: build run tour check test tools lint race golden fuzz chaos prove soak generate clean help
 
 build: ## build bin/cloudlicenses
-	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/cloudlicenses
+	$(GO) build -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/cloudlicenses
 
 run: build ## build, and start a three-node cluster with demo data on this machine (ARGS: flags of dev)
 	$(BIN) dev $(ARGS)

@@ -73,7 +73,7 @@ func TestParseMoney(t *testing.T) {
 func TestMoneyRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		currency := rapid.SampledFrom([]cl.Currency{"EUR", "USD", "JPY", "KWD", "CLF"}).Draw(t, "currency")
-		m := cl.Money{Minor: rapid.Int64Range(0, 1e15).Draw(t, "minor"), Currency: currency}
+		m := cl.Money{Minor: rapid.Int64Range(0, 1e15-1).Draw(t, "minor"), Currency: currency}
 		again, err := cl.ParseMoney(m.String(), currency)
 		require.NoError(t, err)
 		require.Equal(t, m, again)
