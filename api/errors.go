@@ -72,6 +72,24 @@ var meanings = [...]meaning{
 	{cloudlicenses.OutcomeUnknown, 503, "Outcome unknown", true, 1},
 }
 
+// advice says what to do about a refusal that brings no detail of its own.
+var advice = map[cloudlicenses.Code]string{
+	cloudlicenses.Unauthenticated:      "the API key is not known to the tenant: check LICENSE_API_KEY, or generate a new key",
+	cloudlicenses.KeyExpired:           "the API key has expired: generate a new one",
+	cloudlicenses.KeyRevoked:           "the API key was revoked: generate a new one",
+	cloudlicenses.MissingScope:         "the API key was generated without the scope this call needs",
+	cloudlicenses.ProductNotFound:      "the tenant has no license of this product (and vendor)",
+	cloudlicenses.LicenseUnavailable:   "fewer seats are free than were asked for, and the license has no overage; a seat comes free when a lease is returned or expires",
+	cloudlicenses.OverageMaxExceeded:   "fewer seats are free than were asked for, overage included; a seat comes free when a lease is returned or expires",
+	cloudlicenses.OverageDeclined:      "the committed seats are in use, and overage is declined by allow_overage or by a rule of the tenant",
+	cloudlicenses.OverageCapReached:    "the committed seats are in use, and the month's overage cap would be passed",
+	cloudlicenses.LicenseNotActive:     "the license is suspended, revoked, or outside its contract's dates",
+	cloudlicenses.LeaseNotFound:        "this API key holds no such lease",
+	cloudlicenses.LeaseExpired:         "the lease was not kept alive and has expired: check out again",
+	cloudlicenses.LeaseReleased:        "the lease has ended: it was returned, or released by an administrator; check out again",
+	cloudlicenses.IdempotencyKeyReused: "the Idempotency-Key belongs to a checkout with another body: use a new key for a new checkout",
+}
+
 var meaningIndex = func() map[cloudlicenses.Code]int {
 	m := make(map[cloudlicenses.Code]int, len(meanings))
 	for i := range meanings {
@@ -182,11 +200,14 @@ func appendProblem(b []byte, typePrefix string, p *problem, requestID []byte) []
 	b = append(b, `","status":`...)
 	b = strconv.AppendInt(b, int64(status), 10)
 	b = append(b, `,"detail":`...)
-	if p.detail == "" {
-		b = appendString(b, m.title)
-	} else {
-		b = appendString(b, p.detail)
+	detail := p.detail
+	if detail == "" {
+		detail = advice[m.code]
 	}
+	if detail == "" {
+		detail = m.title
+	}
+	b = appendString(b, detail)
 	b = append(b, `,"code":"`...)
 	b = append(b, m.code...)
 	b = append(b, `","request_id":"`...)

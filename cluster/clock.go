@@ -98,6 +98,18 @@ func (n *Node) watchClocks() {
 	}
 }
 
+// foundedWith reports whether a node is one of those the cluster was formed
+// with: the clocks of nodes that only learn have no say.
+func (n *Node) foundedWith(id string) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.placed == nil {
+		return false
+	}
+	_, ok := n.placed.Nodes[id]
+	return ok
+}
+
 func (n *Node) measureClocks() map[string]time.Duration {
 	ctx, cancel := context.WithTimeout(n.ctx, clockInterval)
 	defer cancel()
@@ -105,6 +117,9 @@ func (n *Node) measureClocks() map[string]time.Duration {
 	var wg sync.WaitGroup
 	offsets := map[string]time.Duration{}
 	for id, p := range n.alivePeers() {
+		if !n.foundedWith(id) {
+			continue
+		}
 		wg.Add(1)
 		go func() {
 			defer wg.Done()

@@ -127,6 +127,7 @@ func (g *group) startRaft(form []raft.Server) error {
 		MaxRPCsInFlight:       maxCallsInFlight,
 		Timeout:               raftTimeout,
 	})
+	g.trans.TimeoutScale = snapshotScale
 	cache, err := raft.NewLogCache(logCacheEntries, g.log)
 	if err != nil {
 		return err

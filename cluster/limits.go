@@ -26,9 +26,12 @@ const (
 	directoryPatience = 2
 	// commitTimeout is how often an idle leader tells followers its commit index.
 	commitTimeout = 100 * time.Millisecond
-	// raftTimeout bounds one Raft call to a peer; installing a snapshot gets a
-	// multiple by size.
-	raftTimeout = 2 * time.Second
+	// raftTimeout bounds one Raft call to a peer. Installing a snapshot gets it
+	// once per snapshotScale bytes: its receiver writes, syncs and opens a whole
+	// database before it answers, on a disk that may be slow, and starting over
+	// helps nobody.
+	raftTimeout   = 2 * time.Second
+	snapshotScale = 1 << 10
 	// maxCallsInFlight bounds a replication pipeline's unanswered calls. The
 	// batcher keeps only entriesInFlight on their way; with the library's own
 	// default of 2 its pipeline can lock up for good when it is aborted.
