@@ -17,6 +17,7 @@ import (
 // batch is the working space of POST /api/v1/licenses/batch. The slices grow
 // to their full length before anything points into them.
 type batch struct {
+	keyed      bool // the whole request has an Idempotency-Key
 	ops        []body.Operation
 	checkouts  []license.Checkout
 	heartbeats []license.Heartbeat
@@ -87,6 +88,7 @@ func (c *call) mayBatch() bool {
 // to the i-th operation.
 func (c *call) fillBatch(header []byte) {
 	b := &c.batch
+	b.keyed = len(header) > 0
 	n := len(b.ops)
 	b.checkouts = make([]license.Checkout, 0, n)
 	b.heartbeats = make([]license.Heartbeat, 0, n)
@@ -165,7 +167,7 @@ func (c *call) appendOutcome(o *body.Operation, result *license.LeaseResult) {
 	switch o.Kind {
 	case body.Checkout:
 		c.out = appendGrant(append(c.out, `{"status":201,`...), lease)
-		if result.Replayed {
+		if result.Replayed && (len(o.Key) > 0 || c.batch.keyed) {
 			c.out = append(c.out, `,"replayed":true`...)
 		}
 	case body.Heartbeat:

@@ -35,7 +35,8 @@ func (c *call) serveCheckout() {
 	if !c.do(license.OpCheckout, &c.checkout) {
 		return
 	}
-	if c.lease.Replayed {
+	// Not where the node itself asked again to settle an outcome.
+	if c.lease.Replayed && c.checkout.IntentByClient {
 		c.ctx.Response.Header.Set(headerReplayed, "true")
 	}
 	c.out = appendGrant(append(c.out[:0], '{'), &c.lease.Lease)

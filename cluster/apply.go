@@ -24,8 +24,6 @@ type applier struct {
 	origin  uint64
 	dir     string // for a snapshot on its way into the machine
 	fail    func(error)
-	// notify is told each new applied index.
-	notify func(uint64)
 
 	applied atomic.Uint64 // the machine's applied index
 	seen    uint64        // highest index raft brought, applied or skipped
@@ -44,7 +42,7 @@ type indexWaiter struct {
 var _ raft.BatchingFSM = (*applier)(nil)
 
 func newApplier(group GroupID, m Machine, origin uint64, dir string, fail func(error)) *applier {
-	a := &applier{group: group, machine: m, origin: origin, dir: dir, fail: fail, notify: func(uint64) {}}
+	a := &applier{group: group, machine: m, origin: origin, dir: dir, fail: fail}
 	a.applied.Store(m.AppliedIndex())
 	return a
 }
@@ -76,7 +74,6 @@ func (a *applier) ApplyBatch(logs []*raft.Log) []any {
 		a.applied.Store(l.Index)
 	}
 	a.wake()
-	a.notify(a.applied.Load())
 	return answers
 }
 
@@ -161,10 +158,13 @@ func (a *applier) Snapshot() (raft.FSMSnapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &machineSnapshot{snapshot: s}, nil
+	return &machineSnapshot{snapshot: s, index: a.machine.AppliedIndex()}, nil
 }
 
-type machineSnapshot struct{ snapshot Snapshot }
+type machineSnapshot struct {
+	snapshot Snapshot
+	index    uint64 // of the last command in it
+}
 
 // Persist implements raft.FSMSnapshot. Only this package's own store is used.
 func (s *machineSnapshot) Persist(sink raft.SnapshotSink) error {
@@ -172,6 +172,7 @@ func (s *machineSnapshot) Persist(sink raft.SnapshotSink) error {
 	if !ok {
 		return fmt.Errorf("unknown snapshot sink %T", sink)
 	}
+	k.meta.MachineIndex = s.index
 	return s.snapshot.Persist(k.dataDir())
 }
 
@@ -212,6 +213,5 @@ func (a *applier) restore(r io.Reader) error {
 	}
 	a.applied.Store(a.machine.AppliedIndex())
 	a.wake()
-	a.notify(a.applied.Load())
 	return nil
 }

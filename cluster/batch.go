@@ -28,6 +28,7 @@ type batcher struct {
 	cond    sync.Cond
 	queue   []*batch // oldest first; the last one is open
 	waiting int      // commands in queue
+	bytes   int      // and their size
 	closed  bool
 	workers sync.WaitGroup
 }
@@ -78,7 +79,7 @@ func (b *batcher) enqueue(commands [][]byte, slots []slot) error {
 	if b.closed {
 		return ErrClosed
 	}
-	if b.waiting+len(commands) > maxWaiting {
+	if b.waiting+len(commands) > maxWaiting || b.bytes > maxWaitingBytes {
 		return ErrOverloaded
 	}
 	for i, c := range commands {
@@ -94,6 +95,7 @@ func (b *batcher) enqueue(commands [][]byte, slots []slot) error {
 		slots[i] = slot{last, len(last.commands)}
 		last.commands = append(last.commands, c)
 		last.bytes += len(c) + 4
+		b.bytes += len(c) + 4
 	}
 	b.waiting += len(commands)
 	return nil
@@ -179,6 +181,7 @@ func (b *batcher) take() *batch {
 		b.queue = nil
 	}
 	b.waiting -= len(next.commands)
+	b.bytes -= next.bytes
 	return next
 }
 

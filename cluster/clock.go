@@ -130,6 +130,9 @@ func (n *Node) measureClocks() map[string]time.Duration {
 				return
 			}
 			trip := time.Since(start)
+			if trip > n.clock.limit {
+				return // too long on its way to say anything
+			}
 			theirs := time.UnixMicro(int64(binary.BigEndian.Uint64(b)))
 			mu.Lock()
 			offsets[id] = theirs.Sub(sent.Add(trip / 2))

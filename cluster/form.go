@@ -280,6 +280,12 @@ func (n *Node) coordinate(ctx context.Context) error {
 			return fmt.Errorf("node %s: %w", id, err)
 		}
 	}
+	n.mu.Lock()
+	late := n.promised != formation || !time.Now().Before(n.promisedUntil)
+	n.mu.Unlock()
+	if late {
+		return errors.New("the promises have lapsed")
+	}
 	// From here on the cluster is formed: who misses the word learns it by gossip.
 	if err := n.formed(b); err != nil {
 		return err
@@ -382,7 +388,7 @@ func (n *Node) loadPlacement() error {
 	}
 	var p placement
 	if err := json.Unmarshal(b, &p); err != nil || len(p.Groups) == 0 {
-		return fmt.Errorf("%s is damaged: restore the file from another node's data folder (it is the same on all nodes)", n.placementPath())
+		return fmt.Errorf("%s is damaged: remove the data folder %s and start the node again, it is rebuilt from the other nodes", n.placementPath(), n.cfg.DataDir)
 	}
 	n.setPlaced(&p)
 	return nil

@@ -233,6 +233,12 @@ func (n *Node) noteMember(m *memberlist.Node, what string) {
 	}
 	known.meta = description
 	known.gone = what == "left"
+	if known.gone && known.peer != nil {
+		// A connection that a cut link holds up would outlive the cut by as
+		// long as the cut lasted.
+		go known.peer.close()
+		known.peer = nil
+	}
 	if what == "joined" {
 		known.left = false
 	}

@@ -35,12 +35,11 @@ type group struct {
 	fresh   freshness
 	metrics *groupMetrics
 
-	// leads is true from when this node, as leader, has applied its own first
-	// command (and so all that its predecessors acknowledged) until it stops
-	// being leader.
-	leads atomic.Bool
+	// leads is the term in which this node, as leader, has applied its own
+	// first command, and so all that its predecessors acknowledged; 0: none.
+	leads atomic.Uint64
 	mu    sync.Mutex
-	led   chan struct{} // closed when leads becomes true; replaced when it ends
+	led   chan struct{} // closed when leads is set; replaced when it ends
 
 	stop    chan struct{}
 	stopped sync.WaitGroup
@@ -69,7 +68,6 @@ func (n *Node) openGroup(id GroupID, form []raft.Server) (*group, error) {
 	_, _ = rand.Read(seed[:])
 	origin := binary.BigEndian.Uint64(seed[:])
 	g.apply = newApplier(id, g.machine, origin, n.cfg.DataDir, n.fail)
-	g.apply.notify = func(uint64) {}
 	if err := g.recover(); err != nil {
 		return nil, err
 	}
@@ -95,8 +93,11 @@ func (g *group) recover() error {
 	}
 	covered, _ := g.log.LastIndex()
 	if len(metas) > 0 {
+		if err := trimLog(g.log, metas[0]); err != nil { // a crash came in between
+			return err
+		}
 		covered = max(covered, metas[0].Index)
-		if g.machine.AppliedIndex() < metas[0].Index {
+		if g.machine.AppliedIndex() < g.snaps.machineIndex(metas[0]) {
 			_, r, err := g.snaps.Open(metas[0].ID)
 			if err != nil {
 				return fmt.Errorf("group %d: open its newest snapshot: %w", g.id, err)
@@ -132,6 +133,7 @@ func (g *group) startRaft(form []raft.Server) error {
 	if err != nil {
 		return err
 	}
+	g.snaps.installed = func(m *raft.SnapshotMeta) error { return trimLog(cache, m) }
 	stable := n.stable.group(g.id)
 	if len(form) > 0 {
 		has, err := raft.HasExistingState(cache, stable, g.snaps)
@@ -151,7 +153,10 @@ func (g *group) startRaft(form []raft.Server) error {
 		if plant.On(plant.StaleRead) {
 			return nil
 		}
-		return g.raft.VerifyLeader().Error()
+		if err := g.raft.VerifyLeader().Error(); err != nil {
+			return err
+		}
+		return g.awake()
 	}
 	return nil
 }
@@ -194,7 +199,7 @@ func (g *group) admit() error {
 }
 
 func (g *group) applyEntry(data []byte) raft.ApplyFuture {
-	if plant.On(plant.AckBeforeCommit) && g.leads.Load() {
+	if plant.On(plant.AckBeforeCommit) && g.leads.Load() > 0 {
 		return g.applyEarly(data)
 	}
 	return g.raft.Apply(data, 0)
@@ -235,7 +240,7 @@ func (g *group) follow() {
 			g.node.log.Warn("clock is off: handing leadership over", "group", g.id, "offset", g.node.clock.offset())
 			busy = true
 			go func() { opening <- g.raft.LeadershipTransfer().Error() }()
-		case !g.leads.Load():
+		case !g.isLeader():
 			busy = true
 			go func() { opening <- g.openTerm(ctx) }()
 		default:
@@ -266,9 +271,10 @@ func (g *group) openTerm(ctx context.Context) error {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.raft.State() == raft.Leader && g.raft.CurrentTerm() == term && !g.leads.Load() {
-		g.leads.Store(true)
-		close(g.led)
+	if g.raft.State() == raft.Leader && g.raft.CurrentTerm() == term && g.leads.Load() != term {
+		if g.leads.Swap(term) == 0 {
+			close(g.led)
+		}
 		g.node.log.Info("leads group", "group", g.id, "term", term, "applied", g.apply.applied.Load())
 	}
 	return nil
@@ -277,20 +283,31 @@ func (g *group) openTerm(ctx context.Context) error {
 func (g *group) resign() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.leads.Swap(false) {
+	if g.leads.Swap(0) > 0 {
 		g.led = make(chan struct{})
 	}
 }
 
+// awake reports whether this process has run without a long pause. A reply
+// that lay in a socket while it was stopped would pass for a fresh one, and
+// verify a leader that has long been succeeded: it must commit again first.
+func (g *group) awake() error {
+	if g.node.pausedFor(time.Now()) > g.node.cfg.Tuning.ElectionTimeout {
+		g.resign()
+		return ErrNoLeader
+	}
+	return nil
+}
+
 // isLeader reports whether this replica may answer as leader now.
 func (g *group) isLeader() bool {
-	return g.leads.Load() && g.raft.State() == raft.Leader
+	return g.raft.State() == raft.Leader && g.leads.Load() == g.raft.CurrentTerm()
 }
 
 // awaitLead waits until a leader that has just been elected may answer.
 func (g *group) awaitLead(ctx context.Context) error {
 	for g.raft.State() == raft.Leader {
-		if g.leads.Load() {
+		if g.isLeader() {
 			return nil
 		}
 		g.mu.Lock()
@@ -332,7 +349,7 @@ func (g *group) propose(ctx context.Context, commands [][]byte) ([]Reply, error)
 	}
 	// A refusal is a read: it counts only if this is still the leader.
 	index := g.apply.applied.Load()
-	if err := g.verify.check(ctx); err != nil {
+	if err := g.verify.check(ctx); err != nil || !g.isLeader() {
 		return nil, ErrNoLeader
 	}
 	if refusals < len(commands) {

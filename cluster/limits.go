@@ -13,6 +13,8 @@ const (
 	// maxWaiting bounds the commands of a group that wait for a batch; past it
 	// ErrOverloaded.
 	maxWaiting = 64 << 10
+	// maxWaitingBytes bounds the same by size.
+	maxWaitingBytes = 64 << 20
 	// maxCommandBytes bounds one command; an API body is at most 1 MiB.
 	maxCommandBytes = 2 << 20
 
@@ -69,6 +71,10 @@ const (
 	callTimeout = 3 * time.Second
 	// handshakeTimeout bounds what a new connection may take to say who it is.
 	handshakeTimeout = 5 * time.Second
+	// maxOnWay is how long a request may have been on its way: past it, it is
+	// not executed. It is longer than any caller waits, and far shorter than
+	// machines remember a request's id (RequestIDMemory, 60 s).
+	maxOnWay = 10 * time.Second
 	// maxFrameBytes bounds a frame between nodes.
 	maxFrameBytes = 64 << 20
 

@@ -88,6 +88,8 @@ type Node struct {
 	cancel     context.CancelFunc
 	background sync.WaitGroup
 	ready      chan struct{}
+	ticked     atomic.Int64 // when watchPauses last ran, nanoseconds since born
+	began      time.Time
 	ending     atomic.Bool
 	failOnce   sync.Once
 
@@ -125,7 +127,7 @@ func Start(cfg Config) (*Node, error) {
 		cfg: cfg, log: cfg.Logger.With("node", cfg.NodeID), born: time.Now().UnixMilli(),
 		ready: make(chan struct{}), members: map[string]*member{}, groups: map[GroupID]*group{},
 		leaders: map[GroupID]heardLeader{}, metrics: newMetrics(cfg.Metrics),
-		clock: clockGuard{limit: cfg.Tuning.MaxClockOffset},
+		clock: clockGuard{limit: cfg.Tuning.MaxClockOffset}, began: time.Now(),
 	}
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	n.raftLogger = newRaftLogger(n.log)
@@ -133,7 +135,8 @@ func Start(cfg Config) (*Node, error) {
 		n.cancel()
 		return nil, errors.Join(err, n.closeStores())
 	}
-	n.background.Add(4)
+	n.background.Add(5)
+	go n.watchPauses()
 	go n.keepJoining()
 	go n.watchClocks()
 	go n.announce()
@@ -362,6 +365,35 @@ func (n *Node) GossipAddr() string { return n.gossip.LocalNode().Address() }
 func (n *Node) setPlaced(p *placement) {
 	n.placed = p
 	n.clock.alone.Store(len(p.Nodes) == 1)
+}
+
+// watchPauses notices when this process did not run for longer than an
+// election takes: whatever it led may have another leader since.
+func (n *Node) watchPauses() {
+	defer n.background.Done()
+	ticker := time.NewTicker(n.cfg.Tuning.ElectionTimeout / 4)
+	defer ticker.Stop()
+	n.ticked.Store(int64(time.Since(n.began)))
+	for {
+		now := time.Now()
+		if pause := n.pausedFor(now); pause > n.cfg.Tuning.ElectionTimeout {
+			n.log.Warn("this process did not run for a while", "pause", pause)
+			for _, g := range n.localGroups() {
+				g.resign()
+			}
+		}
+		n.ticked.Store(int64(now.Sub(n.began)))
+		select {
+		case <-n.ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+// pausedFor is how long ago watchPauses last ran.
+func (n *Node) pausedFor(now time.Time) time.Duration {
+	return now.Sub(n.began) - time.Duration(n.ticked.Load())
 }
 
 // fail ends the node: what it holds can no longer be trusted or kept.

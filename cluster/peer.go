@@ -9,18 +9,22 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
+	"time"
 )
 
 // A forwarding connection carries frames, both ways, many at a time:
 //
-//	+-------------+----------+-------------+-------------+---------+
-//	| length u32  | id u64   | method u8   | group u32   | payload |   request
-//	+-------------+----------+-------------+-------------+---------+
-//	| length u32  | id u64   | status u8   | payload                |   reply
-//	+-------------+----------+-------------+------------------------+
+//	+-------------+----------+-------------+-------------+------------+---------+
+//	| length u32  | id u64   | method u8   | group u32   | sent u32   | payload |  request
+//	+-------------+----------+-------------+-------------+------------+---------+
+//	| length u32  | id u64   | status u8   | payload                             |  reply
+//	+-------------+----------+-------------+-------------------------------------+
 //
 // big endian; length counts what follows it. A request with id 0 gets no
-// reply. Replies come in any order.
+// reply. Replies come in any order. sent is milliseconds since the connection
+// began, by the caller's steady clock: the callee sees by its own how long the
+// frame was on its way, as in the buffers of a link that was cut.
 type method uint8
 
 const (
@@ -89,10 +93,13 @@ type peer struct {
 	conn    *peerConn
 	dialing chan struct{} // closed when the dial under way has ended
 	closed  bool
+
+	telling atomic.Bool // an announcement is being handed over
 }
 
 type peerConn struct {
-	conn net.Conn
+	conn  net.Conn
+	began time.Time
 
 	mu     sync.Mutex
 	out    []byte // frames waiting for the writer
@@ -159,7 +166,7 @@ func (p *peer) dial() (*peerConn, error) {
 		raw.Close()
 		return nil, ErrClosed
 	}
-	c := &peerConn{conn: raw, wake: make(chan struct{}, 1), calls: map[uint64]*call{}}
+	c := &peerConn{conn: raw, began: time.Now(), wake: make(chan struct{}, 1), calls: map[uint64]*call{}}
 	p.conn = c
 	go c.write()
 	go func() {
@@ -235,7 +242,7 @@ func (p *peer) tell(ctx context.Context, m method, payload []byte) {
 
 // send queues a frame; false: the connection is broken and nothing was sent.
 func (c *peerConn) send(k *call, m method, group GroupID, payload [][]byte) (uint64, bool) {
-	size := 8 + 1 + 4
+	size := 8 + 1 + 4 + 4
 	for _, p := range payload {
 		size += len(p)
 	}
@@ -254,6 +261,7 @@ func (c *peerConn) send(k *call, m method, group GroupID, payload [][]byte) (uin
 	c.out = binary.BigEndian.AppendUint64(c.out, id)
 	c.out = append(c.out, byte(m))
 	c.out = binary.BigEndian.AppendUint32(c.out, uint32(group))
+	c.out = binary.BigEndian.AppendUint32(c.out, uint32(time.Since(c.began).Milliseconds()))
 	for _, p := range payload {
 		c.out = append(c.out, p...)
 	}

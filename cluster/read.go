@@ -67,7 +67,7 @@ func (g *group) query(ctx context.Context, query []byte, opt ReadOptions) (Reply
 		if err := g.awaitLead(ctx); err != nil {
 			return Reply{}, err
 		}
-		if err := g.verify.check(ctx); err != nil {
+		if err := g.verify.check(ctx); err != nil || !g.isLeader() {
 			return Reply{}, ErrNoLeader
 		}
 	} else if !g.isLeader() {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"time"
 )
 
 // serveForward answers the frames of one incoming forwarding connection. Each
@@ -19,26 +20,34 @@ func (n *Node) serveForward(conn net.Conn) {
 	go func() { defer writer.Done(); w.run() }()
 
 	ctx, cancel := context.WithCancel(n.ctx)
+	began := time.Now()
 	br := bufio.NewReaderSize(conn, 64<<10)
-	var head [4 + 8 + 1 + 4]byte
+	var head [4 + 8 + 1 + 4 + 4]byte
 	for {
 		if _, err := io.ReadFull(br, head[:]); err != nil {
 			break
 		}
 		size := binary.BigEndian.Uint32(head[:4])
-		if size < 13 || size > maxFrameBytes {
+		if size < 17 || size > maxFrameBytes {
 			break
 		}
-		payload := make([]byte, size-13)
+		payload := make([]byte, size-17)
 		if _, err := io.ReadFull(br, payload); err != nil {
 			break
 		}
 		id := binary.BigEndian.Uint64(head[4:12])
 		m, group := method(head[12]), GroupID(binary.BigEndian.Uint32(head[13:17]))
+		onWay := time.Since(began) - time.Duration(binary.BigEndian.Uint32(head[17:21]))*time.Millisecond
 		if id == 0 {
 			if m == methodAnnounce {
-				n.heard(payload)
+				n.heard(payload, max(0, onWay))
 			}
+			continue
+		}
+		if onWay > maxOnWay {
+			// Its caller has given up, and may have had it done elsewhere: what
+			// it would be recognized by may be forgotten.
+			w.reply(id, statusOf(ErrNoLeader), nil)
 			continue
 		}
 		requests.Add(1)

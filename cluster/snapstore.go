@@ -25,8 +25,32 @@ import (
 type snapshotStore struct {
 	dir string
 
+	// installed is told of a snapshot that came from the leader, before Raft
+	// takes it into use; nil: nobody is.
+	installed func(*raft.SnapshotMeta) error
+
 	mu    sync.Mutex
 	inUse map[string]int // readers by snapshot id
+}
+
+// trimLog removes what an installed snapshot makes doubtful. Raft keeps the
+// entries below it, and where the log does not hold the snapshot's own last
+// entry, those may never have been committed: sent on by a later leader, they
+// would be applied elsewhere. Entries above are Raft's to judge.
+func trimLog(log raft.LogStore, m *raft.SnapshotMeta) error {
+	first, err := log.FirstIndex()
+	if err != nil || first == 0 || first > m.Index {
+		return err
+	}
+	var at raft.Log
+	err = log.GetLog(m.Index, &at)
+	if err == nil && at.Term == m.Term {
+		return nil
+	}
+	if err != nil && !errors.Is(err, raft.ErrLogNotFound) {
+		return err
+	}
+	return log.DeleteRange(first, m.Index)
 }
 
 var _ raft.SnapshotStore = (*snapshotStore)(nil)
@@ -65,10 +89,27 @@ func (s *snapshotStore) Create(version raft.SnapshotVersion, index, term uint64,
 	if err := os.MkdirAll(filepath.Join(tmp, "data"), 0o700); err != nil {
 		return nil, err
 	}
-	return &snapshotSink{store: s, tmp: tmp, meta: raft.SnapshotMeta{
+	return &snapshotSink{store: s, tmp: tmp, meta: snapshotMeta{SnapshotMeta: raft.SnapshotMeta{
 		Version: version, ID: id, Index: index, Term: term,
 		Configuration: configuration, ConfigurationIndex: configurationIndex,
-	}}, nil
+	}}}, nil
+}
+
+// snapshotMeta is meta.json: Raft's description and our own.
+type snapshotMeta struct {
+	raft.SnapshotMeta
+	// MachineIndex is that of the last command in the snapshot. Raft's may be
+	// of a later entry that is none. 0: not known, it came from the leader.
+	MachineIndex uint64
+}
+
+// machineIndex is the index that a machine must have reached to need nothing
+// of a snapshot.
+func (s *snapshotStore) machineIndex(m *raft.SnapshotMeta) uint64 {
+	if own, err := s.describe(m.ID); err == nil && own.MachineIndex > 0 {
+		return own.MachineIndex
+	}
+	return m.Index
 }
 
 // List implements raft.SnapshotStore: newest first.
@@ -98,11 +139,19 @@ func (s *snapshotStore) List() ([]*raft.SnapshotMeta, error) {
 }
 
 func (s *snapshotStore) meta(id string) (*raft.SnapshotMeta, error) {
+	own, err := s.describe(id)
+	if err != nil {
+		return nil, err
+	}
+	return &own.SnapshotMeta, nil
+}
+
+func (s *snapshotStore) describe(id string) (*snapshotMeta, error) {
 	b, err := os.ReadFile(filepath.Join(s.dir, id, "meta.json"))
 	if err != nil {
 		return nil, err
 	}
-	meta := new(raft.SnapshotMeta)
+	meta := new(snapshotMeta)
 	if err := json.Unmarshal(b, meta); err != nil {
 		return nil, fmt.Errorf("snapshot %s is damaged (%w): remove %s, the other nodes will send a new one",
 			id, err, filepath.Join(s.dir, id))
@@ -184,7 +233,7 @@ func (r *snapshotReader) Close() error {
 type snapshotSink struct {
 	store *snapshotStore
 	tmp   string
-	meta  raft.SnapshotMeta
+	meta  snapshotMeta
 
 	stream   *io.PipeWriter
 	unpacked chan error
@@ -226,6 +275,11 @@ func (k *snapshotSink) Close() error {
 	k.ended = true
 	if err := k.seal(); err != nil {
 		return errors.Join(fmt.Errorf("keep snapshot: %w", err), os.RemoveAll(k.tmp))
+	}
+	if k.stream != nil && k.store.installed != nil {
+		if err := k.store.installed(&k.meta.SnapshotMeta); err != nil {
+			return fmt.Errorf("trim the log below an installed snapshot: %w", err)
+		}
 	}
 	return k.store.prune()
 }

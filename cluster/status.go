@@ -42,14 +42,15 @@ func (n *Node) announce() {
 		if len(payload) == 0 {
 			continue
 		}
-		ctx, cancel := context.WithTimeout(n.ctx, announceInterval)
-		var wg sync.WaitGroup
 		for _, p := range n.alivePeers() {
-			wg.Add(1)
-			go func() { defer wg.Done(); p.tell(ctx, methodAnnounce, payload) }()
+			if p.telling.Swap(true) {
+				continue // one that can't be reached holds nobody else up
+			}
+			go func() {
+				defer p.telling.Store(false)
+				p.tell(n.ctx, methodAnnounce, payload)
+			}()
 		}
-		wg.Wait()
-		cancel()
 	}
 }
 
@@ -91,14 +92,14 @@ func (n *Node) announcement() []byte {
 	return b
 }
 
-// heard takes a leader's announcement.
-func (n *Node) heard(b []byte) {
+// heard takes a leader's announcement that was onWay for so long.
+func (n *Node) heard(b []byte, onWay time.Duration) {
 	if len(b) < 2 || len(b) < 2+int(binary.BigEndian.Uint16(b)) {
 		return
 	}
 	cut := 2 + int(binary.BigEndian.Uint16(b))
 	from := string(b[2:cut])
-	now := time.Now()
+	now := time.Now().Add(-onWay)
 	for b = b[cut:]; len(b) >= announcementBytes; b = b[announcementBytes:] {
 		id := GroupID(binary.BigEndian.Uint32(b))
 		term, index := binary.BigEndian.Uint64(b[4:]), binary.BigEndian.Uint64(b[12:])

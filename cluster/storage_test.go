@@ -247,3 +247,34 @@ func TestStableStoreThatIsCutShortIsRefused(t *testing.T) {
 	_, err = openStableStore(path)
 	require.ErrorContains(t, err, "is damaged")
 }
+
+// After an installed snapshot, entries that may never have been committed must
+// not stay in the log.
+func TestInstalledSnapshotTrimsADoubtfulLog(t *testing.T) {
+	for name, c := range map[string]struct {
+		log             []*raft.Log
+		from, to, terms uint64 // what stays
+	}{
+		"the log ends below":            {log: entries(10, 20, 1)},
+		"it holds the snapshot's entry": {log: entries(10, 40, 2), from: 10, to: 40, terms: 2},
+		"it holds another entry there":  {log: entries(10, 40, 1), from: 31, to: 40, terms: 1},
+		"it begins above":               {log: entries(31, 40, 1), from: 31, to: 40, terms: 1},
+		"it is empty":                   {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := testLogStore(t, vfs.NewMem())
+			defer s.close()
+			g, err := s.group(1)
+			require.NoError(t, err)
+			cache, err := raft.NewLogCache(logCacheEntries, g)
+			require.NoError(t, err)
+			require.NoError(t, cache.StoreLogs(c.log))
+			require.NoError(t, trimLog(cache, &raft.SnapshotMeta{Index: 30, Term: 2}))
+			requireLog(t, g, c.from, c.to, c.terms)
+			var gone raft.Log
+			if c.from != 10 {
+				require.ErrorIs(t, cache.GetLog(15, &gone), raft.ErrLogNotFound, "nor does the cache have it")
+			}
+		})
+	}
+}

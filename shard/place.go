@@ -23,6 +23,7 @@ type placement struct {
 	group cluster.GroupID
 	epoch uint32
 	until time.Time // cached no longer than this
+	index uint64    // the directory's applied index it was read at
 }
 
 // places caches placements of active tenants, and confirms at the directory's
@@ -71,14 +72,15 @@ func (p *places) find(ctx context.Context, tenant cloudlicenses.TenantID) (place
 	ctx, cancel := withDeadline(ctx)
 	defer cancel()
 	var result directory.TenantResult
-	if err := p.ask(ctx, tenant, cluster.ReadOptions{}, &result); err != nil {
-		if ok {
-			return at, nil // a directory out of reach does not stop tenants that are known
-		}
+	index, err := p.ask(ctx, tenant, cluster.ReadOptions{}, &result)
+	switch {
+	case ok && (err != nil || index < at.index):
+		return at, nil // a directory out of reach, or a replica that lags, does not stop tenants that are known
+	case err != nil:
 		return placement{}, err
 	}
 	if result.Code == cloudlicenses.OK && result.Tenant.Status == cloudlicenses.TenantActive && result.Tenant.Epoch >= at.epoch {
-		return p.keep(&result.Tenant), nil
+		return p.keep(&result.Tenant, index), nil
 	}
 	return p.confirm(ctx, tenant)
 }
@@ -99,19 +101,19 @@ func (p *places) confirm(ctx context.Context, tenant cloudlicenses.TenantID) (pl
 		return placement{}, err
 	}
 	var result directory.TenantResult
-	if err := p.ask(ctx, tenant, cluster.ReadOptions{MinIndex: index}, &result); err != nil {
+	if index, err = p.ask(ctx, tenant, cluster.ReadOptions{MinIndex: index}, &result); err != nil {
 		return placement{}, err
 	}
 	if result.Code != cloudlicenses.OK || result.Tenant.Status != cloudlicenses.TenantActive {
 		p.forget(tenant)
 		return placement{}, ErrTenantNotFound
 	}
-	return p.keep(&result.Tenant), nil
+	return p.keep(&result.Tenant, index), nil
 }
 
-// keep caches a tenant's placement.
-func (p *places) keep(t *directory.Tenant) placement {
-	at := placement{group: cluster.GroupID(t.Group), epoch: t.Epoch, until: p.now().Add(placementLife)}
+// keep caches a tenant's placement as of an index of the directory.
+func (p *places) keep(t *directory.Tenant, index uint64) placement {
+	at := placement{group: cluster.GroupID(t.Group), epoch: t.Epoch, until: p.now().Add(placementLife), index: index}
 	p.mu.Lock()
 	p.known[t.ID] = at
 	p.mu.Unlock()
@@ -124,11 +126,11 @@ func (p *places) forget(tenant cloudlicenses.TenantID) {
 	p.mu.Unlock()
 }
 
-// ask reads one tenant from the directory.
-func (p *places) ask(ctx context.Context, tenant cloudlicenses.TenantID, opt cluster.ReadOptions, into *directory.TenantResult) error {
-	_, err := p.shard.query(ctx, directoryGroup, fsm.Header{Op: directory.QueryTenant, Version: directory.Version},
+// ask reads one tenant from the directory, and returns the index it read at.
+func (p *places) ask(ctx context.Context, tenant cloudlicenses.TenantID, opt cluster.ReadOptions, into *directory.TenantResult) (uint64, error) {
+	reply, err := p.shard.query(ctx, directoryGroup, fsm.Header{Op: directory.QueryTenant, Version: directory.Version},
 		&directory.GetTenant{ID: tenant}, opt, into)
-	return err
+	return reply.Index, err
 }
 
 // barrier returns an applied index of the directory that includes everything

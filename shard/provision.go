@@ -172,7 +172,7 @@ func (s *Shard) openTenant(ctx context.Context, req CreateTenantRequest) (*direc
 // activate ends the saga.
 func (s *Shard) activate(ctx context.Context, tenant *directory.Tenant) error {
 	var result directory.TenantResult
-	_, err := s.DoDirectory(ctx, Command{
+	written, err := s.DoDirectory(ctx, Command{
 		Op:      directory.OpTenantUp,
 		Payload: &directory.SetTenantStatus{ID: tenant.ID, Status: cloudlicenses.TenantActive, AtMillis: time.Now().UnixMilli()},
 		Result:  &result,
@@ -183,7 +183,11 @@ func (s *Shard) activate(ctx context.Context, tenant *directory.Tenant) error {
 	if err != nil {
 		return fmt.Errorf("activate tenant %s: %w", tenant.ID, err)
 	}
-	s.places.keep(&result.Tenant)
+	index, err := ParseAppliedIndex(written.Applied, directoryGroup)
+	if err != nil {
+		return err
+	}
+	s.places.keep(&result.Tenant, index)
 	return nil
 }
 
