@@ -5,8 +5,10 @@ import (
 	"encoding/hex"
 	"log/slog"
 	"math/rand/v2"
+	"net/url"
 	"strconv"
 	"time"
+	"unicode/utf8"
 
 	"github.com/valyala/fasthttp"
 
@@ -139,6 +141,10 @@ func (c *call) serve() {
 		c.refuse(p)
 		return
 	}
+	if !validQuery(c.ctx.URI().QueryString()) {
+		c.refuse(&problem{code: cloudlicenses.MalformedRequest, detail: "the query string is not percent-encoded UTF-8"})
+		return
+	}
 	rows, id := c.server.router.find(c.ctx.URI().Path())
 	if rows == nil || (rows[0].on == onTenant && host == "") {
 		c.refuse(&problem{code: cloudlicenses.NotFound, detail: "nothing is served at this path of this host"})
@@ -157,6 +163,19 @@ func (c *call) serve() {
 		}
 	}
 	c.route.handle(c)
+}
+
+// validQuery reports whether a query string decodes, and to UTF-8.
+func validQuery(query []byte) bool {
+	plain := true
+	for _, b := range query {
+		plain = plain && b != '%' && b < utf8.RuneSelf
+	}
+	if plain {
+		return true
+	}
+	decoded, err := url.QueryUnescape(string(query))
+	return err == nil && utf8.ValidString(decoded)
 }
 
 func (c *call) routeIndex() int {

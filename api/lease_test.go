@@ -303,6 +303,9 @@ func TestLists(t *testing.T) {
 	for _, query := range []string{"limit=0", "limit=101", "limit=x", "limit=", "consistency=strong", "cursor=" + strings.Repeat("c", 101)} {
 		p.do("GET", "/api/v1/licenses?"+query, "").wants(t, 422, "invalid_field")
 	}
+	for _, query := range []string{"user=%zz", "user=%ff", "user=%"} {
+		p.do("GET", "/api/v1/leases?"+query, "").wants(t, 400, "malformed_request")
+	}
 	junk := p.do("GET", "/api/v1/leases?cursor=junk", "").wants(t, 422, "invalid_field")
 	require.Equal(t, "cursor", junk.body["errors"].([]any)[0].(map[string]any)["parameter"])
 	p.do("GET", "/api/v1/leases", "", header{headerMinIndex, "nonsense"}).wants(t, 422, "invalid_field")

@@ -201,7 +201,9 @@ func (g *group) takeIn(payload []byte) error {
 			}
 		}
 	}
-	return g.addLearner(r.Node, r.Addr)
+	err := g.addLearner(r.Node, r.Addr)
+	g.node.log.Info("node learns a group", "member", r.Node, "group", g.id, "err", err)
+	return err
 }
 
 // addLearner adds a node to the group's configuration. Another node's entry at
@@ -416,16 +418,9 @@ func (n *Node) openGroups(p *placement) error {
 	return nil
 }
 
-// tend looks after the configurations of the groups this node leads: nodes
-// that the directory does not know become its learners, and nodes of the
-// placement that learn become voters once they have caught up.
+// tend makes voters of the placement's nodes that learn, in the groups this
+// node leads, once they have caught up.
 func (n *Node) tend(ctx context.Context) {
-	alive := map[string]Member{}
-	for _, m := range n.Members() {
-		if m.State == "alive" {
-			alive[m.ID] = m
-		}
-	}
 	for _, g := range n.localGroups() {
 		if !g.isLeader() {
 			continue
@@ -434,17 +429,9 @@ func (n *Node) tend(ctx context.Context) {
 		if future.Error() != nil {
 			continue
 		}
-		known := map[string]bool{}
 		for _, s := range future.Configuration().Servers {
-			known[string(s.ID)] = true
 			if s.Suffrage != raft.Voter && n.founds(string(s.ID), g.id) {
 				g.promote(ctx, s)
-			}
-		}
-		for id, m := range alive {
-			if g.id == 0 && !known[id] {
-				err := g.addLearner(id, m.RaftAddr)
-				n.log.Info("node learns the directory", "member", id, "err", err)
 			}
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"net"
 	"sort"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/memberlist"
@@ -85,10 +86,14 @@ func (n *Node) keepJoining() {
 	defer n.background.Done()
 	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()
+	warned := time.Now()
 	for {
 		if len(n.cfg.Join) > 0 && n.gossip.NumMembers() < 2 {
-			if _, err := n.JoinPeers(n.cfg.Join); err != nil {
-				n.log.Debug("join", "err", err)
+			_, err := n.JoinPeers(n.cfg.Join)
+			if err != nil && n.expectsCompany() && time.Since(warned) > lonelyWarning {
+				warned = time.Now()
+				n.log.Warn("no other node answers by gossip: are they running, is gossip reachable, and is the gossip key the same?",
+					"join", n.cfg.Join, "err", strings.Join(strings.Fields(err.Error()), " "))
 			}
 		}
 		select {
@@ -97,6 +102,13 @@ func (n *Node) keepJoining() {
 		case <-ticker.C:
 		}
 	}
+}
+
+// expectsCompany reports whether the cluster has, or will have, other nodes.
+func (n *Node) expectsCompany() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.cfg.BootstrapExpect > 1 || (n.placed != nil && len(n.placed.Nodes) > 1)
 }
 
 // JoinPeers gossips with more addresses and returns how many answered.

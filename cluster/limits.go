@@ -78,6 +78,11 @@ const (
 	// maxFrameBytes bounds a frame between nodes.
 	maxFrameBytes = 64 << 20
 
+	// catchUpPatience bounds how long a node that starts waits for its replicas
+	// to be up to date before it serves all the same.
+	catchUpPatience = 20 * time.Second
+	// lonelyWarning is how often a node that no other answers says so.
+	lonelyWarning = 10 * time.Second
 	// formPromise is how long a node keeps itself free for one coordinator of
 	// the cluster's formation.
 	formPromise = 5 * time.Second

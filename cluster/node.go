@@ -210,7 +210,8 @@ func (n *Node) run() {
 	}
 	ticker := time.NewTicker(50 * time.Millisecond)
 	defer ticker.Stop()
-	for !n.reachesAll() {
+	patience := time.Now().Add(catchUpPatience)
+	for !n.reachesAll() || (!n.caughtUp() && time.Now().Before(patience)) {
 		select {
 		case <-n.ctx.Done():
 			return
@@ -238,6 +239,17 @@ func (n *Node) reachesAll() bool {
 	n.mu.Unlock()
 	for _, g := range groups {
 		if n.LeaderOf(g.ID) == "" {
+			return false
+		}
+	}
+	return true
+}
+
+// caughtUp reports whether each replica here has been known to hold all that
+// was committed. After a long absence Raft's leader comes back to it late.
+func (n *Node) caughtUp() bool {
+	for _, g := range n.localGroups() {
+		if !g.isLeader() && g.fresh.stalenessMillis(time.Now(), g.apply.applied.Load()) < 0 {
 			return false
 		}
 	}

@@ -22,7 +22,7 @@ func openStableStore(path string) (*stableStore, error) {
 	if err := checkBolt(path); err != nil {
 		return nil, damagedStable(path, err)
 	}
-	b, err := raftboltdb.New(raftboltdb.Options{Path: path, BoltOptions: &bbolt.Options{Timeout: time.Second}})
+	b, err := openBolt(path)
 	switch {
 	case errors.Is(err, bolterrors.ErrTimeout):
 		return nil, fmt.Errorf("%s is locked: another process uses this data folder", path)
@@ -32,6 +32,16 @@ func openStableStore(path string) (*stableStore, error) {
 		return nil, damagedStable(path, err)
 	}
 	return &stableStore{bolt: b}, nil
+}
+
+// openBolt opens the file; bbolt panics where its content makes no sense.
+func openBolt(path string) (b *raftboltdb.BoltStore, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%v", r)
+		}
+	}()
+	return raftboltdb.New(raftboltdb.Options{Path: path, BoltOptions: &bbolt.Options{Timeout: time.Second}})
 }
 
 func damagedStable(path string, err error) error {

@@ -140,6 +140,8 @@ type ownStatus struct {
 	Term    uint64  `json:"term"`
 	Commit  uint64  `json:"commit"`
 	Applied uint64  `json:"applied"`
+	// Reached is the last index that needs no more doing, of whatever kind.
+	Reached uint64 `json:"reached"`
 	// Servers are the ids in the configuration this replica knows; those that
 	// only learn carry false.
 	Servers map[string]bool `json:"servers"`
@@ -152,6 +154,7 @@ func (n *Node) ownStatus() []ownStatus {
 			Group: g.id, Leader: n.LeaderOf(g.id), Term: g.raft.CurrentTerm(), Commit: g.raft.CommitIndex(),
 			Applied: g.apply.applied.Load(), Servers: map[string]bool{},
 		}
+		s.Reached = max(s.Applied, g.raft.AppliedIndex())
 		switch g.raft.State() {
 		case raft.Leader:
 			s.Role = "leader"
@@ -243,7 +246,7 @@ func (n *Node) mergeStatus(answers map[string][]ownStatus) []GroupStatus {
 				if s.Group != id {
 					continue
 				}
-				r.Role, r.AppliedIndex = s.Role, s.Applied
+				r.Role, r.AppliedIndex = s.Role, s.Reached
 				if !votes {
 					r.Role = "learner"
 				}

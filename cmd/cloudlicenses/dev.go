@@ -95,6 +95,10 @@ func (c *devConfig) validate() error {
 	return err
 }
 
+// devLogWriteLimit is a server's of 2 s stretched: three nodes share the disk
+// of a workstation that also builds software.
+const devLogWriteLimit = 15 * time.Second
+
 // devCluster is a running cluster of `dev`.
 type devCluster struct {
 	cfg   *devConfig
@@ -107,6 +111,9 @@ type devCluster struct {
 func runDev(ctx context.Context, cfg *devConfig, stdout io.Writer) error {
 	ctx, stop := drainContext(ctx)
 	defer stop()
+	if err := removeReadyFile(cfg.readyFile); err != nil {
+		return err
+	}
 	if err := os.MkdirAll(cfg.dataDir, modeFolder); err != nil {
 		return fmt.Errorf("--data-dir: %w", err)
 	}
@@ -168,6 +175,7 @@ func (d *devCluster) start() error {
 		}
 	}
 	for i := range wirings {
+		wirings[i].replyURL = wirings[0].edgeURL // one tenant has one URL
 		if i > 0 {
 			wirings[i].join = []string{d.nodes[0].engine.GossipAddr()}
 		}
@@ -209,6 +217,7 @@ func (d *devCluster) wire(w *nodeConfig, i int) error {
 	w.region, w.domain = devRegion, devDomain
 	w.kek = d.kek
 	w.logger = d.log
+	w.tuning.LogWriteLimit = devLogWriteLimit
 	return nil
 }
 

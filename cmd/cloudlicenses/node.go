@@ -41,8 +41,11 @@ type nodeConfig struct {
 
 	// Listeners are opened by the caller, so that a port in use is reported
 	// before anything else starts; startNode owns them from then on.
-	edge, admin          net.Listener
-	edgeURL, adminURL    string
+	edge, admin       net.Listener
+	edgeURL, adminURL string
+	// replyURL is what the URLs in replies and the issuer of tokens are made of,
+	// the same on all nodes; empty: edgeURL.
+	replyURL             string
 	raftAddr, gossipAddr string
 	join                 []string
 	bootstrapExpect      int
@@ -202,7 +205,7 @@ func (c *nodeConfig) clock() func() time.Time {
 // publicURL is the scheme and the port (0: the scheme's own) of the URLs that
 // replies name: those under which this node's clients reach it.
 func (c *nodeConfig) publicURL() (scheme string, port int) {
-	u, err := url.Parse(c.edgeURL)
+	u, err := url.Parse(orElse(c.replyURL, c.edgeURL))
 	if err != nil {
 		return "https", 0
 	}

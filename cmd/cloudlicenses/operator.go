@@ -151,6 +151,10 @@ func (o *operator) try(ctx context.Context, method, path string, payload []byte,
 		req.Header.Set("Content-Type", "application/json")
 	}
 	resp, err := o.http.Do(req)
+	var unknownCA x509.UnknownAuthorityError
+	if errors.As(err, &unknownCA) {
+		return fmt.Errorf("admin address %s: its certificate is signed by an authority unknown here: name the cluster's with --ca-file certs/ca.crt", o.url)
+	}
 	if err != nil {
 		return fmt.Errorf("admin address %s: %w (is the node running, and is this its admin address?)", o.url, err)
 	}
@@ -177,6 +181,11 @@ type refusal struct {
 	Code   cloudlicenses.Code `json:"code"`
 	Title  string             `json:"title"`
 	Detail string             `json:"detail"`
+	// Errors names the fields that are not valid.
+	Errors []struct {
+		Pointer string `json:"pointer"`
+		Detail  string `json:"detail"`
+	} `json:"errors"`
 }
 
 func newRefusal(status int, body []byte) *refusal {
@@ -192,6 +201,13 @@ func newRefusal(status int, body []byte) *refusal {
 // Error says what was refused, and for a bad token what to do.
 func (r *refusal) Error() string {
 	msg := orElse(r.Detail, r.Title)
+	for i, e := range r.Errors {
+		between := ", "
+		if i == 0 {
+			between = ": "
+		}
+		msg += between + strings.TrimSpace(strings.TrimPrefix(e.Pointer, "/")+" "+e.Detail)
+	}
 	if r.Code != "" {
 		msg += fmt.Sprintf(" (%d %s)", r.Status, r.Code)
 	} else {

@@ -1,5 +1,11 @@
 package main
 
+import (
+	"errors"
+	"fmt"
+	"os"
+)
+
 // readyFile is the object that --ready-file gets (contract "Command line").
 // Parts that are not there are left out.
 type readyFile struct {
@@ -24,6 +30,18 @@ type readyDemo struct {
 	LicenseID string `json:"license_id"`
 	ProductID string `json:"product_id"`
 	APIKey    string `json:"api_key"`
+}
+
+// removeReadyFile removes what an earlier start has left: the file says that
+// the cluster serves now.
+func removeReadyFile(path string) error {
+	if path == "" {
+		return nil
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("--ready-file: %w", err)
+	}
+	return nil
 }
 
 // write writes the file by rename, readable by its owner alone: it holds keys.

@@ -65,6 +65,9 @@ func runServer(ctx context.Context, cfg *serverConfig, stderr io.Writer) error {
 	}
 	logger := newLogger(stderr, level)
 	prepareProcess(logger)
+	if err := removeReadyFile(cfg.ReadyFile); err != nil {
+		return err
+	}
 	ctx, stop := drainContext(ctx)
 	defer stop()
 

@@ -95,6 +95,9 @@ func completeTenant(cmd *cobra.Command, req *createTenant, lic *createLicense) e
 		if cmd.Flags().Changed("count") && lic.Count < 1 {
 			return usagef("--count %d: want 1 or more", lic.Count)
 		}
+		if lic.Commit == 0 && lic.MaxOverage == 0 {
+			return usagef("--license %s would have no seats: name --commit or --max-overage", lic.Product)
+		}
 		req.Licenses = lic
 		return nil
 	}
