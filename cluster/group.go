@@ -178,6 +178,9 @@ func (n *Node) raftConfig(id GroupID) *raft.Config {
 	cfg.ElectionTimeout = timeout
 	cfg.LeaderLeaseTimeout = timeout
 	cfg.CommitTimeout = commitTimeout
+	if id == 0 {
+		cfg.CommitTimeout *= directoryPatience
+	}
 	cfg.MaxAppendEntries = maxAppendEntries
 	cfg.BatchApplyCh = true
 	cfg.NoSnapshotRestoreOnStart = true
@@ -209,7 +212,8 @@ func (g *group) applyEntry(data []byte) raft.ApplyFuture {
 // own command and then asks it, every tick, what has become due.
 func (g *group) follow() {
 	defer g.stopped.Done()
-	ticker := time.NewTicker(TickInterval)
+	ticker := time.NewTicker(TickInterval) // of a leader
+	ticker.Stop()
 	defer ticker.Stop()
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -224,9 +228,12 @@ func (g *group) follow() {
 			g.resign()
 			g.pace(leader)
 			g.metrics.leader(leader)
-			if leader {
-				g.metrics.elected()
+			if !leader {
+				ticker.Stop()
+				continue
 			}
+			ticker.Reset(TickInterval)
+			g.metrics.elected()
 		case <-opening:
 			busy = false
 		case <-ticker.C:

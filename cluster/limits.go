@@ -21,13 +21,13 @@ const (
 	// electionTimeout is Raft's heartbeat and election time-out.
 	electionTimeout = 200 * time.Millisecond
 	// leaderPatience stretches a leader's own time-outs, which set the pace of
-	// its heartbeats: one every 40–80 ms instead of 20–40, at half the idle cost.
-	// Followers wait 200–400 ms for one.
-	leaderPatience = 2
+	// its heartbeats: one every 60–120 ms instead of 20–40, at a third of the idle
+	// cost. Followers wait 200–400 ms for one, or for entries.
+	leaderPatience = 3
 	// directoryPatience stretches all time-outs of the directory.
 	directoryPatience = 2
 	// commitTimeout is how often an idle leader tells followers its commit index.
-	commitTimeout = 100 * time.Millisecond
+	commitTimeout = 200 * time.Millisecond
 	// raftTimeout bounds one Raft call to a peer. Installing a snapshot gets it
 	// once per snapshotScale bytes: its receiver writes, syncs and opens a whole
 	// database before it answers, on a disk that may be slow, and starting over
@@ -57,7 +57,7 @@ const (
 	// announceInterval is how often a leader tells its applied index while it
 	// grows, and idleAnnounce how often while nothing is written.
 	announceInterval = 100 * time.Millisecond
-	idleAnnounce     = 300 * time.Millisecond
+	idleAnnounce     = 500 * time.Millisecond
 	// clockInterval is how often the peers' clocks are asked, and
 	// firstClockInterval until the first of them has answered.
 	clockInterval      = time.Second

@@ -382,7 +382,7 @@ func (n *Node) setPlaced(p *placement) {
 // election takes: whatever it led may have another leader since.
 func (n *Node) watchPauses() {
 	defer n.background.Done()
-	ticker := time.NewTicker(n.cfg.Tuning.ElectionTimeout / 4)
+	ticker := time.NewTicker(n.cfg.Tuning.ElectionTimeout / 2)
 	defer ticker.Stop()
 	n.ticked.Store(int64(time.Since(n.began)))
 	for {
