@@ -135,7 +135,7 @@ func (s *Store) beginFlush() error {
 func (s *Store) run() {
 	defer close(s.done)
 	// Armed by the first entry after a hand-over: an idle machine costs nothing.
-	write := time.NewTimer(time.Hour)
+	write := time.NewTimer(time.Hour) //nolint:forbidigo // the pace of the storage, set by fsm.Options; no machine reads it
 	write.Stop()
 	defer write.Stop()
 	flush, stopFlush := ticker(s.cfg.Options.FlushEvery)
