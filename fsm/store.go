@@ -63,10 +63,9 @@ type Store struct {
 	stuck   atomic.Bool // Pebble hit a fatal error: closing it may never end
 	serving atomic.Bool // started: what fails now, fails the machine
 
-	changed chan struct{} // buffered 1: there is something to hand over
-	wake    chan struct{}
-	stop    chan struct{}
-	done    chan struct{}
+	wake chan struct{}
+	stop chan struct{}
+	done chan struct{}
 }
 
 // Keys of the store's own. A machine's keys begin with any other byte.
@@ -148,8 +147,8 @@ func (c *StoreConfig) fill() {
 func open(cfg StoreConfig, number uint64, create bool) (*Store, error) {
 	s := &Store{
 		cfg: cfg, fs: cfg.FS, number: number, log: cfg.Logger, pending: newLayer(),
-		path:    cfg.FS.PathJoin(cfg.Dir, folderName(number)),
-		changed: make(chan struct{}, 1), wake: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{}),
+		path: cfg.FS.PathJoin(cfg.Dir, folderName(number)),
+		wake: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{}),
 	}
 	var err error
 	s.db, err = pebble.Open(s.path, s.pebbleOptions(create))
@@ -251,17 +250,7 @@ func (s *Store) Start(owner Owner) {
 func (s *Store) Applied() uint64 { return s.applied }
 
 // SetApplied notes that the entry was applied wholly. Owner's lock held.
-func (s *Store) SetApplied(index uint64) {
-	// The first one after a hand-over arms the next; one that is refused is
-	// armed already.
-	if s.applied == s.sealed && s.cfg.Options.WriteEvery >= 0 {
-		select {
-		case s.changed <- struct{}{}:
-		default:
-		}
-	}
-	s.applied = index
-}
+func (s *Store) SetApplied(index uint64) { s.applied = index }
 
 // Set writes a record, copying key and value. Owner's lock held.
 func (s *Store) Set(key, value []byte) { s.pending.set(key, value) }

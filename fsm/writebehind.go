@@ -45,25 +45,19 @@ func (s *Store) seal() {
 	s.mu.Unlock()
 }
 
-// handOver seals what changed and reports whether nothing is left to be
-// sealed: a snapshot may hold the write-behind back.
-func (s *Store) handOver() (done bool) {
+// handOver seals what changed, unless a snapshot holds the write-behind back.
+func (s *Store) handOver() {
 	s.owner.Lock()
 	defer s.owner.Unlock()
-	if s.stopped || s.applied == s.sealed {
-		return true
-	}
-	if s.held {
-		return false
+	if s.stopped || s.held || s.applied == s.sealed {
+		return
 	}
 	s.mu.Lock()
 	waiting := len(s.cuts)
 	s.mu.Unlock()
-	if waiting > 0 {
-		return false
+	if waiting == 0 {
+		s.seal()
 	}
-	s.seal()
-	return true
 }
 
 // commit brings the sealed cuts to Pebble, oldest first.
@@ -134,22 +128,16 @@ func (s *Store) beginFlush() error {
 // run writes behind until the store is closed.
 func (s *Store) run() {
 	defer close(s.done)
-	// Armed by the first entry after a hand-over: an idle machine costs nothing.
-	write := time.NewTimer(time.Hour) //nolint:forbidigo // the pace of the storage, set by fsm.Options; no machine reads it
-	write.Stop()
-	defer write.Stop()
+	write, stopWrite := ticker(s.cfg.Options.WriteEvery)
+	defer stopWrite()
 	flush, stopFlush := ticker(s.cfg.Options.FlushEvery)
 	defer stopFlush()
 	for {
 		select {
 		case <-s.stop:
 			return
-		case <-s.changed:
-			write.Reset(s.cfg.Options.WriteEvery)
-		case <-write.C:
-			if !s.handOver() {
-				write.Reset(s.cfg.Options.WriteEvery) // a snapshot holds it back
-			}
+		case <-write:
+			s.handOver()
 			_ = s.commit() // latched: the next Apply returns it
 		case <-s.wake:
 			_ = s.commit()
