@@ -3,7 +3,9 @@ package licenseclient
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"sync"
 	"testing"
@@ -143,6 +145,50 @@ func TestReadsDoNotGoBack(t *testing.T) {
 	read(c, "g1:4", "linearizable")
 	leaderless = true
 	read(s.client(), "linearizable", "")
+}
+
+// Of two writes that overlap, the answer that comes last may be the older one:
+// the next read asks the leader, which knows both.
+func TestReadsAfterWritesThatOverlap(t *testing.T) {
+	s := newTestServer(t, 1)
+	decided, release := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	var asked []string
+	s.nodes[0].Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet {
+			asked = append(asked, r.URL.Query().Get("consistency")+r.Header.Get("X-Min-Index"))
+		}
+		slow := false
+		once.Do(func() { slow = true })
+		if !slow {
+			s.serve(0, w, r)
+			return
+		}
+		reply := httptest.NewRecorder()
+		s.serve(0, reply, r)
+		close(decided)
+		<-release
+		maps.Copy(w.Header(), reply.Header())
+		w.WriteHeader(reply.Code)
+		_, _ = w.Write(reply.Body.Bytes())
+	})
+	c := s.client()
+	var wait sync.WaitGroup
+	wait.Go(func() { mustCheckout(t, c, ask("alice")) })
+	<-decided
+	mustCheckout(t, c, ask("bob"))
+	close(release)
+	wait.Wait()
+	for range 2 {
+		for _, err := range c.Licenses(t.Context()) {
+			if err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	if want := []string{"linearizable", "g1:3"}; !slices.Equal(asked, want) {
+		t.Errorf("asked %q, want %q", asked, want)
+	}
 }
 
 func TestIdempotencyKey(t *testing.T) {

@@ -15,10 +15,21 @@ type Client struct {
 	home    *url.URL // ServerURL, parsed
 	http    *http.Client
 	routes  router
-	// seen is the X-Applied-Index that reads must reach: that of the last
-	// write answered or of a read since, so that a caller sees its own writes
-	// and never goes back in time. nil: none yet.
-	seen atomic.Pointer[string]
+	// seen is what reads must reach: the last write answered or a read since,
+	// so that a caller sees its own writes and never goes back in time. nil:
+	// none yet.
+	seen atomic.Pointer[sighting]
+}
+
+// sighting is an X-Applied-Index that an answer came with. Two of them cannot
+// be compared: which is the later one is known only of calls that did not
+// overlap.
+type sighting struct {
+	index string
+	// contested: another answer came while this call was under way, so the
+	// last of what was seen may be either's. Only the leader is then sure to
+	// know both.
+	contested bool
 }
 
 // FromEnv returns a client of the server and with the key that the

@@ -45,6 +45,8 @@ type call struct {
 	write bool
 	// from says from when a read must be.
 	from moment
+	// seen is what the client had seen when the call began.
+	seen *sighting
 }
 
 // moment is what a read's answer must not be older than.
@@ -77,8 +79,9 @@ func (c *Client) do(ctx context.Context, call call, reply checked) (answer, erro
 		ctx, cancel = context.WithTimeout(ctx, c.options.Timeout)
 		defer cancel()
 	}
-	first := !call.write && call.from == seenBefore && c.seen.Load() == nil
-	if first {
+	call.seen = c.seen.Load()
+	first := !call.write && call.from == seenBefore && call.seen == nil
+	if first || (call.from == seenBefore && call.seen != nil && call.seen.contested) {
 		call.from = latest
 	}
 	unfinished := &UnfinishedError{IdempotencyKey: call.key}
@@ -223,9 +226,8 @@ func (c *Client) attempt(
 	if err != nil {
 		return answer{}, err
 	}
-	seen := c.seen.Load()
-	if seen != nil && !call.write && call.from == seenBefore {
-		req.Header.Set("X-Min-Index", *seen)
+	if call.seen != nil && !call.write && call.from == seenBefore {
+		req.Header.Set("X-Min-Index", call.seen.index)
 	}
 	sentAt := time.Now()
 	res, err := c.http.Do(req)
@@ -253,18 +255,26 @@ func (c *Client) attempt(
 		return answer{}, fmt.Errorf("%w: fields are missing", ErrReply)
 	}
 	c.routes.learn(res.Header, time.Now())
-	switch index := res.Header.Get("X-Applied-Index"); {
-	case index == "":
-	case call.write:
-		c.seen.Store(&index)
-	case call.from != anytime:
-		// Indexes cannot be compared: one seen meanwhile may be later.
-		c.seen.CompareAndSwap(seen, &index)
-	}
+	c.saw(call, res.Header.Get("X-Applied-Index"))
 	return answer{
 		replayed: res.Header.Get("Idempotency-Replayed") == "true",
 		sentAt:   sentAt,
 	}, nil
+}
+
+// saw keeps the index that call's answer came with (empty: none).
+func (c *Client) saw(call call, index string) {
+	switch {
+	case index == "":
+	case call.write:
+		now := c.seen.Load()
+		for !c.seen.CompareAndSwap(now, &sighting{index: index, contested: now != call.seen}) {
+			now = c.seen.Load()
+		}
+	case call.from != anytime:
+		// One seen meanwhile may be later.
+		c.seen.CompareAndSwap(call.seen, &sighting{index: index})
+	}
 }
 
 // request builds one attempt's request. Whatever node it goes to, it is for
