@@ -95,9 +95,19 @@ func New(cfg Config) *Server {
 	s.problemType = cfg.Scheme + "://" + s.domain + s.portSuffix + "/problems/"
 	s.calls.New = func() any { return &call{server: s} }
 	s.ctx, s.cancel = context.WithCancel(context.Background())
-	s.http = &fasthttp.Server{
-		Handler:      s.handle,
-		ErrorHandler: s.handleError,
+	s.http = newHTTP(s.handle)
+	s.http.ErrorHandler = s.handleError
+	s.h2 = s.newH2()
+	s.http.NextProto("h2", s.h2.serve)
+	s.admin = s.newAdmin()
+	return s
+}
+
+// newHTTP returns the HTTP server of the edge. It has no deadlines: the guard
+// sets every one, for fasthttp has one for head and body.
+func newHTTP(handler fasthttp.RequestHandler) *fasthttp.Server {
+	return &fasthttp.Server{
+		Handler: handler,
 		// Room for any head the guard lets pass.
 		ReadBufferSize:               cloudlicenses.MaxHeaderBytes + 512,
 		MaxRequestBodySize:           cloudlicenses.MaxBodyBytes,
@@ -108,12 +118,7 @@ func New(cfg Config) *Server {
 		SecureErrorLogMessage:        true,
 		TCPKeepalive:                 true,
 		Logger:                       quiet{},
-		// The guard sets every deadline: fasthttp has one for head and body.
 	}
-	s.h2 = s.newH2()
-	s.http.NextProto("h2", s.h2.serve)
-	s.admin = s.newAdmin()
-	return s
 }
 
 // quiet drops fasthttp's own log lines: each is about a connection that a

@@ -30,7 +30,7 @@ the license commands of a workstation.
 		newDevCommand(), newServerCommand(), newClusterCommand(), newCertCommand(),
 		newVendorCommand(), newTenantCommand(),
 		newCheckoutCommand(), newReturnCommand(), newLeasesCommand(), newRunCommand(),
-		newVersionCommand(),
+		newBenchCommand(), newVersionCommand(),
 	)
 	return root
 }

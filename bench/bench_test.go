@@ -1,0 +1,158 @@
+package bench
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloudlicenses/cloudlicenses/bench/load"
+)
+
+// binary is the server, built once for all tests.
+var binary string
+
+func TestMain(m *testing.M) {
+	folder, err := os.MkdirTemp("", "cloudlicenses-bench-test")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	binary = filepath.Join(folder, "cloudlicenses")
+	build := exec.Command("go", "build", "-o", binary, "github.com/cloudlicenses/cloudlicenses/cmd/cloudlicenses")
+	build.Stdout, build.Stderr = os.Stderr, os.Stderr
+	code := 1
+	if err := build.Run(); err != nil {
+		fmt.Fprintln(os.Stderr, "building the server:", err)
+	} else {
+		code = m.Run()
+	}
+	_ = os.RemoveAll(folder)
+	os.Exit(code)
+}
+
+func quickConfig(t *testing.T) Config {
+	return Config{
+		Binary: binary, Dir: t.TempDir(), Commit: "test",
+		Scenarios: []string{Hot, Spread}, Callers: []int{8}, Pools: 20, Duration: time.Second, Warmup: 200 * time.Millisecond,
+		Nodes: 3, Groups: 1, Route: RouteLeader, Seed: 1,
+	}
+}
+
+func requireSound(t *testing.T, r *load.Result) {
+	t.Helper()
+	require.Positive(t, r.Operations, r.Name())
+	require.Zero(t, r.Failed, "%s: %v", r.Name(), r.Errors)
+	require.Zero(t, r.Refused, r.Name())
+	require.Zero(t, r.Account, r.Name())
+	require.Positive(t, r.ServerCPU, r.Name())
+	require.Less(t, r.Latency.P50, 1e6, r.Name())
+}
+
+// TestCluster loads three server processes and the echo.
+func TestCluster(t *testing.T) {
+	cfg := quickConfig(t)
+	cfg.Echo, cfg.HalfRate = true, true
+	report, err := Run(t.Context(), cfg)
+	require.NoError(t, err)
+	require.Len(t, report.Results, 5)
+	for i := range report.Results {
+		requireSound(t, &report.Results[i])
+	}
+	hot, half := report.Results[1], report.Results[2]
+	require.Equal(t, Hot, hot.Scenario)
+	require.Greater(t, hot.FsyncMicros, 1.0)
+	require.NotContains(t, hot.Figures, "forwarded_requests")
+	require.InEpsilon(t, hot.OpsPerSecond/2, half.RateAsked, 0.001)
+	left, err := filepath.Glob(filepath.Join(cfg.Dir, "*"))
+	require.NoError(t, err)
+	require.Empty(t, left, "data folders are removed")
+}
+
+// TestSecuredCluster asks any node of a cluster with TLS, in batches.
+func TestSecuredCluster(t *testing.T) {
+	cfg := quickConfig(t)
+	cfg.TLS, cfg.Route, cfg.Batch, cfg.Scenarios = true, RouteAny, 10, []string{Spread}
+	report, err := Run(t.Context(), cfg)
+	require.NoError(t, err)
+	r := report.Results[0]
+	requireSound(t, &r)
+	require.Positive(t, r.Figures["forwarded_requests"])
+	require.InEpsilon(t, 10*r.OpsPerSecond, r.SeatsPerSecond(), 0.001)
+}
+
+// Seats that are held while the accounts are read are seen by both sides.
+func TestVerifyReadsWhatIsHeld(t *testing.T) {
+	c, err := startCluster(t.Context(), clusterConfig{binary: binary, dir: t.TempDir(), nodes: 1, groups: 1})
+	require.NoError(t, err)
+	t.Cleanup(c.stop)
+	tenant, err := c.createTenant(t.Context(), benchTenant, benchProduct, 150)
+	require.NoError(t, err)
+	target := c.target([]Tenant{tenant}, 150)
+	target.batch = 120
+	caller, err := target.Caller(t.Context(), 0)
+	require.NoError(t, err)
+	require.NoError(t, caller.Checkout(100))
+	account, err := target.Verify(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, load.Account{Counted: 120, Leases: 120}, account)
+	require.NoError(t, caller.Close())
+	account, err = target.Verify(t.Context())
+	require.NoError(t, err)
+	require.Zero(t, account)
+}
+
+func TestRefusalAndUnknownPool(t *testing.T) {
+	c, err := startCluster(t.Context(), clusterConfig{binary: binary, dir: t.TempDir(), nodes: 1, groups: 1})
+	require.NoError(t, err)
+	t.Cleanup(c.stop)
+	tenant, err := c.createTenant(t.Context(), benchTenant, benchProduct, 1)
+	require.NoError(t, err)
+	target := c.target([]Tenant{tenant}, 2)
+	caller, err := target.Caller(t.Context(), 0)
+	require.NoError(t, err)
+	require.ErrorContains(t, caller.Checkout(1), "product_not_found")
+	require.NoError(t, caller.Checkout(0))
+	require.NoError(t, caller.Close())
+}
+
+func TestConfigErrors(t *testing.T) {
+	for want, spoil := range map[string]func(*Config){
+		"no scenario \"warm\"": func(c *Config) { c.Scenarios = []string{"warm"} },
+		"0 callers":            func(c *Config) { c.Callers = []int{0} },
+		"no route":             func(c *Config) { c.Route = "detour" },
+		"a batch of 1001":      func(c *Config) { c.Batch = 1001 },
+		"0 pools":              func(c *Config) { c.Pools = 0 },
+	} {
+		cfg := quickConfig(t)
+		spoil(&cfg)
+		_, err := Run(t.Context(), cfg)
+		require.ErrorContains(t, err, want)
+	}
+}
+
+func TestFolderInMemoryIsRefused(t *testing.T) {
+	if _, err := os.Stat("/dev/shm"); err != nil {
+		t.Skip("no /dev/shm")
+	}
+	_, err := newFolder("/dev/shm")
+	require.ErrorContains(t, err, "in memory")
+}
+
+func TestParseHead(t *testing.T) {
+	r, n, err := parseHead([]byte("HTTP/1.1 201 Created\r\nX-LEADER: http://a:1\r\ncontent-length:  12\r\n"))
+	require.NoError(t, err)
+	require.Equal(t, 201, r.status)
+	require.Equal(t, "http://a:1", string(r.leader))
+	require.Equal(t, 12, n)
+	for _, head := range []string{"", "HTTP/1.1 2", "HTTP/1.1 abc\r\nContent-Length: 1\r\n", "HTTP/1.1 200 OK\r\n", "HTTP/1.1 200 OK\r\nContent-Length: x\r\n"} {
+		_, _, err := parseHead([]byte(head))
+		require.Error(t, err, head)
+	}
+	require.False(t, isHeader([]byte(strings.Repeat("c", 14)), "content-length"))
+}
