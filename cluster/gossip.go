@@ -72,6 +72,12 @@ func (n *Node) startGossip() error {
 	cfg.ProbeInterval = 500 * time.Millisecond
 	cfg.ProbeTimeout = 300 * time.Millisecond
 	cfg.PushPullInterval = 15 * time.Second
+	// News wait for this at most; on an idle node it is one of the clocks that
+	// wake it. A failed probe is news after ProbeInterval.
+	cfg.GossipInterval = 500 * time.Millisecond
+	// A message is a few hundred bytes, a compressor's window is allocated anew
+	// for each.
+	cfg.EnableCompression = false
 	list, err := memberlist.Create(cfg)
 	if err != nil {
 		return fmt.Errorf("gossip on %s: %w", n.cfg.GossipAddr, err)

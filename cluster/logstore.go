@@ -59,6 +59,10 @@ func openLogStore(dir string, fs vfs.FS, logger pebble.Logger, limit time.Durati
 		CompactionConcurrencyRange:  func() (int, int) { return 1, 1 },
 		Logger:                      logger,
 	}
+	// The default scheduler wakes ten times a second to see whether more
+	// compactions may run; where it is always one, the end of that one is when
+	// the next can begin.
+	opts.Experimental.CompactionScheduler = pebble.NewConcurrencyLimitSchedulerWithNoPeriodicGrantingForTest()
 	db, err := pebble.Open(dir, opts)
 	if err != nil {
 		return nil, fmt.Errorf("open log %s: %w", dir, err)

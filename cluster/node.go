@@ -87,7 +87,7 @@ type Node struct {
 	cancel     context.CancelFunc
 	background sync.WaitGroup
 	ready      chan struct{}
-	ticked     atomic.Int64 // when watchPauses last ran, nanoseconds since born
+	ticked     atomic.Int64 // when the pulse last ran, nanoseconds since born
 	began      time.Time
 	ending     atomic.Bool
 	failOnce   sync.Once
@@ -134,11 +134,10 @@ func Start(cfg Config) (*Node, error) {
 		n.cancel()
 		return nil, errors.Join(err, n.closeStores())
 	}
-	n.background.Add(5)
-	go n.watchPauses()
+	n.background.Add(4)
+	go n.pulse()
 	go n.keepJoining()
 	go n.watchClocks()
-	go n.announce()
 	go n.run()
 	return n, nil
 }
@@ -378,31 +377,46 @@ func (n *Node) setPlaced(p *placement) {
 	n.clock.alone.Store(len(p.Nodes) == 1)
 }
 
-// watchPauses notices when this process did not run for longer than an
-// election takes: whatever it led may have another leader since.
-func (n *Node) watchPauses() {
+// pulse is the node's one clock: it notices when this process did not run for
+// longer than an election takes, since whatever it led may have another leader
+// by then, and sees to it that what it leads is announced.
+func (n *Node) pulse() {
 	defer n.background.Done()
-	ticker := time.NewTicker(n.cfg.Tuning.ElectionTimeout / 2)
+	every := min(announceInterval, n.cfg.Tuning.ElectionTimeout/2)
+	ticker := time.NewTicker(every)
 	defer ticker.Stop()
 	n.ticked.Store(int64(time.Since(n.began)))
+	var announcing atomic.Bool
 	for {
-		now := time.Now()
-		if pause := n.pausedFor(now); pause > n.cfg.Tuning.ElectionTimeout {
-			n.log.Warn("this process did not run for a while", "pause", pause)
-			for _, g := range n.localGroups() {
-				g.resign()
-			}
-		}
-		n.ticked.Store(int64(now.Sub(n.began)))
 		select {
 		case <-n.ctx.Done():
 			return
 		case <-ticker.C:
 		}
+		now := time.Now()
+		pause := n.pausedFor(now)
+		if pause > n.cfg.Tuning.ElectionTimeout {
+			n.log.Warn("this process did not run for a while", "pause", pause)
+			for _, g := range n.localGroups() {
+				g.resign()
+			}
+		}
+		n.metrics.late(pause - every)
+		n.ticked.Store(int64(now.Sub(n.began)))
+		if announcing.Load() {
+			continue
+		}
+		if groups := n.news(now); len(groups) > 0 {
+			announcing.Store(true)
+			n.background.Go(func() {
+				defer announcing.Store(false)
+				n.announce(groups)
+			})
+		}
 	}
 }
 
-// pausedFor is how long ago watchPauses last ran.
+// pausedFor is how long ago the pulse last ran.
 func (n *Node) pausedFor(now time.Time) time.Duration {
 	return now.Sub(n.began) - time.Duration(n.ticked.Load())
 }

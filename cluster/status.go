@@ -21,40 +21,44 @@ type announced struct {
 // (u64), applied index (u64), age in microseconds (u32).
 const announcementBytes = 4 + 8 + 8 + 4
 
-// announce tells all nodes, every announceInterval, up to which index each
-// group that this node leads was applied at a moment when it was verified to
-// lead. Replicas measure their staleness against that, and nodes without a
-// replica learn who leads.
-func (n *Node) announce() {
-	defer n.background.Done()
-	ticker := time.NewTicker(announceInterval)
-	defer ticker.Stop()
-	last := time.Now()
-	for {
-		select {
-		case <-n.ctx.Done():
-			return
-		case now := <-ticker.C:
-			n.metrics.late(now.Sub(last) - announceInterval)
-			last = now
+// announce tells all nodes up to which index each of these groups, which this
+// node leads, was applied at a moment when it was verified to lead. Replicas
+// measure their staleness against that, and nodes without a replica learn who
+// leads.
+func (n *Node) announce(groups []*group) {
+	payload := n.announcement(groups)
+	if len(payload) == 0 {
+		return
+	}
+	for _, p := range n.alivePeers() {
+		if p.telling.Swap(true) {
+			continue // one that can't be reached holds nobody else up
 		}
-		payload := n.announcement()
-		if len(payload) == 0 {
-			continue
-		}
-		for _, p := range n.alivePeers() {
-			if p.telling.Swap(true) {
-				continue // one that can't be reached holds nobody else up
-			}
-			go func() {
-				defer p.telling.Store(false)
-				p.tell(n.ctx, methodAnnounce, payload)
-			}()
-		}
+		go func() {
+			defer p.telling.Store(false)
+			p.tell(n.ctx, methodAnnounce, payload)
+		}()
 	}
 }
 
-func (n *Node) announcement() []byte {
+// news are the groups of which something is to be announced: every pulse while
+// a group's index grows, every idleAnnounce while not. Of the pulse only.
+func (n *Node) news(now time.Time) (groups []*group) {
+	for _, g := range n.localGroups() {
+		if !g.isLeader() {
+			continue
+		}
+		term, index := g.raft.CurrentTerm(), g.apply.applied.Load()
+		if g.told.term == term && g.told.index == index && now.Sub(g.told.at) < idleAnnounce-announceInterval/2 {
+			continue
+		}
+		g.told = announced{term, index, now}
+		groups = append(groups, g)
+	}
+	return groups
+}
+
+func (n *Node) announcement(groups []*group) []byte {
 	b := binary.BigEndian.AppendUint16(nil, uint16(len(n.cfg.NodeID)))
 	b = append(b, n.cfg.NodeID...)
 	empty := len(b)
@@ -62,18 +66,9 @@ func (n *Node) announcement() []byte {
 	defer cancel()
 	var mu sync.Mutex
 	var wg sync.WaitGroup
-	for _, g := range n.localGroups() {
-		if !g.isLeader() {
-			continue
-		}
+	for _, g := range groups {
 		term, index, at := g.raft.CurrentTerm(), g.apply.applied.Load(), time.Now()
-		if g.told.term == term && g.told.index == index && at.Sub(g.told.at) < idleAnnounce-announceInterval/2 {
-			continue
-		}
-		g.told = announced{term, index, at}
-		wg.Add(1)
-		go func() {
-			defer wg.Done()
+		wg.Go(func() {
 			if g.verify.check(ctx) != nil {
 				return
 			}
@@ -83,7 +78,7 @@ func (n *Node) announcement() []byte {
 			b = binary.BigEndian.AppendUint64(b, term)
 			b = binary.BigEndian.AppendUint64(b, index)
 			b = binary.BigEndian.AppendUint32(b, uint32(time.Since(at).Microseconds()))
-		}()
+		})
 	}
 	wg.Wait()
 	if len(b) == empty {

@@ -63,9 +63,10 @@ type Store struct {
 	stuck   atomic.Bool // Pebble hit a fatal error: closing it may never end
 	serving atomic.Bool // started: what fails now, fails the machine
 
-	wake chan struct{}
-	stop chan struct{}
-	done chan struct{}
+	changed chan struct{} // buffered 1: there is something to hand over
+	wake    chan struct{}
+	stop    chan struct{}
+	done    chan struct{}
 }
 
 // Keys of the store's own. A machine's keys begin with any other byte.
@@ -147,8 +148,8 @@ func (c *StoreConfig) fill() {
 func open(cfg StoreConfig, number uint64, create bool) (*Store, error) {
 	s := &Store{
 		cfg: cfg, fs: cfg.FS, number: number, log: cfg.Logger, pending: newLayer(),
-		path: cfg.FS.PathJoin(cfg.Dir, folderName(number)),
-		wake: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{}),
+		path:    cfg.FS.PathJoin(cfg.Dir, folderName(number)),
+		changed: make(chan struct{}, 1), wake: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{}),
 	}
 	var err error
 	s.db, err = pebble.Open(s.path, s.pebbleOptions(create))
@@ -197,6 +198,10 @@ func (s *Store) pebbleOptions(create bool) *pebble.Options {
 			},
 		},
 	}
+	// The default scheduler wakes ten times a second to see whether more
+	// compactions may run; where it is always one, the end of that one is when
+	// the next can begin.
+	o.Experimental.CompactionScheduler = pebble.NewConcurrencyLimitSchedulerWithNoPeriodicGrantingForTest()
 	for i := range o.Levels {
 		o.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
 	}
@@ -250,7 +255,17 @@ func (s *Store) Start(owner Owner) {
 func (s *Store) Applied() uint64 { return s.applied }
 
 // SetApplied notes that the entry was applied wholly. Owner's lock held.
-func (s *Store) SetApplied(index uint64) { s.applied = index }
+func (s *Store) SetApplied(index uint64) {
+	// The first one after a hand-over arms the next; one that is refused is
+	// armed already.
+	if s.applied == s.sealed && s.cfg.Options.WriteEvery >= 0 {
+		select {
+		case s.changed <- struct{}{}:
+		default:
+		}
+	}
+	s.applied = index
+}
 
 // Set writes a record, copying key and value. Owner's lock held.
 func (s *Store) Set(key, value []byte) { s.pending.set(key, value) }

@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cloudlicenses/cloudlicenses/fsm"
+	"github.com/cloudlicenses/cloudlicenses/internal/crashfs"
 )
 
 // ledger is the smallest machine a store can have: a map of counters in
@@ -221,7 +222,7 @@ func TestCrashAnywhere(t *testing.T) {
 	rng := rand.New(rand.NewPCG(seed, 0))
 	crashes, distinct := 0, map[uint64]bool{}
 	for round := range 6 {
-		fs := vfs.NewCrashableMem()
+		fs := crashfs.New()
 		var mu sync.Mutex
 		var clones []*vfs.MemFS
 		snapshotted := uint64(0)
@@ -325,7 +326,7 @@ func TestCrashDuringRestore(t *testing.T) {
 	require.NoError(t, giver.s.Close())
 
 	for _, percent := range []int{0, 50, 100} {
-		fs := vfs.NewCrashableMem()
+		fs := crashfs.New()
 		copyDir(t, source, "given", fs, "given")
 		rng := rand.New(rand.NewPCG(uint64(percent), 2))
 		var clones []*vfs.MemFS
@@ -428,7 +429,7 @@ func TestDiskErrorsSurface(t *testing.T) {
 	for _, kind := range []string{"write", "sync", "create"} {
 		for _, nth := range []int64{1, 2, 3, 5, 8, 13, 21, 40} {
 			t.Run(fmt.Sprintf("%s-%d", kind, nth), func(t *testing.T) {
-				fs := vfs.NewCrashableMem()
+				fs := crashfs.New()
 				var seen atomic.Int64
 				var broken atomic.Bool
 				inject := errorfs.InjectorFunc(func(op errorfs.Op) error {

@@ -45,19 +45,25 @@ func (s *Store) seal() {
 	s.mu.Unlock()
 }
 
-// handOver seals what changed, unless a snapshot holds the write-behind back.
-func (s *Store) handOver() {
+// handOver seals what changed and reports whether nothing is left to be
+// sealed: a snapshot may hold the write-behind back.
+func (s *Store) handOver() (done bool) {
 	s.owner.Lock()
 	defer s.owner.Unlock()
-	if s.stopped || s.held || s.applied == s.sealed {
-		return
+	if s.stopped || s.applied == s.sealed {
+		return true
+	}
+	if s.held {
+		return false
 	}
 	s.mu.Lock()
 	waiting := len(s.cuts)
 	s.mu.Unlock()
-	if waiting == 0 {
-		s.seal()
+	if waiting > 0 {
+		return false
 	}
+	s.seal()
+	return true
 }
 
 // commit brings the sealed cuts to Pebble, oldest first.
@@ -128,16 +134,22 @@ func (s *Store) beginFlush() error {
 // run writes behind until the store is closed.
 func (s *Store) run() {
 	defer close(s.done)
-	write, stopWrite := ticker(s.cfg.Options.WriteEvery)
-	defer stopWrite()
+	// Armed by the first entry after a hand-over: an idle machine costs nothing.
+	write := time.NewTimer(time.Hour)
+	write.Stop()
+	defer write.Stop()
 	flush, stopFlush := ticker(s.cfg.Options.FlushEvery)
 	defer stopFlush()
 	for {
 		select {
 		case <-s.stop:
 			return
-		case <-write:
-			s.handOver()
+		case <-s.changed:
+			write.Reset(s.cfg.Options.WriteEvery)
+		case <-write.C:
+			if !s.handOver() {
+				write.Reset(s.cfg.Options.WriteEvery) // a snapshot holds it back
+			}
 			_ = s.commit() // latched: the next Apply returns it
 		case <-s.wake:
 			_ = s.commit()

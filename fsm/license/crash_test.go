@@ -14,11 +14,12 @@ import (
 
 	"github.com/cloudlicenses/cloudlicenses/fsm"
 	"github.com/cloudlicenses/cloudlicenses/fsm/license"
+	"github.com/cloudlicenses/cloudlicenses/internal/crashfs"
 )
 
 // camera takes crash clones of a file system while it is written to.
 type camera struct {
-	fs      *vfs.MemFS
+	fs      *crashfs.FS
 	on      atomic.Bool
 	percent func(*rand.Rand) int // of what was not synced that survives
 	every   int                  // one clone in so many writes
@@ -39,7 +40,7 @@ type shot struct {
 
 func newCamera(seed uint64, every, most int) *camera {
 	return &camera{
-		fs: vfs.NewCrashableMem(), every: every, most: most, rng: rand.New(rand.NewPCG(seed, 3)),
+		fs: crashfs.New(), every: every, most: most, rng: rand.New(rand.NewPCG(seed, 3)),
 		percent: func(r *rand.Rand) int { return []int{0, 50, 100}[r.IntN(3)] },
 	}
 }

@@ -178,26 +178,44 @@ func (f *faultRun) sceneSkipFsync(ctx context.Context) error {
 	return nil
 }
 
-// sceneTornCut: processes die in the middle of their write-behind, again and
-// again; what they replay must not be applied twice.
+// tornRounds is how often a torn cut is left on a disk and read again, and
+// restOnDisk how long it takes until all that was applied is there: machines
+// flush every 2 s.
+const (
+	tornRounds = 4
+	restOnDisk = 3 * time.Second
+)
+
+// sceneTornCut: the last thing a machine brings to its disk before it rests is
+// a refusal, which counts anew whenever it is applied. A process that dies then
+// must not apply it a second time.
 func (f *faultRun) sceneTornCut(ctx context.Context) error {
-	return f.busy(ctx, 40*time.Second, func(running context.Context) error {
-		rng := rand.New(rand.NewPCG(f.opt.seed, 3))
-		for running.Err() == nil {
-			sleep(running, time.Duration(2000+rng.IntN(1500))*time.Millisecond)
-			n := f.rig.nodes[rng.IntN(len(f.rig.nodes))]
-			if err := n.kill(); err != nil {
-				return err
-			}
-			if err := n.start(); err != nil {
-				return err
-			}
-			if err := f.rig.awaitHealthy(ctx); err != nil {
-				return err
-			}
+	if err := f.busy(ctx, 3*time.Second, nil); err != nil {
+		return err
+	}
+	nem := &nemesis{rig: f.rig, rng: rand.New(rand.NewPCG(f.opt.seed, 3))}
+	for range tornRounds {
+		leaders, err := f.rig.leaders(ctx)
+		if err != nil {
+			return err
 		}
-		return nil
-	})
+		p := f.work.pools[0]
+		for f.take(p, nem.index(leaders["1"]), attemptTimeout) {
+			continue // until the pool refuses
+		}
+		sleep(ctx, restOnDisk)
+		n := nem.other(leaders["1"])
+		if err := n.kill(); err != nil {
+			return err
+		}
+		if err := n.start(); err != nil {
+			return err
+		}
+		if err := f.rig.awaitHealthy(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // sceneHalfSnapshot: a follower sleeps until the log it needs is gone, so that
