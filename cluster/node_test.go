@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"log/slog"
-	"net"
 	"os"
 	"path/filepath"
 	"sync"
@@ -15,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cloudlicenses/cloudlicenses/cluster"
+	"github.com/cloudlicenses/cloudlicenses/internal/freeport"
 )
 
 // rig is a cluster of real nodes in this process, on real sockets and disks.
@@ -53,10 +53,9 @@ func newRig(t *testing.T, size int) *rig {
 }
 
 func freeAddr(t *testing.T) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	addr, err := freeport.Addr()
 	require.NoError(t, err)
-	defer l.Close()
-	return l.Addr().String()
+	return addr
 }
 
 func (r *rig) config(name string) cluster.Config {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net"
 	"os"
 	"path/filepath"
 	"sync"
@@ -19,6 +18,7 @@ import (
 	"github.com/cloudlicenses/cloudlicenses/fsm"
 	"github.com/cloudlicenses/cloudlicenses/fsm/directory"
 	"github.com/cloudlicenses/cloudlicenses/fsm/license"
+	"github.com/cloudlicenses/cloudlicenses/internal/freeport"
 )
 
 // machine is what both machines are.
@@ -70,10 +70,9 @@ func newTrio(t *testing.T) *trio {
 }
 
 func freeAddr(t *testing.T) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	addr, err := freeport.Addr()
 	require.NoError(t, err)
-	defer l.Close()
-	return l.Addr().String()
+	return addr
 }
 
 func (c *trio) folder(i int) string { return filepath.Join(c.dir, fmt.Sprintf("n%d", i)) }

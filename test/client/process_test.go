@@ -6,15 +6,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/cloudlicenses/cloudlicenses/internal/freeport"
 )
 
 // binary is the server, built once for all tests.
@@ -154,30 +154,14 @@ func run(t *testing.T, environment []string, args ...string) []byte {
 	return out
 }
 
-// freePorts finds n free ports in a row on loopback. The ports that a system
-// gives out by itself are left alone, so that nobody else gets them meanwhile.
+// freePorts returns the first of n ports in a row that are free.
 func freePorts(t *testing.T, n int) int {
 	t.Helper()
-	for base := 10000 + os.Getpid()%10000; base < 30000; base += n {
-		var open []net.Listener
-		for port := base; port < base+n; port++ {
-			l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
-			if err != nil {
-				break
-			}
-			open = append(open, l)
-		}
-		for _, l := range open {
-			if err := l.Close(); err != nil {
-				t.Error(err)
-			}
-		}
-		if len(open) == n {
-			return base
-		}
+	port, err := freeport.Ports(n)
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Fatalf("no %d free ports in a row", n)
-	return 0
+	return port
 }
 
 // waitFor waits until condition holds.

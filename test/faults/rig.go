@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -19,6 +18,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/cloudlicenses/cloudlicenses/internal/freeport"
 )
 
 const (
@@ -298,40 +299,11 @@ func (r *rig) close() {
 	wg.Wait()
 }
 
-// freePorts finds four ports, free for TCP and UDP, below those that the
-// system hands to outgoing connections: a node must find its port again after
-// a while of being dead.
+// freePorts finds four ports.
 func freePorts() (ports [4]string, err error) {
+	base, err := freeport.Ports(len(ports))
 	for i := range ports {
-		if ports[i], err = freePort(); err != nil {
-			return ports, err
-		}
+		ports[i] = strconv.Itoa(base + i)
 	}
-	return ports, nil
+	return ports, err
 }
-
-func freePort() (string, error) {
-	for range 200 {
-		port := 12_000 + rand.IntN(20_000)
-		if portsTaken[port] {
-			continue
-		}
-		addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
-		tcp, err := net.Listen("tcp", addr)
-		if err != nil {
-			continue
-		}
-		udp, err := net.ListenPacket("udp", addr)
-		_ = tcp.Close()
-		if err != nil {
-			continue
-		}
-		_ = udp.Close()
-		portsTaken[port] = true
-		return strconv.Itoa(port), nil
-	}
-	return "", errors.New("no free port between 12000 and 32000")
-}
-
-// portsTaken are ports this run has given away; freePort alone uses it.
-var portsTaken = map[int]bool{}
