@@ -10,7 +10,7 @@ COMMIT  := $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 # Every module of the workspace.
-MODULES := . clients/go
+MODULES := . clients/go bench/peers
 
 SEED     ?= 0
 DURATION ?= 3m

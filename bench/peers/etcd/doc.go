@@ -1,0 +1,3 @@
+// Package etcd runs an etcd cluster of three members, and keeps pools and leases
+// in it.
+package etcd

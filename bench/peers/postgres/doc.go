@@ -1,0 +1,3 @@
+// Package postgres runs a PostgreSQL primary with two synchronous standbys, and
+// keeps pools and leases in it.
+package postgres
