@@ -14,8 +14,8 @@ import (
 	"github.com/cloudlicenses/cloudlicenses/bench/load"
 )
 
-// binary is the server, built once for all tests.
-var binary string
+// serverBinary is the server, built once for all tests.
+var serverBinary string
 
 func TestMain(m *testing.M) {
 	folder, err := os.MkdirTemp("", "cloudlicenses-bench-test")
@@ -23,8 +23,8 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	binary = filepath.Join(folder, "cloudlicenses")
-	build := exec.Command("go", "build", "-o", binary, "github.com/cloudlicenses/cloudlicenses/cmd/cloudlicenses")
+	serverBinary = filepath.Join(folder, "cloudlicenses")
+	build := exec.Command("go", "build", "-o", serverBinary, "github.com/cloudlicenses/cloudlicenses/cmd/cloudlicenses")
 	build.Stdout, build.Stderr = os.Stderr, os.Stderr
 	code := 1
 	if err := build.Run(); err != nil {
@@ -38,9 +38,9 @@ func TestMain(m *testing.M) {
 
 func quickConfig(t *testing.T) Config {
 	return Config{
-		Binary: binary, Dir: t.TempDir(), Commit: "test",
+		Binary: serverBinary, Dir: t.TempDir(), Commit: "test",
 		Scenarios: []string{Hot, Spread}, Callers: []int{8}, Pools: 20, Duration: time.Second, Warmup: 200 * time.Millisecond,
-		Nodes: 3, Groups: 1, Route: RouteLeader, Seed: 1,
+		Mode: ModeHTTP, Nodes: 3, Groups: []int{1}, Tenants: 1, Route: RouteLeader, Seed: 1,
 	}
 }
 
@@ -88,7 +88,7 @@ func TestSecuredCluster(t *testing.T) {
 
 // Seats that are held while the accounts are read are seen by both sides.
 func TestVerifyReadsWhatIsHeld(t *testing.T) {
-	c, err := startCluster(t.Context(), clusterConfig{binary: binary, dir: t.TempDir(), nodes: 1, groups: 1})
+	c, err := startRig(t.Context(), rigConfig{binary: serverBinary, dir: t.TempDir(), nodes: 1, groups: 1})
 	require.NoError(t, err)
 	t.Cleanup(c.stop)
 	tenant, err := c.createTenant(t.Context(), benchTenant, benchProduct, 150)
@@ -108,7 +108,7 @@ func TestVerifyReadsWhatIsHeld(t *testing.T) {
 }
 
 func TestRefusalAndUnknownPool(t *testing.T) {
-	c, err := startCluster(t.Context(), clusterConfig{binary: binary, dir: t.TempDir(), nodes: 1, groups: 1})
+	c, err := startRig(t.Context(), rigConfig{binary: serverBinary, dir: t.TempDir(), nodes: 1, groups: 1})
 	require.NoError(t, err)
 	t.Cleanup(c.stop)
 	tenant, err := c.createTenant(t.Context(), benchTenant, benchProduct, 1)

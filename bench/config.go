@@ -24,12 +24,24 @@ const (
 	RouteAny = "any"
 )
 
+// Modes of asking.
+const (
+	ModeHTTP   = "http"
+	ModeEngine = "engine"
+)
+
 // Config says what to measure.
 type Config struct {
 	// Binary is the cloudlicenses executable that servers are started from.
 	Binary string
+	// PeersBinary is bench-peers; empty: it is not there.
+	PeersBinary string
+	// OpenMachine opens machines for the engine in this process.
+	OpenMachine OpenMachine
 	// Dir is where data folders are made; empty: the system's temporary one.
 	Dir string
+	// Out gets profiles; empty: the working folder.
+	Out string
 	// Commit is the binary's.
 	Commit string
 
@@ -45,30 +57,56 @@ type Config struct {
 	HalfRate bool
 	Seed     uint64
 
-	Nodes, Groups int
-	TLS           bool
-	Route         string
+	// Mode is ModeHTTP or ModeEngine.
+	Mode  string
+	Nodes int
+	// Groups are the numbers of license groups to measure with.
+	Groups []int
+	// Tenants share the load.
+	Tenants int
+	TLS     bool
+	Route   string
 	// Batch is how many operations a request holds; 0: one, without a batch.
 	Batch int
-	// Echo measures the echo of the HTTP edge, too.
-	Echo bool
+	// Echo measures the echo of the HTTP edge, too, EngineBaseline the engine
+	// on plain raft-boltdb, and Peers are other systems.
+	Echo           bool
+	EngineBaseline bool
+	Peers          []string
+	// Profile of the leader during each measurement: one of Profiles; empty:
+	// none.
+	Profile string
 
 	// URL, Host and APIKey are those of a running cluster to be measured instead
-	// of an own one. Its tenant must have a license of product Product-0000, or
-	// Pools of them.
+	// of an own one. Its tenant must have licenses of the products Product-0000
+	// and so on, as many as Pools.
 	URL, Host, APIKey string
 	Product           string
+
+	// Sizes of the scenarios that are more than a load.
+	Sizes Sizes
 
 	// Progress is told what is measured and how far it is; nil: nobody.
 	Progress Progress
 }
 
+// Sizes are how far the scenarios go that are more than a load.
+type Sizes struct {
+	Leases    int           // of million
+	Kills     int           // of kills
+	Idle      time.Duration // of idle
+	Elections time.Duration // of elections
+}
+
+// DefaultSizes are those of the performance table.
+var DefaultSizes = Sizes{Leases: 1_000_000, Kills: 50, Idle: time.Minute, Elections: 5 * time.Minute}
+
 // Progress is told how far a run has come.
 type Progress interface {
 	// Begin begins a measurement of about the given length; 0: unknown.
 	Begin(what string, total time.Duration)
-	// At tells how far it is and how many operations a second there were.
-	At(elapsed time.Duration, opsPerSecond float64)
+	// At tells how far it is, and how it goes.
+	At(elapsed time.Duration, how string)
 	// End ends it with a line about its result.
 	End(result string)
 }
@@ -77,14 +115,14 @@ type Progress interface {
 type silence struct{}
 
 func (silence) Begin(string, time.Duration) {}
-func (silence) At(time.Duration, float64)   {}
+func (silence) At(time.Duration, string)    {}
 func (silence) End(string)                  {}
 
 // check finds what cannot be measured.
 func (c *Config) check() error {
 	for _, s := range c.Scenarios {
-		if !slices.Contains(scenarioNames, s) {
-			return fmt.Errorf("no scenario %q: there are %s", s, strings.Join(scenarioNames, ", "))
+		if names := ScenarioNames(); !slices.Contains(names, s) {
+			return fmt.Errorf("no scenario %q: there are %s", s, strings.Join(names, ", "))
 		}
 	}
 	for _, n := range c.Callers {
@@ -92,23 +130,37 @@ func (c *Config) check() error {
 			return fmt.Errorf("%d callers: want 1 or more", n)
 		}
 	}
+	for _, n := range c.Groups {
+		if n < 1 {
+			return fmt.Errorf("%d groups: want 1 or more", n)
+		}
+	}
+	if c.Profile != "" && !slices.Contains(Profiles, c.Profile) {
+		return fmt.Errorf("no profile %q: there are %s", c.Profile, strings.Join(Profiles, ", "))
+	}
 	switch {
 	case len(c.Scenarios) == 0:
 		return errors.New("no scenario to measure")
 	case len(c.Callers) == 0:
 		return errors.New("no number of callers to measure with")
+	case len(c.Groups) == 0:
+		return errors.New("no number of groups to measure with")
 	case c.Pools < 1:
 		return fmt.Errorf("%d pools: want 1 or more", c.Pools)
+	case c.Tenants < 1:
+		return fmt.Errorf("%d tenants: want 1 or more", c.Tenants)
 	case c.Duration <= 0 || c.Warmup < 0:
 		return errors.New("the duration must be more than nothing")
 	case c.Route != RouteLeader && c.Route != RouteAny:
 		return fmt.Errorf("no route %q: there are %s and %s", c.Route, RouteLeader, RouteAny)
+	case c.Mode != ModeHTTP && c.Mode != ModeEngine:
+		return fmt.Errorf("no mode %q: there are %s and %s", c.Mode, ModeHTTP, ModeEngine)
 	case c.Batch < 0 || c.Batch > 1000:
 		return fmt.Errorf("a batch of %d: want 1–1000", c.Batch)
-	case c.Nodes < 1 || c.Groups < 1:
-		return errors.New("a cluster has at least one node and one group")
+	case c.Nodes < 1:
+		return fmt.Errorf("%d nodes: want 1 or more", c.Nodes)
+	case c.Mode == ModeEngine && (c.URL != "" || c.TLS || c.Batch > 0 || c.Route != RouteLeader):
+		return errors.New("the engine without HTTP knows no URL, TLS, batch and route")
 	}
 	return nil
 }
-
-var scenarioNames = []string{Hot, Spread}

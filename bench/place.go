@@ -12,7 +12,7 @@ import (
 )
 
 // target is the cluster with these tenants, each of which has pools.
-func (c *cluster) target(tenants []Tenant, pools int) *httpTarget {
+func (c *rig) target(tenants []Tenant, pools int) *httpTarget {
 	t := &httpTarget{system: systemCluster, domain: domain, tenants: tenants, product: benchProduct, perTenant: pools}
 	for _, s := range c.servers {
 		t.addrs = append(t.addrs, s.http)

@@ -2,10 +2,13 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -16,6 +19,7 @@ import (
 const (
 	systemCluster = "cloudlicenses"
 	systemEcho    = "echo"
+	systemEngine  = "engine"
 )
 
 // benchTenant and benchProduct are what an own cluster is loaded with.
@@ -24,47 +28,206 @@ const (
 	benchProduct = "p"
 )
 
-// Report is what a run has measured.
-type Report struct {
-	Started time.Time     `json:"started"`
-	Commit  string        `json:"commit"`
-	Results []load.Result `json:"results"`
-	// Missing names what could not be measured, and why.
-	Missing []string `json:"missing,omitempty"`
-}
-
 // runner measures one thing after the other into a report.
 type runner struct {
 	cfg    Config
 	dir    string // of this run
+	rigs   int    // started so far
 	report *Report
 }
 
 // Run measures what cfg asks for. The report holds what was measured, also
 // where an error ended the run.
 func Run(ctx context.Context, cfg Config) (*Report, error) {
+	r, err := newRunner(cfg)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = os.RemoveAll(r.dir) }()
+	if r.cfg.Echo {
+		if err := r.echo(ctx, r.cfg.Callers); err != nil {
+			return r.report, fmt.Errorf("echo: %w", err)
+		}
+	}
+	if err := r.loads(ctx); err != nil {
+		return r.report, err
+	}
+	for _, name := range r.cfg.Scenarios {
+		if study := studies[name]; study.run != nil {
+			if err := study.run(r, ctx); err != nil {
+				return r.report, fmt.Errorf("%s: %w", name, err)
+			}
+		}
+	}
+	if r.cfg.EngineBaseline {
+		if err := r.baseline(ctx, r.scenarios(), r.cfg.Callers); err != nil {
+			return r.report, fmt.Errorf("baseline of the engine: %w", err)
+		}
+	}
+	return r.report, r.peers(ctx, r.cfg.Peers, r.scenarios(), r.cfg.Callers)
+}
+
+func newRunner(cfg Config) (*runner, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
 	if cfg.Progress == nil {
 		cfg.Progress = silence{}
 	}
-	r := &runner{cfg: cfg, report: &Report{Started: time.Now().UTC().Truncate(time.Second), Commit: cfg.Commit}}
+	r := &runner{cfg: cfg, report: newReport(cfg.Commit)}
 	var err error
-	if r.dir, err = newFolder(cfg.Dir); err != nil {
-		return r.report, err
-	}
-	defer func() { _ = os.RemoveAll(r.dir) }()
-	if cfg.Echo {
-		if err := r.echo(ctx); err != nil {
-			return r.report, fmt.Errorf("echo: %w", err)
-		}
-	}
-	return r.report, r.cluster(ctx)
+	r.dir, err = newFolder(cfg.Dir)
+	return r, err
 }
 
-// echo measures the echo with every number of callers.
-func (r *runner) echo(ctx context.Context) error {
+// scenarios are those that are loads.
+func (r *runner) scenarios() []string {
+	return slices.DeleteFunc(slices.Clone(r.cfg.Scenarios), func(s string) bool { return s != Hot && s != Spread })
+}
+
+// loads measures the scenarios that are loads, with every number of groups.
+func (r *runner) loads(ctx context.Context) error {
+	scenarios := r.scenarios()
+	if len(scenarios) == 0 {
+		return nil
+	}
+	for _, groups := range r.cfg.Groups {
+		p := r.plan()
+		p.groups = groups
+		if err := r.run(ctx, p, scenarios, r.cfg.Callers); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// plan says what a load runs on.
+type plan struct {
+	mode          string
+	nodes, groups int
+	tenants       int
+	pools         int // of each tenant
+	tls           bool
+	route         string
+	batch         int
+	tell          string // what a sweep varies, in place of the number of tenants
+}
+
+// Usual values of a plan; a scheme names what differs from them.
+const (
+	usualNodes  = 3
+	usualGroups = 3
+)
+
+// plan is what the flags ask for.
+func (r *runner) plan() plan {
+	return plan{
+		mode: r.cfg.Mode, nodes: r.cfg.Nodes, groups: r.cfg.Groups[0], tenants: r.cfg.Tenants, pools: max(r.cfg.Pools/r.cfg.Tenants, 1),
+		tls: r.cfg.TLS, route: r.cfg.Route, batch: r.cfg.Batch,
+	}
+}
+
+// scheme names what is unusual about a plan.
+func (p plan) scheme() string {
+	var parts []string
+	add := func(unusual bool, format string, a ...any) {
+		if unusual {
+			parts = append(parts, fmt.Sprintf(format, a...))
+		}
+	}
+	add(p.nodes != usualNodes, "%d nodes", p.nodes)
+	add(p.groups != usualGroups, "%s", plural(p.groups, "group"))
+	add(p.tell != "", "%s", p.tell)
+	add(p.tenants > 1 && p.tell == "", "%d tenants", p.tenants)
+	add(p.tls, "TLS")
+	add(p.route == RouteAny, "any node")
+	add(p.batch > 0, "batch of %d", p.batch)
+	return strings.Join(parts, ", ")
+}
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return strconv.Itoa(n) + " " + noun + "s"
+}
+
+// settings are those of a plan.
+func (p plan) settings() map[string]string {
+	s := map[string]string{"nodes": strconv.Itoa(p.nodes), "groups": strconv.Itoa(p.groups), "tenants": strconv.Itoa(p.tenants)}
+	if p.mode == ModeHTTP {
+		s["route"], s["tls"] = p.route, strconv.FormatBool(p.tls)
+	}
+	return s
+}
+
+// subject is what is under load.
+type subject struct {
+	target load.Target
+	system string
+	plan   plan
+	rig    *rig // of server processes; nil: none, or not ours
+}
+
+// run measures scenarios with numbers of callers on a plan of its own.
+func (r *runner) run(ctx context.Context, p plan, scenarios []string, callers []int) error {
+	return r.with(ctx, p, func(s *subject) error {
+		for _, scenario := range scenarios {
+			if err := r.load(ctx, s, scenario, callers); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// with starts what a plan describes, calls do, and stops it.
+func (r *runner) with(ctx context.Context, p plan, do func(*subject) error) error {
+	r.cfg.Progress.Begin("starting "+strings.TrimSpace(p.mode+" "+p.scheme()), 0)
+	s, stop, err := r.start(ctx, p)
+	if err != nil {
+		r.cfg.Progress.End("failed: " + err.Error())
+		return err
+	}
+	r.cfg.Progress.End("")
+	return errors.Join(do(s), stop())
+}
+
+// start starts what a plan describes; stop ends it and removes its data.
+func (r *runner) start(ctx context.Context, p plan) (s *subject, stop func() error, err error) {
+	if p.mode == ModeHTTP && r.cfg.URL != "" {
+		t, err := r.running(ctx)
+		return &subject{target: t, system: systemCluster, plan: p}, func() error { return nil }, err
+	}
+	r.rigs++
+	dir := filepath.Join(r.dir, strconv.Itoa(r.rigs))
+	remove := func() error { return os.RemoveAll(dir) }
+	if p.mode == ModeEngine {
+		e, err := startEngine(ctx, engineConfig{dir: dir, nodes: p.nodes, groups: p.groups, open: r.cfg.OpenMachine})
+		if err != nil {
+			return nil, nil, errors.Join(err, remove())
+		}
+		stop = func() error { return errors.Join(e.stop(), remove()) }
+		t, err := e.target(ctx, p.tenants, p.pools)
+		if err != nil {
+			return nil, nil, errors.Join(err, stop())
+		}
+		return &subject{target: t, system: systemEngine, plan: p}, stop, nil
+	}
+	c, err := startRig(ctx, rigConfig{binary: r.cfg.Binary, dir: dir, nodes: p.nodes, groups: p.groups, secured: p.tls})
+	if err != nil {
+		return nil, nil, errors.Join(err, remove())
+	}
+	stop = func() error { c.stop(); return remove() }
+	t, err := c.populate(ctx, p)
+	if err != nil {
+		return nil, nil, errors.Join(err, stop())
+	}
+	return &subject{target: t, system: systemCluster, plan: p, rig: c}, stop, nil
+}
+
+// echo measures the echo.
+func (r *runner) echo(ctx context.Context, callers []int) error {
 	e, err := startEcho(ctx, r.cfg.Binary, r.dir)
 	if err != nil {
 		return err
@@ -75,79 +238,59 @@ func (r *runner) echo(ctx context.Context) error {
 		tenants: []Tenant{{ID: benchTenant, Key: echoKey}}, product: benchProduct, perTenant: 1,
 	}
 	t.prepare()
-	return r.load(ctx, t, load.Options{System: systemEcho, Scenario: Hot, Pools: 1, Servers: []int{e.pid()}}, nil)
-}
-
-// cluster measures every scenario on one cluster.
-func (r *runner) cluster(ctx context.Context) error {
-	t, pids, done, err := r.prepareCluster(ctx)
-	if err != nil {
-		return err
-	}
-	defer done()
-	for _, scenario := range r.cfg.Scenarios {
-		o := load.Options{System: systemCluster, Scenario: scenario, Pools: 1, Seats: max(r.cfg.Batch, 1), Servers: pids, Dir: r.dir}
-		if scenario == Spread {
-			o.Pools = r.cfg.Pools
-		}
-		if r.cfg.Batch > 0 {
-			o.Scheme = fmt.Sprintf("batch of %d", r.cfg.Batch)
-		}
-		if err := r.load(ctx, t, o, r.settings()); err != nil {
+	for _, n := range callers {
+		o := r.options(systemEcho, Hot, n)
+		o.Servers = []int{e.pid()}
+		if _, err := r.measure(ctx, &subject{target: t, system: systemEcho}, o); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// settings are those of the cluster under load.
-func (r *runner) settings() map[string]string {
-	s := map[string]string{"route": r.cfg.Route, "tls": strconv.FormatBool(r.cfg.TLS)}
-	if r.cfg.URL == "" {
-		s["nodes"], s["groups"] = strconv.Itoa(r.cfg.Nodes), strconv.Itoa(r.cfg.Groups)
-	} else {
-		s["url"] = r.cfg.URL
-	}
-	return s
-}
-
-// prepareCluster returns the cluster to be measured: the one that was named, or
-// its own, with a tenant that has all pools. done stops it.
-func (r *runner) prepareCluster(ctx context.Context) (t *httpTarget, pids []int, done func(), err error) {
-	if r.cfg.URL != "" {
-		t, err := r.running(ctx)
-		return t, nil, func() {}, err
-	}
-	c, err := startCluster(ctx, clusterConfig{
-		binary: r.cfg.Binary, dir: filepath.Join(r.dir, "cluster"), nodes: r.cfg.Nodes, groups: r.cfg.Groups, secured: r.cfg.TLS,
-	})
+// baseline measures the engine's baseline.
+func (r *runner) baseline(ctx context.Context, scenarios []string, callers []int) error {
+	dir := filepath.Join(r.dir, "baseline")
+	defer func() { _ = os.RemoveAll(dir) }()
+	p, err := startPlain(ctx, dir, r.cfg.OpenMachine)
 	if err != nil {
-		return nil, nil, nil, err
+		return err
 	}
-	tenant, err := c.createTenant(ctx, benchTenant, benchProduct, r.cfg.Pools)
-	if err == nil {
-		t = c.target([]Tenant{tenant}, r.cfg.Pools)
-		t.batch = r.cfg.Batch
-		if r.cfg.Route == RouteLeader {
-			err = t.findLeaders()
+	t, err := p.target(ctx, r.cfg.Pools)
+	for _, scenario := range scenarios {
+		for _, n := range callers {
+			if err != nil {
+				break
+			}
+			o := r.options(systemEngine, scenario, n)
+			o.Scheme, o.Dir = schemePlain, r.dir
+			_, err = r.measure(ctx, &subject{target: t, system: systemEngine}, o)
 		}
 	}
-	if err != nil {
-		c.stop()
-		return nil, nil, nil, err
-	}
-	return t, c.pids(), c.stop, nil
+	return errors.Join(err, p.stop())
 }
 
-// load measures a target with every number of callers, and at half of its best
+// schemePlain names the engine's baseline.
+const schemePlain = "plain raft-boltdb, a command per entry"
+
+// options are the flags' for a scenario.
+func (r *runner) options(system, scenario string, callers int) load.Options {
+	o := load.Options{
+		System: system, Scenario: scenario, Callers: callers, Pools: 1,
+		Duration: r.cfg.Duration, Warmup: r.cfg.Warmup, Rate: r.cfg.Rate, Seed: r.cfg.Seed, Commit: r.cfg.Commit,
+	}
+	if scenario != Hot {
+		o.Pools = r.cfg.Pools
+	}
+	return o
+}
+
+// load measures a scenario with numbers of callers, and at half of the best
 // rate where that was asked for.
-func (r *runner) load(ctx context.Context, t *httpTarget, o load.Options, settings map[string]string) error {
-	o.Duration, o.Warmup, o.Seed, o.Rate = r.cfg.Duration, r.cfg.Warmup, r.cfg.Seed, r.cfg.Rate
-	o.Commit, o.Settings = r.cfg.Commit, settings
+func (r *runner) load(ctx context.Context, s *subject, scenario string, callers []int) error {
 	best := load.Result{}
-	for _, callers := range r.cfg.Callers {
-		o.Callers = callers
-		result, err := r.measure(ctx, t, o)
+	for _, n := range callers {
+		result, err := r.measure(ctx, s, r.optionsOf(s, scenario, n))
 		if err != nil {
 			return err
 		}
@@ -155,33 +298,53 @@ func (r *runner) load(ctx context.Context, t *httpTarget, o load.Options, settin
 			best = result
 		}
 	}
-	if !r.cfg.HalfRate || t.silent || best.Operations == 0 {
+	if !r.cfg.HalfRate || best.Operations == 0 {
 		return nil
 	}
-	o.Callers, o.Rate = best.Callers, best.OpsPerSecond/2
-	_, err := r.measure(ctx, t, o)
+	o := r.optionsOf(s, scenario, best.Callers)
+	o.Rate = best.OpsPerSecond / 2
+	_, err := r.measure(ctx, s, o)
 	return err
 }
 
-// measure measures once and adds the result to the report.
-func (r *runner) measure(ctx context.Context, t load.Target, o load.Options) (load.Result, error) {
-	what := fmt.Sprintf("%s %s, %d callers", o.System, o.Scenario, o.Callers)
-	if o.Rate > 0 {
-		what += fmt.Sprintf(", %.0f/s asked", o.Rate)
+// optionsOf are the flags' for a scenario of a subject.
+func (r *runner) optionsOf(s *subject, scenario string, callers int) load.Options {
+	o := r.options(s.system, scenario, callers)
+	o.Scheme, o.Seats, o.Dir, o.Settings = s.plan.scheme(), max(s.plan.batch, 1), r.dir, s.plan.settings()
+	if scenario != Hot {
+		o.Pools = s.plan.tenants * s.plan.pools
 	}
-	r.cfg.Progress.Begin(what, o.Warmup+o.Duration)
+	if s.rig != nil {
+		o.Servers = s.rig.pids()
+	}
+	return o
+}
+
+// measure measures once and adds the result to the report.
+func (r *runner) measure(ctx context.Context, s *subject, o load.Options) (load.Result, error) {
+	what := (&load.Result{System: o.System, Scheme: o.Scheme, Scenario: o.Scenario, Callers: o.Callers, RateAsked: o.Rate}).Name()
+	total := o.Warmup + o.Duration
+	r.cfg.Progress.Begin(what, total)
 	var last load.Progress
 	o.Progress = func(p load.Progress) {
 		if p.Elapsed > last.Elapsed {
-			r.cfg.Progress.At(p.Elapsed, float64(p.Operations-last.Operations)/(p.Elapsed-last.Elapsed).Seconds())
+			r.cfg.Progress.At(p.Elapsed, fmt.Sprintf("%.0f/s", float64(p.Operations-last.Operations)/(p.Elapsed-last.Elapsed).Seconds()))
 		}
 		last = p
 	}
-	result, err := load.Run(ctx, t, o)
-	if target, ok := t.(*httpTarget); ok && err == nil {
-		if away := target.forwarded.Swap(0); away > 0 {
-			result.Figures = map[string]float64{"forwarded_requests": float64(away)}
+	profiled := r.profile(ctx, s, &o)
+	before, costErr := s.costs(ctx)
+	result, err := load.Run(ctx, s.target, o)
+	if after, afterErr := s.costs(ctx); costErr == nil && afterErr == nil && err == nil {
+		result.Figures = after.since(before, last.Operations)
+	}
+	if t, ok := s.target.(*httpTarget); ok && err == nil {
+		if away := t.forwarded.Swap(0); away > 0 {
+			result.Figures["forwarded_requests"] = float64(away)
 		}
+	}
+	if err == nil {
+		err = profiled()
 	}
 	r.cfg.Progress.End(summary(&result, err))
 	if result.Operations > 0 {
@@ -199,8 +362,16 @@ func summary(r *load.Result, err error) string {
 		return "failed: " + err.Error()
 	}
 	s := fmt.Sprintf("%.0f/s, p50 %.0f µs, p99 %.0f µs", r.OpsPerSecond, r.Latency.P50, r.Latency.P99)
-	if r.Failed > 0 {
+	if r.Failed > 0 && len(r.Errors) > 0 {
 		s += fmt.Sprintf(", %d failed: %s", r.Failed, r.Errors[0])
 	}
 	return s
+}
+
+// note adds a result that is not of a load.
+func (r *runner) note(scenario, scheme string, p plan, took time.Duration, figures map[string]float64) {
+	r.report.Results = append(r.report.Results, load.Result{
+		System: systemCluster, Scheme: scheme, Scenario: scenario, Seats: 1, Seconds: took.Seconds(),
+		Started: time.Now().UTC().Truncate(time.Second), Commit: r.cfg.Commit, Machine: load.ThisMachine(), Settings: p.settings(), Figures: figures,
+	})
 }

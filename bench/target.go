@@ -36,11 +36,23 @@ type httpTarget struct {
 	perTenant int
 	// batch is how many operations one request holds; 0: one, without a batch.
 	batch int
+	// ttl of a lease in seconds; 0: the server's own.
+	ttl int
 	// silent systems have no counters and leases to verify.
 	silent bool
 
 	heads     []heads // of tenants
 	forwarded atomic.Int64
+}
+
+// copyWith is the same target with another batch.
+func (t *httpTarget) copyWith(batch int) *httpTarget {
+	other := &httpTarget{
+		system: t.system, domain: t.domain, addrs: t.addrs, place: t.place, tls: t.tls, tenants: t.tenants,
+		product: t.product, perTenant: t.perTenant, batch: batch, ttl: t.ttl, silent: t.silent,
+	}
+	other.prepare()
+	return other
 }
 
 // heads are a tenant's requests up to the value of Content-Length, which is
@@ -128,6 +140,10 @@ func (c *httpCaller) appendCheckout(b []byte, pool int) []byte {
 	b = strconv.AppendInt(b, int64(n), 10)
 	b = append(b, `","user":"`...)
 	b = append(b, c.user...)
+	if c.target.ttl > 0 {
+		b = append(b, `","ttl_seconds":`...)
+		return append(strconv.AppendInt(b, int64(c.target.ttl), 10), '}')
+	}
 	return append(b, `"}`...)
 }
 
@@ -280,6 +296,7 @@ func (t *httpTarget) account(ctx context.Context, tenant int) (a load.Account, e
 
 // accountRow is what counts of a license or a lease.
 type accountRow struct {
-	InUse int64 `json:"in_use"`
-	Count int64 `json:"count"`
+	LeaseID string `json:"lease_id"`
+	InUse   int64  `json:"in_use"`
+	Count   int64  `json:"count"`
 }

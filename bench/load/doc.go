@@ -5,5 +5,5 @@
 // It knows callers that check out and return, and never whom they call: our
 // cluster, the echo beside it, the engine without HTTP and every peer are
 // driven and timed by the same code. It imports the standard library,
-// golang.org/x/sys and the libraries for histograms and statistics only.
+// golang.org/x/sys and HdrHistogram only.
 package load

@@ -110,6 +110,10 @@ func cpuUsed(servers []int) usage {
 	return used
 }
 
+// CPUSeconds is the CPU time that processes, with all their descendants, have
+// used so far.
+func CPUSeconds(pids []int) float64 { return cpuUsed(pids).servers }
+
 // process is a line of /proc/PID/stat.
 type process struct {
 	parent int

@@ -1,102 +1,302 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"io"
+	"log/slog"
 	"os"
 	"os/signal"
+	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/cloudlicenses/cloudlicenses/bench"
+	"github.com/cloudlicenses/cloudlicenses/bench/load"
+	"github.com/cloudlicenses/cloudlicenses/fsm"
 )
 
+// Files of --out.
+const benchReportFile = "bench.json"
+
+// benchFlags are those of `bench` that are no field of its configuration.
+type benchFlags struct {
+	rate   string
+	out    string
+	full   bool
+	output outputFormat
+}
+
 func newBenchCommand() *cobra.Command {
-	cfg := bench.Config{Product: "p"}
-	var output outputFormat
-	var rate string
+	cfg := bench.Config{Sizes: bench.DefaultSizes}
+	var flags benchFlags
 	cmd := &cobra.Command{
 		Use:   "bench",
 		Short: "Measure a cluster, and what it is held against",
-		Args:  noArgs,
+		Long: `Puts a cluster under load and says how fast it was, how long callers waited and
+what it cost. Unless --url names a running cluster, three server processes are
+started on loopback, with their data in a new folder of --dir, which must be on
+a real disk; they are stopped and the folder is removed at the end.
+
+Callers check a seat out and return it, in turn; each is an operation. In a
+closed loop a caller asks again as soon as it was answered. With --rate, an open
+loop, operations become due at that rate whatever the ones before take, and a
+latency counts from when one was due. After each measurement the cluster's
+counters are compared with its leases; that they agree is part of the result.
+
+What can be measured (--scenario):
+` + benchScenarios() + `
+Every result tells machine, commit, settings, the median of an append + fdatasync
+just before it, and CPU seconds of servers and client per 100,000 operations. The
+client takes its share of the same processors: hold figures against those of the
+same run, such as --echo and --peers, not against another machine's.`,
+		Example: `  # Hot and spread, with 1 to 256 callers, and the echo of the HTTP edge beside them:
+  cloudlicenses bench --echo
+
+  # Latencies at half of the highest rate, in an open loop:
+  cloudlicenses bench --scenario spread --callers 256 --rate half
+
+  # Where the leader's time goes:
+  cloudlicenses bench --scenario hot --callers 256 --profile cpu --out results
+  go tool pprof -http :6060 results/*.cpu.pprof
+
+  # The engine without HTTP, with more and more groups, and plain raft-boltdb:
+  cloudlicenses bench --mode engine --callers 256 --groups 1,2,4,8,16 --engine-baseline
+
+  # A cluster that runs already, whose tenant has licenses of p-0000 … p-0999:
+  cloudlicenses bench --url http://127.0.0.1:8080 --host load.localhost --api-key clsk_load_…
+
+  # Did a change make it faster? Keep both reports and compare:
+  cloudlicenses bench --out before
+  cloudlicenses bench --out after
+  cloudlicenses bench compare before/bench.json after/bench.json`,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := completeBench(&cfg, rate); err != nil {
+			if err := completeBench(&cfg, &flags); err != nil {
 				return err
 			}
 			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM)
 			defer stop()
-			report, err := bench.Run(ctx, cfg)
-			if report != nil && len(report.Results) > 0 {
-				if output == outputJSON {
-					err = orError(err, printJSON(cmd.OutOrStdout(), report))
-				} else {
-					err = orError(err, benchTable(report).print(cmd.OutOrStdout()))
-				}
-			}
-			return err
+			return runBench(ctx, cfg, &flags, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
-	fs := cmd.Flags()
-	fs.SortFlags = false
-	output.addTo(fs)
-	fs.StringSliceVar(&cfg.Scenarios, "scenario", []string{bench.Hot, bench.Spread}, "what to measure")
-	fs.IntSliceVar(&cfg.Callers, "callers", []int{1, 16, 64, 256}, "numbers of callers that work at the same time")
-	fs.IntVar(&cfg.Pools, "pools", 1000, "pools of spread")
-	fs.DurationVar(&cfg.Duration, "duration", 10*time.Second, "time of each measurement")
-	fs.DurationVar(&cfg.Warmup, "warmup", 2*time.Second, "time before each that does not count")
-	fs.StringVar(&rate, "rate", "", "operations per second in an open loop, or 'half' of the best of this run")
-	fs.Uint64Var(&cfg.Seed, "seed", 1, "seed of the order of pools")
-	fs.IntVar(&cfg.Nodes, "nodes", 3, "nodes of the own cluster")
-	fs.IntVar(&cfg.Groups, "groups", 3, "license groups of the own cluster")
-	fs.BoolVar(&cfg.TLS, "tls", false, "secure the own cluster, and speak HTTPS to it")
-	fs.StringVar(&cfg.Route, "route", bench.RouteLeader, "ask the tenant's leader, or any node")
-	fs.IntVar(&cfg.Batch, "batch", 0, "operations per request (1–1000) through the batch endpoint")
-	fs.BoolVar(&cfg.Echo, "echo", false, "measure the echo of the HTTP edge, too")
-	fs.StringVar(&cfg.URL, "url", "", "measure a running cluster instead of an own one")
-	fs.StringVar(&cfg.APIKey, "api-key", "", "its API key")
-	fs.StringVar(&cfg.Host, "host", "", "its tenant's host, where the URL does not name it")
-	fs.StringVar(&cfg.Dir, "dir", "", "folder on a real disk for the data of what is measured")
-	cmd.AddCommand(newEchoServerCommand())
+	cmd.Flags().SortFlags = false
+	addBenchFlags(cmd.Flags(), &cfg, &flags)
+	cmd.AddCommand(newBenchCompareCommand(), newEchoServerCommand())
 	return cmd
 }
 
-func orError(first, second error) error {
-	if first != nil {
-		return first
+// benchScenarios is the list of the help text.
+func benchScenarios() string {
+	var b strings.Builder
+	for i, name := range bench.ScenarioNames() {
+		fmt.Fprintf(&b, "  %-11s %s\n", name, bench.ScenarioTexts()[i])
 	}
-	return second
+	return b.String()
+}
+
+func addBenchFlags(fs *pflag.FlagSet, cfg *bench.Config, flags *benchFlags) {
+	fs.StringSliceVar(&cfg.Scenarios, "scenario", []string{bench.Hot, bench.Spread}, "what to measure, see above")
+	fs.IntSliceVar(&cfg.Callers, "callers", []int{1, 16, 64, 256}, "numbers of callers that work at the same time, each on a connection")
+	fs.DurationVar(&cfg.Duration, "duration", 10*time.Second, "time of each measurement")
+	fs.DurationVar(&cfg.Warmup, "warmup", 2*time.Second, "time before each that does not count")
+	fs.StringVar(&flags.rate, "rate", "", "open loop: operations per second, or 'half' of the highest rate of this run (default: closed loop)")
+	fs.IntVar(&cfg.Pools, "pools", 1000, "pools of spread")
+	fs.IntVar(&cfg.Tenants, "tenants", 1, "tenants that share the load")
+	fs.IntVar(&cfg.Batch, "batch", 0, "operations in each request, through the batch endpoint (1–1000)")
+	fs.StringVar(&cfg.Route, "route", bench.RouteLeader, "whom to ask: the leader of the tenant's group, or any node, which forwards")
+	fs.BoolVar(&cfg.TLS, "tls", false, "secure the cluster with certificates, and speak HTTPS")
+	fs.IntVar(&cfg.Nodes, "nodes", 3, "nodes of the cluster")
+	fs.IntSliceVar(&cfg.Groups, "groups", []int{3}, "numbers of license groups, each measured on a cluster of its own")
+	fs.StringVar(&cfg.Mode, "mode", bench.ModeHTTP, "http, or engine: three nodes in this process, without HTTP")
+	fs.BoolVar(&cfg.Echo, "echo", false, "measure the echo, too: the same HTTP server with nothing behind it")
+	fs.BoolVar(&cfg.EngineBaseline, "engine-baseline", false, "measure the same machine on plain raft-boltdb, too, a command per entry")
+	fs.StringSliceVar(&cfg.Peers, "peers", nil, "measure other systems, too: "+strings.Join(bench.PeerNames, ", ")+" (needs bench-peers beside this program)")
+	fs.StringVar(&cfg.Profile, "profile", "", "profile of the leader during each measurement, into --out: "+strings.Join(bench.Profiles, ", "))
+	fs.BoolVar(&flags.full, "full", false, "measure the whole performance table, and judge it by its goals")
+	fs.StringVar(&cfg.URL, "url", "", "measure a running cluster: URL of a node")
+	fs.StringVar(&cfg.Host, "host", "", "host of the tenant, where --url does not name it (with --url)")
+	fs.StringVar(&cfg.APIKey, "api-key", "", "API key of the tenant (with --url; default: LICENSE_API_KEY)")
+	fs.StringVar(&cfg.Product, "product", "p", "its licenses are of products PRODUCT-0000, PRODUCT-0001, … (with --url)")
+	fs.StringVar(&cfg.Dir, "dir", "", "folder on a real disk for the data of what is measured (default: the system's for temporary files)")
+	fs.StringVar(&flags.out, "out", "", "folder for "+benchReportFile+", plots and profiles, made when missing")
+	fs.Uint64Var(&cfg.Seed, "seed", 1, "seed of the order of pools")
+	fs.IntVar(&cfg.Sizes.Leases, "leases", cfg.Sizes.Leases, "live leases of scenario million")
+	fs.IntVar(&cfg.Sizes.Kills, "kills", cfg.Sizes.Kills, "kills of scenario kills")
+	fs.DurationVar(&cfg.Sizes.Idle, "idle", cfg.Sizes.Idle, "time of scenario idle")
+	fs.DurationVar(&cfg.Sizes.Elections, "elections", cfg.Sizes.Elections, "time of scenario elections")
+	flags.output.addTo(fs)
 }
 
 // completeBench fills in what flags alone do not say.
-func completeBench(cfg *bench.Config, rate string) error {
+func completeBench(cfg *bench.Config, flags *benchFlags) error {
 	var err error
 	if cfg.Binary, err = os.Executable(); err != nil {
 		return err
 	}
+	if peers := filepath.Join(filepath.Dir(cfg.Binary), "bench-peers"); exists(peers) {
+		cfg.PeersBinary = peers
+	}
 	_, cfg.Commit = buildVersion()
-	switch rate {
+	cfg.Out = flags.out
+	cfg.OpenMachine = machineOpener(fsm.Options{}, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	for _, name := range cfg.Peers {
+		if !slices.Contains(bench.PeerNames, name) {
+			return usagef("--peers %q: there are %s", name, strings.Join(bench.PeerNames, ", "))
+		}
+	}
+	switch flags.rate {
 	case "":
 	case "half":
 		cfg.HalfRate = true
 	default:
-		if cfg.Rate, err = strconv.ParseFloat(rate, 64); err != nil || cfg.Rate <= 0 {
-			return usagef("--rate %q: want operations per second, or half", rate)
+		if cfg.Rate, err = strconv.ParseFloat(flags.rate, 64); err != nil || cfg.Rate <= 0 {
+			return usagef("--rate %q: want operations per second, or half", flags.rate)
 		}
+	}
+	if cfg.URL != "" {
+		if cfg.APIKey = orElse(cfg.APIKey, os.Getenv("LICENSE_API_KEY")); cfg.APIKey == "" {
+			return usagef("no API key: name the tenant's with --api-key or LICENSE_API_KEY")
+		}
+	}
+	if flags.out != "" {
+		return os.MkdirAll(flags.out, 0o755)
 	}
 	return nil
 }
 
-func benchTable(report *bench.Report) *table {
-	t := &table{header: []string{"SYSTEM", "SCENARIO", "CALLERS", "OPS/S", "P50 µs", "P99 µs", "P99.9 µs", "FSYNC µs", "CPU s/100k", "CLIENT", "FAILED"}}
+// runBench measures, and prints and keeps what was measured, also where
+// something failed.
+func runBench(ctx context.Context, cfg bench.Config, flags *benchFlags, stdout, stderr io.Writer) error {
+	progress := newBenchProgress(ctx, stderr)
+	cfg.Progress = progress
+	measure := bench.Run
+	if flags.full {
+		measure = bench.Full
+	}
+	report, err := measure(ctx, cfg)
+	progress.close()
+	if report == nil {
+		return usageError{err}
+	}
+	if flags.out != "" {
+		err = errors.Join(err, report.Write(filepath.Join(flags.out, benchReportFile)))
+		_, plotErr := report.Plot(flags.out)
+		err = errors.Join(err, plotErr)
+	}
+	if flags.output == outputJSON {
+		return errors.Join(err, printJSON(stdout, report))
+	}
+	return errors.Join(err, printBench(stdout, report))
+}
+
+// printBench prints a report for people.
+func printBench(w io.Writer, report *bench.Report) error {
+	loads := &table{header: []string{"SYSTEM", "SCHEME", "SCENARIO", "CALLERS", "OPS/S", "P50 µs", "P99 µs", "P99.9 µs", "MAX µs", "FSYNC µs", "SERVERS s/100k", "CLIENT s/100k", "REFUSED", "FAILED"}}
+	figures := &table{header: []string{"SCENARIO", "SCHEME", "FIGURE", "VALUE"}}
 	for i := range report.Results {
 		r := &report.Results[i]
-		t.add(r.System, r.Scenario, strconv.Itoa(r.Callers), fmt.Sprintf("%.0f", r.OpsPerSecond),
-			fmt.Sprintf("%.0f", r.Latency.P50), fmt.Sprintf("%.0f", r.Latency.P99), fmt.Sprintf("%.0f", r.Latency.P999),
-			fmt.Sprintf("%.0f", r.FsyncMicros), fmt.Sprintf("%.2f", r.ServerCPU), fmt.Sprintf("%.2f", r.ClientCPU), strconv.FormatInt(r.Failed, 10))
+		if r.Operations > 0 {
+			loads.add(benchRow(r)...)
+			continue
+		}
+		for _, name := range slices.Sorted(benchNames(r.Figures)) {
+			figures.add(r.Scenario, r.Scheme, name, strconv.FormatFloat(r.Figures[name], 'f', -1, 64))
+		}
 	}
-	return t
+	goals := &table{header: []string{"MEASURE", "GOAL", "FIGURE", "VERDICT"}}
+	for _, g := range report.Goals {
+		goals.add(g.Measure, g.Goal, g.Figure, g.Verdict)
+	}
+	var err error
+	for _, t := range []*table{loads, figures, goals} {
+		if len(t.rows) > 0 {
+			err = errors.Join(err, t.print(w))
+			_, blank := fmt.Fprintln(w)
+			err = errors.Join(err, blank)
+		}
+	}
+	for _, m := range report.Missing {
+		_, missing := fmt.Fprintln(w, "missing:", m)
+		err = errors.Join(err, missing)
+	}
+	_, last := fmt.Fprintf(w, "%s, %d cores, Linux %s, %s, commit %s\n", report.Machine.CPU, report.Machine.Cores, report.Machine.Kernel, report.Go, report.Commit)
+	return errors.Join(err, last)
+}
+
+func benchNames(figures map[string]float64) func(yield func(string) bool) {
+	return func(yield func(string) bool) {
+		for name := range figures {
+			if !yield(name) {
+				return
+			}
+		}
+	}
+}
+
+func benchRow(r *load.Result) []string {
+	whole := func(v float64) string { return strconv.FormatFloat(v, 'f', 0, 64) }
+	scenario := r.Scenario
+	if r.RateAsked > 0 {
+		scenario += " at " + whole(r.RateAsked) + "/s"
+	}
+	return []string{
+		r.System, r.Scheme, scenario, strconv.Itoa(r.Callers), whole(r.OpsPerSecond),
+		whole(r.Latency.P50), whole(r.Latency.P99), whole(r.Latency.P999), whole(r.Latency.Max), whole(r.FsyncMicros),
+		fmt.Sprintf("%.2f", r.ServerCPU), fmt.Sprintf("%.2f", r.ClientCPU), strconv.FormatInt(r.Refused, 10), strconv.FormatInt(r.Failed, 10),
+	}
+}
+
+func newBenchCompareCommand() *cobra.Command {
+	var output outputFormat
+	cmd := &cobra.Command{
+		Use:   "compare OLD.json NEW.json",
+		Short: "Say whether a change between two reports is real",
+		Long: `Compares the measurements that two reports have in common: the operations of each
+second of the one against those of the other, by a two-sided Mann-Whitney U test.
+A change counts as real where p < 0.05.
+
+The seconds of one run have much in common, such as what else the machine did:
+compare runs of a quiet machine, and repeat what is surprising.`,
+		Example: `  cloudlicenses bench compare before/bench.json after/bench.json`,
+		Args:    exactArgs(2, "the old report and the new one"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			before, err := bench.ReadReport(args[0])
+			if err != nil {
+				return err
+			}
+			after, err := bench.ReadReport(args[1])
+			if err != nil {
+				return err
+			}
+			changes, only := bench.Compare(before, after)
+			if output == outputJSON {
+				return printJSON(cmd.OutOrStdout(), changes)
+			}
+			t := table{header: []string{"MEASUREMENT", "OLD OPS/S", "NEW OPS/S", "OLD P50 µs", "NEW P50 µs", "CHANGE"}}
+			for _, c := range changes {
+				t.add(c.Name, fmt.Sprintf("%.0f", c.Old), fmt.Sprintf("%.0f", c.New), fmt.Sprintf("%.0f", c.OldP50), fmt.Sprintf("%.0f", c.NewP50), c.Verdict())
+			}
+			if err := t.print(cmd.OutOrStdout()); err != nil {
+				return err
+			}
+			for _, name := range only {
+				if _, err := fmt.Fprintln(cmd.OutOrStdout(), "only in the", name); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}
+	output.addTo(cmd.Flags())
+	return cmd
 }
 
 // newEchoServerCommand is what `bench --echo` starts.

@@ -17,6 +17,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 const (
@@ -29,8 +31,8 @@ const (
 	adminTimeout = 15 * time.Minute
 )
 
-// clusterConfig says what cluster to start.
-type clusterConfig struct {
+// rigConfig says what cluster to start.
+type rigConfig struct {
 	binary string // cloudlicenses
 	dir    string // of everything, logs included
 	nodes  int
@@ -48,19 +50,19 @@ type server struct {
 	ready       string // path of its ready file
 }
 
-// cluster is server processes on loopback.
-type cluster struct {
-	cfg     clusterConfig
+// rig is a cluster of server processes on loopback.
+type rig struct {
+	cfg     rigConfig
 	servers []*server
 	token   string
 	tls     *tls.Config // of clients; nil: plain
 	client  *http.Client
 }
 
-// startCluster starts a cluster and waits until it serves. What was started is
+// startRig starts a cluster and waits until it serves. What was started is
 // stopped again where that fails.
-func startCluster(ctx context.Context, cfg clusterConfig) (*cluster, error) {
-	c := &cluster{cfg: cfg}
+func startRig(ctx context.Context, cfg rigConfig) (*rig, error) {
+	c := &rig{cfg: cfg}
 	if err := os.MkdirAll(cfg.dir, 0o700); err != nil {
 		return nil, err
 	}
@@ -88,7 +90,7 @@ func startCluster(ctx context.Context, cfg clusterConfig) (*cluster, error) {
 }
 
 // layOut chooses addresses and command lines.
-func (c *cluster) layOut() error {
+func (c *rig) layOut() error {
 	const perNode = 4
 	addrs, err := addresses(perNode * c.cfg.nodes)
 	if err != nil {
@@ -119,10 +121,10 @@ func (c *cluster) layOut() error {
 	return nil
 }
 
-func (c *cluster) certDir() string { return filepath.Join(c.cfg.dir, "certs") }
+func (c *rig) certDir() string { return filepath.Join(c.cfg.dir, "certs") }
 
 // makeCertificates makes a CA and each node's certificate.
-func (c *cluster) makeCertificates() error {
+func (c *rig) makeCertificates() error {
 	commands := [][]string{{"cert", "create-ca", "--cert-dir", c.certDir()}}
 	for i := range c.cfg.nodes {
 		commands = append(commands, []string{
@@ -145,7 +147,7 @@ func (c *cluster) makeCertificates() error {
 }
 
 // readToken takes the admin token once every node has written its ready file.
-func (c *cluster) readToken() error {
+func (c *rig) readToken() error {
 	for _, s := range c.servers {
 		if !s.running() {
 			return fmt.Errorf("%s has ended", s.id)
@@ -166,7 +168,7 @@ func (c *cluster) readToken() error {
 }
 
 // stop ends all processes.
-func (c *cluster) stop() {
+func (c *rig) stop() {
 	for _, s := range c.servers {
 		_ = s.stop(syscall.SIGKILL) // the data is thrown away
 	}
@@ -174,7 +176,7 @@ func (c *cluster) stop() {
 }
 
 // pids are those of the running nodes.
-func (c *cluster) pids() []int {
+func (c *rig) pids() []int {
 	var pids []int
 	for _, s := range c.servers {
 		if s.running() {
@@ -186,7 +188,7 @@ func (c *cluster) pids() []int {
 
 // call asks a node's admin address. in is sent as JSON (nil: none), the reply
 // decoded into out (nil: dropped).
-func (c *cluster) call(ctx context.Context, s *server, method, path string, in, out any) error {
+func (c *rig) call(ctx context.Context, s *server, method, path string, in, out any) error {
 	ctx, cancel := context.WithTimeout(ctx, adminTimeout)
 	defer cancel()
 	var body []byte
@@ -204,7 +206,7 @@ func (c *cluster) call(ctx context.Context, s *server, method, path string, in, 
 }
 
 // fetch asks a node's admin address for whatever it answers.
-func (c *cluster) fetch(ctx context.Context, s *server, method, path string, body []byte) ([]byte, error) {
+func (c *rig) fetch(ctx context.Context, s *server, method, path string, body []byte) ([]byte, error) {
 	scheme := "http://"
 	if c.cfg.secured {
 		scheme = "https://"
@@ -234,7 +236,7 @@ const seats = 1_000_000
 
 // createTenant makes a tenant with pools of products product-0000 and so on,
 // as `tenant create` does.
-func (c *cluster) createTenant(ctx context.Context, id, product string, pools int) (Tenant, error) {
+func (c *rig) createTenant(ctx context.Context, id, product string, pools int) (Tenant, error) {
 	type licenses struct {
 		Product    string `json:"product"`
 		Commit     int64  `json:"commit"`
@@ -256,4 +258,43 @@ func (c *cluster) createTenant(ctx context.Context, id, product string, pools in
 		return Tenant{}, errors.New("a tenant was made without an API key")
 	}
 	return Tenant{ID: id, Key: created.APIKey}, nil
+}
+
+// creators is how many tenants are made at once.
+const creators = 8
+
+// populate makes the tenants of a plan, and returns what is to be loaded.
+func (c *rig) populate(ctx context.Context, p plan) (*httpTarget, error) {
+	tenants := make([]Tenant, p.tenants)
+	var group errgroup.Group
+	group.SetLimit(creators)
+	for i := range tenants {
+		group.Go(func() (err error) {
+			id := benchTenant
+			if p.tenants > 1 {
+				id += strconv.Itoa(i)
+			}
+			tenants[i], err = c.createTenant(ctx, id, benchProduct, p.pools)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	t := c.target(tenants, p.pools)
+	t.batch = p.batch
+	if p.route == RouteLeader {
+		return t, t.findLeaders()
+	}
+	return t, nil
+}
+
+// at finds the node with a public address; nil: none.
+func (c *rig) at(addr string) *server {
+	for _, s := range c.servers {
+		if s.http == addr {
+			return s
+		}
+	}
+	return nil
 }

@@ -1,0 +1,231 @@
+package bench
+
+import (
+	"fmt"
+
+	"github.com/cloudlicenses/cloudlicenses/bench/load"
+)
+
+// Goal is a row of the performance table.
+type Goal struct {
+	Measure string `json:"measure"`
+	Goal    string `json:"goal"` // empty: reported without one
+	Figure  string `json:"figure"`
+	Verdict string `json:"verdict"`
+}
+
+// Verdicts.
+const (
+	met         = "met"
+	missed      = "missed"
+	notMeasured = "not measured"
+	reported    = "reported"
+)
+
+// most is the number of callers of the table's throughput.
+const most = 256
+
+// judge holds the results against the goals.
+func (r *Report) judge() []Goal {
+	j := judge{report: r}
+	for _, scenario := range []string{Hot, Spread} {
+		j.throughput(scenario)
+	}
+	j.alone()
+	for _, scenario := range []string{Hot, Spread} {
+		j.halfRate(scenario)
+	}
+	j.engine()
+	j.batches()
+	j.million()
+	j.idle()
+	j.kills()
+	j.elections()
+	return j.rows
+}
+
+type judge struct {
+	report *Report
+	rows   []Goal
+}
+
+// row adds a row; ok counts where both values were measured.
+func (j *judge) row(measure, goal, figure string, measured, ok bool) {
+	verdict := notMeasured
+	switch {
+	case measured && goal == "":
+		verdict = reported
+	case measured && ok:
+		verdict = met
+	case measured:
+		verdict = missed
+	}
+	j.rows = append(j.rows, Goal{measure, goal, figure, verdict})
+}
+
+// best is the fastest result of a system's schemes.
+func (j *judge) best(scenario string, callers int, systems ...string) *load.Result {
+	var best *load.Result
+	for i := range j.report.Results {
+		r := &j.report.Results[i]
+		if r.Scenario != scenario || r.Callers != callers || r.RateAsked > 0 || r.Operations == 0 {
+			continue
+		}
+		for _, s := range systems {
+			if r.System == s && (best == nil || r.OpsPerSecond > best.OpsPerSecond) {
+				best = r
+			}
+		}
+	}
+	return best
+}
+
+// own is the cluster's result under a scheme.
+func (j *judge) own(scheme, scenario string, callers int) *load.Result {
+	return j.report.find(func(r *load.Result) bool {
+		return r.System == systemCluster && r.Scheme == scheme && r.Scenario == scenario && r.Callers == callers && r.RateAsked == 0
+	})
+}
+
+// ratio adds a row that holds one throughput against another.
+func (j *judge) ratio(measure string, atLeast float64, a, b *load.Result, perSecond func(*load.Result) float64) {
+	goal := ""
+	if atLeast > 0 {
+		goal = fmt.Sprintf("≥ %.4g ×", atLeast)
+	}
+	if a == nil || b == nil || perSecond(b) == 0 {
+		j.row(measure, goal, "", false, false)
+		return
+	}
+	q := perSecond(a) / perSecond(b)
+	figure := fmt.Sprintf("%.2f × (%s/s against %s/s)", q, thousands(perSecond(a)), thousands(perSecond(b)))
+	if b.Scheme != "" {
+		figure += ", " + b.System + ": " + b.Scheme
+	}
+	j.row(measure, goal, figure, true, q >= atLeast)
+}
+
+func operations(r *load.Result) float64 { return r.OpsPerSecond }
+
+func (j *judge) throughput(scenario string) {
+	own := j.own("", scenario, most)
+	what := fmt.Sprintf("HTTP %s, %d connections, against ", scenario, most)
+	j.ratio(what+"the echo of its edge", 0.65, own, j.best(Hot, most, systemEcho), operations)
+	j.ratio(what+"Redis", 1.5, own, j.best(scenario, most, "redis"), operations)
+	j.ratio(what+"the better of PostgreSQL and etcd", 5, own, j.best(scenario, most, "postgres", "etcd"), operations)
+}
+
+// alone judges the median of one connection.
+func (j *judge) alone() {
+	own := j.own("", Hot, 1)
+	what := "one connection, p50, against "
+	if own == nil || own.FsyncMicros == 0 {
+		j.row(what+"an append + fdatasync", "≤ 4 ×", "", false, false)
+	} else {
+		q := own.Latency.P50 / own.FsyncMicros
+		j.row(what+"an append + fdatasync", "≤ 4 ×", fmt.Sprintf("%.1f × (%.0f µs against %.0f µs)", q, own.Latency.P50, own.FsyncMicros), true, q <= 4)
+	}
+	for _, peer := range []string{"postgres", "redis"} {
+		// The fastest alone is the one with the lowest median, or next to it.
+		other := j.best(Hot, 1, peer)
+		if own == nil || other == nil {
+			j.row(what+peer, "≤", "", false, false)
+			continue
+		}
+		j.row(what+peer, "≤", fmt.Sprintf("%.0f µs against %.0f µs (%s)", own.Latency.P50, other.Latency.P50, other.Scheme), true, own.Latency.P50 <= other.Latency.P50)
+	}
+}
+
+func (j *judge) halfRate(scenario string) {
+	own := j.report.find(func(r *load.Result) bool {
+		return r.System == systemCluster && r.Scheme == "" && r.Scenario == scenario && r.RateAsked > 0
+	})
+	what := "p99 at half the peak rate, open loop, " + scenario
+	if own == nil {
+		j.row(what, "< 5 × p50", "", false, false)
+		return
+	}
+	q := own.Latency.P99 / own.Latency.P50
+	j.row(what, "< 5 × p50", fmt.Sprintf("%.1f × (%.0f µs against %.0f µs at %s/s)", q, own.Latency.P99, own.Latency.P50, thousands(own.RateAsked)), true, q < 5)
+}
+
+func (j *judge) engine() {
+	scheme := plan{nodes: usualNodes, groups: 1}.scheme()
+	find := func(scheme, scenario string) *load.Result {
+		return j.report.find(func(r *load.Result) bool {
+			return r.System == systemEngine && r.Scheme == scheme && r.Scenario == scenario && r.Callers == most
+		})
+	}
+	for _, scenario := range []string{Hot, Spread} {
+		j.ratio(fmt.Sprintf("engine, one group, %d callers, %s, against plain raft-boltdb", most, scenario), 6,
+			find(scheme, scenario), find(schemePlain, scenario), operations)
+	}
+	swept := func(groups int) *load.Result {
+		return find(plan{nodes: usualNodes, groups: groups, tenants: groupCounts[len(groupCounts)-1]}.scheme(), Spread)
+	}
+	j.ratio("16 groups against 1, the same load", 0, swept(16), swept(1), operations)
+}
+
+func (j *judge) batches() {
+	scheme := plan{nodes: usualNodes, groups: usualGroups, batch: batchOperations}.scheme()
+	for _, scenario := range []string{Hot, Spread} {
+		batched := j.own(scheme, scenario, batchCallers)
+		j.ratio(fmt.Sprintf("seats per second in batches of %d, %s, against single checkouts", batchOperations, scenario), 5,
+			batched, j.own("", scenario, most), (*load.Result).SeatsPerSecond)
+	}
+}
+
+// figures of a study; nil: it was not made.
+func (j *judge) figures(scenario string) map[string]float64 {
+	r := j.report.find(func(r *load.Result) bool {
+		return r.System == systemCluster && r.Scheme == "" && r.Scenario == scenario
+	})
+	if r == nil {
+		return nil
+	}
+	return r.Figures
+}
+
+func (j *judge) million() {
+	f := j.figures("million")
+	leases := "1,000,000 live leases: "
+	if f != nil {
+		leases = thousands(f["leases"]) + " live leases: "
+	}
+	killed, drained := f["restart_after_kill_seconds"], f["restart_after_drain_seconds"]
+	j.row(leases+"restart of a node until it serves", "≤ 5 s", fmt.Sprintf("%.1f s after kill -9, %.1f s after a drain", killed, drained), f != nil, max(killed, drained) <= 5)
+	j.row(leases+"memory of a node", "", fmt.Sprintf("%.0f MiB", f["memory_per_node_mib"]), f != nil, true)
+	j.row(leases+"longest operation while a snapshot is taken", "≤ 50 ms",
+		fmt.Sprintf("%.0f ms (%.0f snapshots; %.0f ms without one)", f["longest_with_snapshot_ms"], f["snapshots"], f["longest_without_snapshot_ms"]),
+		f != nil, f["longest_with_snapshot_ms"] <= 50)
+}
+
+func (j *judge) idle() {
+	f := j.figures("idle")
+	percent := f["cpu_percent_of_one_core"]
+	j.row("idle cluster of three nodes", "≤ 5 % of one core", fmt.Sprintf("%.1f %%", percent), f != nil, percent <= 5)
+}
+
+func (j *judge) kills() {
+	f := j.figures("kills")
+	median, worst := f["without_service_median_ms"], f["without_service_worst_ms"]
+	what := "leader killed under load (kill -9): "
+	j.row(what+"kills", "≥ 50", fmt.Sprintf("%.0f", f["kills"]), f != nil, f["kills"] >= 50)
+	j.row(what+"median without service", "< 600 ms", fmt.Sprintf("%.0f ms", median), f != nil, median < 600)
+	j.row(what+"worst without service", "< 1500 ms", fmt.Sprintf("%.0f ms", worst), f != nil, worst < 1500)
+	j.row(what+"lost and doubled", "0 and 0", fmt.Sprintf("%.0f and %.0f of %s operations", f["lost"], f["doubled"], thousands(f["operations"])), f != nil, f["lost"]+f["doubled"] == 0)
+}
+
+func (j *judge) elections() {
+	f := j.figures("elections")
+	j.row("elections in five minutes of full load", "0", fmt.Sprintf("%.0f", f["elections"]), f != nil, f["elections"] == 0)
+}
+
+// thousands writes a number with its thousands apart.
+func thousands(v float64) string {
+	s := fmt.Sprintf("%.0f", v)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}

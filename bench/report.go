@@ -1,0 +1,63 @@
+package bench
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"runtime"
+	"time"
+
+	"github.com/cloudlicenses/cloudlicenses/bench/load"
+)
+
+// Report is what a run has measured.
+type Report struct {
+	Started time.Time    `json:"started"`
+	Commit  string       `json:"commit"`
+	Go      string       `json:"go"`
+	Machine load.Machine `json:"machine"`
+	// Results in the order in which they were measured.
+	Results []load.Result `json:"results"`
+	// Goals are judged by a run of the whole table alone.
+	Goals []Goal `json:"goals,omitempty"`
+	// Missing names what could not be measured, and why.
+	Missing []string `json:"missing,omitempty"`
+}
+
+func newReport(commit string) *Report {
+	return &Report{Started: time.Now().UTC().Truncate(time.Second), Commit: commit, Go: runtime.Version(), Machine: load.ThisMachine()}
+}
+
+func (r *Report) missing(what, why string) { r.Missing = append(r.Missing, what+": "+why) }
+
+// ReadReport reads a report that was written before.
+func ReadReport(path string) (*Report, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	r := &Report{}
+	if err := json.Unmarshal(b, r); err != nil {
+		return nil, fmt.Errorf("%s is no report of a benchmark: %w", path, err)
+	}
+	return r, nil
+}
+
+// Write writes the report as JSON.
+func (r *Report) Write(path string) error {
+	b, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, append(b, '\n'), 0o644)
+}
+
+// find returns the first result that fits; nil: none does.
+func (r *Report) find(fits func(*load.Result) bool) *load.Result {
+	for i := range r.Results {
+		if fits(&r.Results[i]) {
+			return &r.Results[i]
+		}
+	}
+	return nil
+}
