@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/pprof"
+	"runtime"
 	"runtime/debug"
 	"strconv"
 	"strings"
@@ -61,6 +62,7 @@ func (s *Server) newAdmin() *http.Server {
 	mux.Handle("GET /metrics", promhttp.HandlerFor(s.cfg.Metrics, promhttp.HandlerOpts{}))
 	mux.Handle("/debug/pprof/", s.withToken(http.HandlerFunc(pprof.Index)))
 	mux.Handle("/debug/pprof/cmdline", s.withToken(http.HandlerFunc(pprof.Cmdline)))
+	mux.Handle("/debug/pprof/mutex", s.withToken(http.HandlerFunc(profileMutex)))
 	mux.Handle("/debug/pprof/profile", s.withToken(http.HandlerFunc(pprof.Profile)))
 	mux.Handle("/debug/pprof/symbol", s.withToken(http.HandlerFunc(pprof.Symbol)))
 	mux.Handle("/debug/pprof/trace", s.withToken(http.HandlerFunc(pprof.Trace)))
@@ -72,6 +74,16 @@ func (s *Server) newAdmin() *http.Server {
 		MaxHeaderBytes:    cloudlicenses.MaxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(s.logger.Handler(), slog.LevelDebug),
 	}
+}
+
+// mutexFraction is how many contended locks stand behind one that is sampled.
+const mutexFraction = 20
+
+// profileMutex is /debug/pprof/mutex. Contention is sampled only while it is
+// asked for (?seconds=), since that has its price.
+func profileMutex(w http.ResponseWriter, r *http.Request) {
+	defer runtime.SetMutexProfileFraction(runtime.SetMutexProfileFraction(mutexFraction))
+	pprof.Handler("mutex").ServeHTTP(w, r)
 }
 
 // problems answers what no route matches in the form of every other refusal.
