@@ -96,6 +96,9 @@ type Sizes struct {
 	Kills     int           // of kills
 	Idle      time.Duration // of idle
 	Elections time.Duration // of elections
+	// SnapshotEntries bounds the log between two snapshots; 0: the engine's own
+	// bound.
+	SnapshotEntries int
 }
 
 // DefaultSizes are those of the performance table.

@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strconv"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/cloudlicenses/cloudlicenses"
 	"github.com/cloudlicenses/cloudlicenses/bench/load"
 	"github.com/cloudlicenses/cloudlicenses/cluster"
@@ -230,13 +232,18 @@ func startEngine(ctx context.Context, cfg engineConfig) (*engine, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, readyWithin)
 	defer cancel()
+	// Side by side: the one that leads the directory founds the cluster, and the
+	// others wait for it.
+	boots, ctx := errgroup.WithContext(ctx)
 	for i, door := range e.doors {
-		err := door.Boot(ctx, shard.BootConfig{
-			KEK: make([]byte, 32), Region: "local", Domain: domain, JoinToken: joinToken, DataDir: filepath.Join(cfg.dir, strconv.Itoa(i+1)),
+		boots.Go(func() error {
+			return door.Boot(ctx, shard.BootConfig{
+				KEK: make([]byte, 32), Region: "local", Domain: domain, JoinToken: joinToken, DataDir: filepath.Join(cfg.dir, strconv.Itoa(i+1)),
+			})
 		})
-		if err != nil {
-			return nil, errors.Join(err, e.stop())
-		}
+	}
+	if err := boots.Wait(); err != nil {
+		return nil, errors.Join(err, e.stop())
 	}
 	return e, nil
 }

@@ -68,8 +68,9 @@ func lineName(r *load.Result) string {
 func (r *Report) throughputChart() *chart {
 	c := &chart{title: "Throughput over callers", x: axis{label: "callers at the same time", log: true}, y: axis{label: "operations per second"}}
 	names, results := r.lines(lineName)
-	for i, name := range names {
-		s := series{name: name, color: i}
+	colors := colorsOf(results, names)
+	for _, name := range names {
+		s := series{name: name, color: colors[name], dashed: results[name][0].Scenario == Spread}
 		for _, result := range results[name] {
 			x := float64(result.Callers)
 			s.points = append(s.points, point{x, result.OpsPerSecond})
@@ -81,6 +82,21 @@ func (r *Report) throughputChart() *chart {
 		c.series = append(c.series, s)
 	}
 	return c
+}
+
+// colorsOf gives the lines of one subject the same color.
+func colorsOf(results map[string][]*load.Result, names []string) map[string]int {
+	var subjects []string
+	colors := map[string]int{}
+	for _, name := range names {
+		first := results[name][0]
+		subject := first.System + first.Scheme
+		if !slices.Contains(subjects, subject) {
+			subjects = append(subjects, subject)
+		}
+		colors[name] = slices.Index(subjects, subject)
+	}
+	return colors
 }
 
 func (s *series) sort() {
@@ -101,8 +117,7 @@ func (r *Report) latencyChart() *chart {
 			p50.points = append(p50.points, point{result.OpsPerSecond, result.Latency.P50})
 			p99.points = append(p99.points, point{result.OpsPerSecond, result.Latency.P99})
 		}
-		p50.sort()
-		p99.sort()
+		// In order of callers: where more of them get less done, the line turns.
 		c.series = append(c.series, p50, p99)
 	}
 	return c

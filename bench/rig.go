@@ -39,6 +39,8 @@ type rigConfig struct {
 	groups int
 	// secured nodes have certificates, else --insecure.
 	secured bool
+	// snapshotEntries bounds the log between two snapshots; 0: as usual.
+	snapshotEntries int
 }
 
 // server is a node of a cluster.
@@ -110,6 +112,7 @@ func (c *rig) layOut() error {
 			"--http", a[0], "--admin", a[1], "--raft", a[2], "--gossip", a[3], "--join", strings.Join(gossip, ","),
 			"--bootstrap-expect", strconv.Itoa(c.cfg.nodes), "--join-token", joinToken, "--groups", strconv.Itoa(c.cfg.groups),
 			"--replicas", strconv.Itoa(c.cfg.nodes), "--domain", domain, "--ready-file", s.ready, "--log-level", "warn",
+			"--snapshot-entries", strconv.Itoa(c.cfg.snapshotEntries),
 		}
 		if c.cfg.secured {
 			s.argv = append(s.argv, "--cert-dir", filepath.Join(c.certDir(), id), "--kek-file", filepath.Join(c.certDir(), "kek.key"))

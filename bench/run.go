@@ -214,7 +214,9 @@ func (r *runner) start(ctx context.Context, p plan) (s *subject, stop func() err
 		}
 		return &subject{target: t, system: systemEngine, plan: p}, stop, nil
 	}
-	c, err := startRig(ctx, rigConfig{binary: r.cfg.Binary, dir: dir, nodes: p.nodes, groups: p.groups, secured: p.tls})
+	c, err := startRig(ctx, rigConfig{
+		binary: r.cfg.Binary, dir: dir, nodes: p.nodes, groups: p.groups, secured: p.tls, snapshotEntries: r.cfg.Sizes.SnapshotEntries,
+	})
 	if err != nil {
 		return nil, nil, errors.Join(err, remove())
 	}

@@ -148,13 +148,15 @@ func (r *runner) nodes(ctx context.Context) error {
 	return r.run(ctx, p, []string{Spread}, []int{1, r.many()})
 }
 
-// settle is how long a cluster is left alone before it counts as idle.
-const settle = 10 * time.Second
+// longestSettle is how long a cluster is left alone before it counts as idle, but
+// no longer than it is measured.
+const longestSettle = 10 * time.Second
 
 // idle measures the CPU time of a cluster with pools that nobody asks.
 func (r *runner) idle(ctx context.Context) error {
 	p := r.http()
 	return r.with(ctx, p, func(s *subject) error {
+		settle := min(longestSettle, r.cfg.Sizes.Idle)
 		r.cfg.Progress.Begin("idle", settle+r.cfg.Sizes.Idle)
 		if err := pause(ctx, settle); err != nil {
 			return err
