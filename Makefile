@@ -17,7 +17,7 @@ DURATION ?= 3m
 FUZZTIME ?= 20s
 ARGS     ?=
 
-.PHONY: build run tour check test tools lint race golden fuzz chaos prove soak generate clean help
+.PHONY: build run tour check test tools lint race golden fuzz chaos prove soak bench generate clean help
 
 build: ## build bin/cloudlicenses
 	$(GO) build -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/cloudlicenses
@@ -54,6 +54,11 @@ chaos: ## faults against real processes: SEED (0: a new one), DURATION
 
 prove: ## plant each known bug, and demand that the fault harness catches it
 	$(GO) run ./test/faults --prove $(ARGS)
+
+bench: build ## measure the whole performance table (about 40 minutes) into bench/results (ARGS: flags of bench)
+	$(GO) build -C bench/peers -o ../../bin/bench-peers .
+	mkdir -p bench/results
+	$(BIN) bench --full --out bench/results $(ARGS) | tee bench/results/table.txt
 
 soak: ## chaos for an hour, with a new seed
 	$(GO) run ./test/faults --seed $(SEED) --duration 1h $(ARGS)
