@@ -11,7 +11,7 @@ import (
 // judges it. What fails is named in the report and does not keep the rest from
 // being measured.
 func Full(ctx context.Context, cfg Config) (*Report, error) {
-	cfg.HalfRate, cfg.Mode, cfg.Batch, cfg.Rate = true, ModeHTTP, 0, 0
+	cfg.HalfRate, cfg.Mode, cfg.Batch, cfg.Rate = false, ModeHTTP, 0, 0
 	r, err := newRunner(cfg)
 	if err != nil {
 		return nil, err
@@ -24,7 +24,11 @@ func Full(ctx context.Context, cfg Config) (*Report, error) {
 		do   func() error
 	}{
 		{"echo", func() error { return r.echo(ctx, ends) }},
-		{"HTTP", func() error { return r.run(ctx, r.http(), loads, r.cfg.Callers) }},
+		{"HTTP", func() error {
+			r.cfg.HalfRate = true
+			defer func() { r.cfg.HalfRate = false }()
+			return r.run(ctx, r.http(), loads, r.cfg.Callers)
+		}},
 		{"peers", func() error { return r.peers(ctx, PeerNames, loads, ends) }},
 		{"engine", func() error { return r.run(ctx, r.oneGroup(), loads, []int{r.many()}) }},
 		{"baseline of the engine", func() error { return r.baseline(ctx, loads, []int{r.many()}) }},

@@ -86,11 +86,11 @@ func ProbeFsync(dir string) (medianMicros float64, err error) {
 // runs on.
 const clockTick = 100
 
-// cpuUsed reads the CPU time that the servers, with all their descendants, and
-// this process have used so far.
+// cpuUsed reads the CPU time that the servers, with all their descendants, this
+// process and the whole machine have used so far.
 func cpuUsed(servers []int) usage {
 	var self unix.Rusage
-	used := usage{}
+	used := usage{machine: machineBusy()}
 	if unix.Getrusage(unix.RUSAGE_SELF, &self) == nil {
 		used.client = float64(self.Utime.Nano()+self.Stime.Nano()) / 1e9
 	}
@@ -108,6 +108,36 @@ func cpuUsed(servers []int) usage {
 		used.servers += float64(all[pid].ticks) / clockTick
 	}
 	return used
+}
+
+// machineBusy reads the seconds that all processors together were not idle since
+// the machine's start; 0 where that cannot be told.
+func machineBusy() float64 {
+	b, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return 0
+	}
+	first, _, _ := strings.Cut(string(b), "\n")
+	return parseBusy(first)
+}
+
+// parseBusy reads the line "cpu user nice system idle iowait irq softirq steal …"
+// of proc(5).
+func parseBusy(line string) float64 {
+	const idle, iowait, steal = 4, 5, 8 // places in the line
+	fields := strings.Fields(line)
+	busy := 0.0
+	for i := 1; i < len(fields) && i <= steal; i++ {
+		if i == idle || i == iowait {
+			continue
+		}
+		n, err := strconv.ParseFloat(fields[i], 64)
+		if err != nil {
+			return 0
+		}
+		busy += n
+	}
+	return busy / clockTick
 }
 
 // CPUSeconds is the CPU time that processes, with all their descendants, have

@@ -41,6 +41,9 @@ type Result struct {
 	// system runs in the client's process, ServerCPU is 0 and ClientCPU both.
 	ServerCPU float64 `json:"server_cpu_seconds_per_100k"`
 	ClientCPU float64 `json:"client_cpu_seconds_per_100k"`
+	// OthersCPU is how many processors were busy with anything else meanwhile: the
+	// higher, the less the other figures say.
+	OthersCPU float64 `json:"others_cpu_cores"`
 	// FsyncMicros is the median of one 4 KiB append + fdatasync on the system's
 	// disk, just before the load; 0: not probed.
 	FsyncMicros float64 `json:"fsync_us,omitempty"`

@@ -94,7 +94,7 @@ func dismiss(workers []*worker) error {
 }
 
 // usage is CPU time, in seconds.
-type usage struct{ servers, client float64 }
+type usage struct{ servers, client, machine float64 }
 
 // drive has the workers work through warm-up and measurement. took is from
 // the start of the measurement until its last operation.
@@ -146,7 +146,7 @@ func watch(ctx context.Context, workers []*worker, o *Options, start time.Time, 
 		case <-finish.C:
 			after := cpuUsed(o.Servers)
 			tell(workers, o, start)
-			return usage{servers: after.servers - before.servers, client: after.client - before.client}
+			return usage{after.servers - before.servers, after.client - before.client, after.machine - before.machine}
 		case <-tick.C:
 			tell(workers, o, start)
 		case <-ctx.Done():
@@ -191,6 +191,7 @@ func gather(r *Result, workers []*worker, texts *errorTexts, used usage, took ti
 	r.Errors = texts.texts
 	r.Seconds = took.Seconds()
 	r.OpsPerSecond = float64(r.Operations) / r.Seconds
+	r.OthersCPU = max(0, used.machine-used.servers-used.client) / r.Seconds
 	if r.Operations > 0 {
 		r.ServerCPU = used.servers * 1e5 / float64(r.Operations)
 		r.ClientCPU = used.client * 1e5 / float64(r.Operations)

@@ -183,6 +183,12 @@ func TestParseStat(t *testing.T) {
 	require.False(t, ok)
 }
 
+func TestParseBusy(t *testing.T) {
+	require.InDelta(t, 3.1, parseBusy("cpu  100 10 50 9999 999 20 30 100 7 7"), 1e-9)
+	require.Zero(t, parseBusy("cpu  a"))
+	require.Positive(t, machineBusy())
+}
+
 // A server's CPU time includes that of its children.
 func TestCPUTimeOfThisProcess(t *testing.T) {
 	for begin := time.Now(); cpuUsed(nil).client < 0.1 && time.Since(begin) < 10*time.Second; {

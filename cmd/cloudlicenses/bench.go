@@ -199,12 +199,16 @@ func runBench(ctx context.Context, cfg bench.Config, flags *benchFlags, stdout, 
 
 // printBench prints a report for people.
 func printBench(w io.Writer, report *bench.Report) error {
-	loads := &table{header: []string{"SYSTEM", "SCHEME", "SCENARIO", "CALLERS", "OPS/S", "P50 µs", "P99 µs", "P99.9 µs", "MAX µs", "FSYNC µs", "SERVERS s/100k", "CLIENT s/100k", "REFUSED", "FAILED"}}
+	loads := &table{header: []string{"SYSTEM", "SCHEME", "SCENARIO", "CALLERS", "OPS/S", "P50 µs", "P99 µs", "P99.9 µs", "MAX µs", "FSYNC µs", "SERVERS s/100k", "CLIENT s/100k", "OTHERS cores", "REFUSED", "FAILED"}}
 	figures := &table{header: []string{"SCENARIO", "SCHEME", "FIGURE", "VALUE"}}
+	costs := &table{header: []string{"COST OF AN OPERATION", "ALLOCATIONS", "ALLOCATED bytes", "DISK bytes", "LOOPBACK bytes", "COMMANDS per entry"}}
 	for i := range report.Results {
 		r := &report.Results[i]
 		if r.Operations > 0 {
 			loads.add(benchRow(r)...)
+			if r.Figures["allocations_per_operation"] > 0 {
+				costs.add(benchCosts(r)...)
+			}
 			continue
 		}
 		for _, name := range slices.Sorted(benchNames(r.Figures)) {
@@ -216,7 +220,7 @@ func printBench(w io.Writer, report *bench.Report) error {
 		goals.add(g.Measure, g.Goal, g.Figure, g.Verdict)
 	}
 	var err error
-	for _, t := range []*table{loads, figures, goals} {
+	for _, t := range []*table{loads, costs, figures, goals} {
 		if len(t.rows) > 0 {
 			err = errors.Join(err, t.print(w))
 			_, blank := fmt.Fprintln(w)
@@ -250,8 +254,16 @@ func benchRow(r *load.Result) []string {
 	return []string{
 		r.System, r.Scheme, scenario, strconv.Itoa(r.Callers), whole(r.OpsPerSecond),
 		whole(r.Latency.P50), whole(r.Latency.P99), whole(r.Latency.P999), whole(r.Latency.Max), whole(r.FsyncMicros),
-		fmt.Sprintf("%.2f", r.ServerCPU), fmt.Sprintf("%.2f", r.ClientCPU), strconv.FormatInt(r.Refused, 10), strconv.FormatInt(r.Failed, 10),
+		fmt.Sprintf("%.2f", r.ServerCPU), fmt.Sprintf("%.2f", r.ClientCPU), fmt.Sprintf("%.1f", r.OthersCPU), strconv.FormatInt(r.Refused, 10), strconv.FormatInt(r.Failed, 10),
 	}
+}
+
+func benchCosts(r *load.Result) []string {
+	row := []string{r.Name()}
+	for _, name := range []string{"allocations_per_operation", "allocated_bytes_per_operation", "disk_bytes_per_operation", "wire_bytes_per_operation", "commands_per_log_entry"} {
+		row = append(row, strconv.FormatFloat(r.Figures[name], 'f', 1, 64))
+	}
+	return row
 }
 
 func newBenchCompareCommand() *cobra.Command {
