@@ -297,7 +297,7 @@ func (c *rig) groupOf(ctx context.Context, tenant string) (int, error) {
 func (c *rig) awaitReady(ctx context.Context, s *server) error {
 	return await(ctx, "node that serves again", readyWithin, func() error {
 		if !s.running() {
-			return fmt.Errorf("%s has ended: %s", s.id, s.lastLines(5))
+			return fmt.Errorf("%s has ended: %s", s.id, s.lastLines(lastWords))
 		}
 		if _, err := c.fetch(ctx, s, http.MethodGet, "/readyz", nil); err != nil {
 			return err

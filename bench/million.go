@@ -270,7 +270,7 @@ func (r *runner) restart(ctx context.Context, s *subject, figures map[string]flo
 		}
 		err := await(ctx, "node that serves again", readyWithin, func() error {
 			if !n.running() {
-				return fmt.Errorf("%s has ended: %s", n.id, n.lastLines(5))
+				return fmt.Errorf("%s has ended: %s", n.id, n.lastLines(lastWords))
 			}
 			_, err := s.rig.fetch(ctx, n, http.MethodGet, "/readyz", nil)
 			return err

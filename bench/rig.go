@@ -26,6 +26,8 @@ const (
 	joinToken = "bench-join-token"
 	// readyWithin bounds a start.
 	readyWithin = time.Minute
+	// lastWords are the lines of a node's log that an error shows.
+	lastWords = 8
 	// adminTimeout bounds a call to an admin address; making a million licenses
 	// is the longest.
 	adminTimeout = 15 * time.Minute
@@ -84,7 +86,7 @@ func startRig(ctx context.Context, cfg rigConfig) (*rig, error) {
 		}
 	}
 	if err := await(ctx, "cluster that serves", readyWithin, c.readToken); err != nil {
-		err = fmt.Errorf("%w\n%s", err, c.servers[0].lastLines(10))
+		err = fmt.Errorf("%w\n%s", err, c.servers[0].lastLines(lastWords))
 		c.stop()
 		return nil, err
 	}
@@ -176,6 +178,18 @@ func (c *rig) stop() {
 		_ = s.stop(syscall.SIGKILL) // the data is thrown away
 	}
 	c.client.CloseIdleConnections()
+}
+
+// deaths tells of nodes that do not run any more what they said last; nil: all
+// run.
+func (c *rig) deaths() error {
+	var errs []error
+	for _, s := range c.servers {
+		if !s.running() {
+			errs = append(errs, fmt.Errorf("%s has ended: %s", s.id, s.lastLines(lastWords)))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // pids are those of the running nodes.

@@ -190,7 +190,11 @@ func (r *runner) with(ctx context.Context, p plan, do func(*subject) error) erro
 		return err
 	}
 	r.cfg.Progress.End("")
-	return errors.Join(do(s), stop())
+	err = do(s)
+	if err != nil && s.rig != nil {
+		err = errors.Join(err, s.rig.deaths())
+	}
+	return errors.Join(err, stop())
 }
 
 // start starts what a plan describes; stop ends it and removes its data.
