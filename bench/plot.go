@@ -49,25 +49,53 @@ func (r *Report) lines(name func(*load.Result) string) (names []string, results 
 	return names, results
 }
 
-// lineName names closed loops of usual subjects: sweeps have a diagram of their
-// own.
-func lineName(r *load.Result) string {
-	if r.Operations == 0 || r.RateAsked > 0 || (r.Scenario != Hot && r.Scenario != Spread) {
+// lineName names closed loops of what is to be compared: the cluster as it usually
+// is, the echo, and each peer's better scheme. Where the cluster was measured in
+// unusual ways alone, or only the engine was, those are shown.
+func (r *Report) lineName(result *load.Result) string {
+	if !isLine(result) {
 		return ""
 	}
-	if _, _, swept := sweepOf(r); swept {
-		return ""
+	switch result.System {
+	case systemEcho:
+	case systemCluster, systemEngine:
+		usual := r.find(func(o *load.Result) bool { return isLine(o) && o.System == systemCluster && o.Scheme == "" })
+		if usual != nil && (result.System == systemEngine || result.Scheme != "") {
+			return ""
+		}
+	default:
+		if result.Scheme != r.betterScheme(result.System, result.Scenario) {
+			return ""
+		}
 	}
-	name := r.System
-	if r.Scheme != "" {
-		name += " (" + r.Scheme + ")"
+	name := result.System
+	if result.Scheme != "" {
+		name += " (" + result.Scheme + ")"
 	}
-	return name + ", " + r.Scenario
+	return name + ", " + result.Scenario
+}
+
+// isLine reports whether a result is of a closed loop and of no sweep: those have
+// a diagram of their own.
+func isLine(r *load.Result) bool {
+	_, _, swept := sweepOf(r)
+	return r.Operations > 0 && r.RateAsked == 0 && (r.Scenario == Hot || r.Scenario == Spread) && !swept
+}
+
+// betterScheme is the scheme of a peer that reaches the highest rate.
+func (r *Report) betterScheme(system, scenario string) string {
+	best := load.Result{}
+	for i := range r.Results {
+		if o := &r.Results[i]; isLine(o) && o.System == system && o.Scenario == scenario && o.OpsPerSecond > best.OpsPerSecond {
+			best = *o
+		}
+	}
+	return best.Scheme
 }
 
 func (r *Report) throughputChart() *chart {
 	c := &chart{title: "Throughput over callers", x: axis{label: "callers at the same time", log: true}, y: axis{label: "operations per second"}}
-	names, results := r.lines(lineName)
+	names, results := r.lines(r.lineName)
 	colors := colorsOf(results, names)
 	for _, name := range names {
 		s := series{name: name, color: colors[name], dashed: results[name][0].Scenario == Spread}
@@ -109,7 +137,7 @@ func (r *Report) latencyChart() *chart {
 		if result.System != systemCluster && result.System != systemEcho {
 			return ""
 		}
-		return lineName(result)
+		return r.lineName(result)
 	})
 	for i, name := range names {
 		p50, p99 := series{name: name + ", p50", color: i}, series{name: name + ", p99", color: i, dashed: true}
@@ -129,7 +157,7 @@ func sweepOf(r *load.Result) (noun string, n float64, swept bool) {
 	first, rest, _ := strings.Cut(r.Scheme, ", ")
 	number, noun, ok := strings.Cut(first, " ")
 	v, err := strconv.ParseFloat(number, 64)
-	if !ok || err != nil || r.Scenario != Spread {
+	if !ok || err != nil || r.Scenario != Spread || r.RateAsked > 0 {
 		return "", 0, false
 	}
 	noun = strings.TrimSuffix(noun, "s")

@@ -77,8 +77,9 @@ func TestGoals(t *testing.T) {
 	figures := func(scenario string, f map[string]float64) load.Result {
 		return load.Result{System: systemCluster, Scenario: scenario, Figures: f}
 	}
+	brief := load.Result{System: systemCluster, Scenario: "elections", Seconds: 5, Figures: map[string]float64{"elections": 0}}
 	r := &Report{Results: []load.Result{
-		result(systemEcho, "", Hot, 256, 80_000), result(systemCluster, "", Hot, 256, 64_000), result(systemCluster, "", Hot, 1, 2000),
+		brief, result(systemEcho, "", Hot, 256, 80_000), result(systemCluster, "", Hot, 256, 64_000), result(systemCluster, "", Hot, 1, 2000),
 		result(systemCluster, "", Spread, 256, 40_000), half, batched,
 		result("redis", "counter", Hot, 256, 20_000), result("redis", "set", Hot, 256, 50_000), result("redis", "set", Hot, 1, 1000),
 		result("etcd", "keys", Hot, 256, 8000), result("postgres", "rows", Hot, 256, 12_000), result("postgres", "rows", Hot, 1, 1000),
@@ -111,7 +112,7 @@ func TestGoals(t *testing.T) {
 		"leader killed under load (kill -9): median without service":           met,
 		"leader killed under load (kill -9): worst without service":            missed,
 		"leader killed under load (kill -9): lost and doubled":                 met,
-		"elections in five minutes of full load":                               notMeasured,
+		"elections in five minutes of full load":                               missed, // in five seconds
 	} {
 		require.Equal(t, want, found[measure], measure)
 	}
@@ -121,6 +122,7 @@ func TestPlots(t *testing.T) {
 	r := &Report{Results: []load.Result{
 		result(systemCluster, "", Hot, 1, 2000), result(systemCluster, "", Hot, 256, 60_000),
 		result("redis", "set <&>", Spread, 1, 1000), result("redis", "set <&>", Spread, 256, 20_000),
+		result("redis", "slow", Spread, 1, 1100), result("redis", "slow", Spread, 256, 10_000), result(systemCluster, "TLS", Hot, 256, 30_000),
 		result(systemCluster, "1 pool", Spread, 256, 40_000), result(systemCluster, "1000000 pools", Spread, 256, 20_000),
 	}}
 	dir := t.TempDir()
@@ -145,6 +147,8 @@ func TestPlots(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, string(throughput), "redis (set &lt;&amp;&gt;), spread")
 	require.NotContains(t, string(throughput), "pools", "sweeps have a plot of their own")
+	require.NotContains(t, string(throughput), "slow", "of a peer, its better scheme")
+	require.NotContains(t, string(throughput), "TLS")
 	growth, err := os.ReadFile(paths[2])
 	require.NoError(t, err)
 	require.Contains(t, string(growth), "cloudlicenses, pools: 1M, 0.5</title>")

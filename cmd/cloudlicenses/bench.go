@@ -318,8 +318,11 @@ func newEchoServerCommand() *cobra.Command {
 		Use:    "echo-server",
 		Short:  "Answer as the HTTP edge does, with nothing behind it",
 		Hidden: true,
-		Args:   noArgs,
-		RunE:   func(cmd *cobra.Command, _ []string) error { return bench.ServeEcho(cmd.Context(), addr) },
+		Long: `Answers every checkout as granted and every return as done, through the HTTP
+server, decoder and encoder of a node, until it is stopped.`,
+		Example: `  cloudlicenses bench echo-server --http 127.0.0.1:9000`,
+		Args:    noArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return bench.ServeEcho(cmd.Context(), addr) },
 	}
 	cmd.Flags().StringVar(&addr, "http", "127.0.0.1:0", "address to listen on")
 	return cmd
