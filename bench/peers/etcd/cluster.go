@@ -116,7 +116,7 @@ func (c *cluster) start(ctx context.Context, dir string, all []member) error {
 		"version":  version.Version + ", as a Go module",
 		"nodes":    fmt.Sprintf("%d members", members),
 		"flags":    strings.Join(flags, " "),
-		"client":   fmt.Sprintf("clientv3, %d connections to the leader, shared by all callers", connections),
+		"client":   "clientv3, one connection to the leader, shared by all callers",
 		"log_sync": "before each answer (the default)",
 	}
 	return nil

@@ -20,10 +20,7 @@ const (
 	schemeSwap  = "compare-and-swap"
 	schemeSeats = "key-per-seat"
 
-	// connections are shared by all callers: streams of one connection travel in
-	// common packets, and more connections make for more packets.
-	connections = 4
-	leaseLasts  = time.Hour
+	leaseLasts = time.Hour
 	// txnOps is how many operations etcd allows in a transaction.
 	txnOps = 128
 )
@@ -66,8 +63,10 @@ func newLease(pool int, user string) (id, value string, err error) {
 
 // target is a cluster with its pools.
 type target struct {
-	job      peer.Job
-	clients  []*clientv3.Client
+	job peer.Job
+	// client is shared by all callers: calls on one connection travel in common
+	// packets, and more connections make for more packets.
+	client   *clientv3.Client
 	holdings peer.Holdings
 }
 
@@ -76,16 +75,12 @@ func (c *cluster) Prepare(ctx context.Context, job peer.Job) (load.Target, error
 	if _, err := peer.SchemeOf(Etcd{}, job.Scheme); err != nil {
 		return nil, err
 	}
-	t := &target{job: job}
-	for range connections {
-		client, err := connect(ctx, c.leader)
-		if err != nil {
-			return nil, err
-		}
-		context.AfterFunc(ctx, func() { _ = client.Close() })
-		t.clients = append(t.clients, client)
+	client, err := connect(ctx, c.leader)
+	if err != nil {
+		return nil, err
 	}
-	client := t.clients[0]
+	context.AfterFunc(ctx, func() { _ = client.Close() })
+	t := &target{job: job, client: client}
 	deleted, err := client.Delete(ctx, "/", clientv3.WithPrefix())
 	if err != nil {
 		return nil, err
@@ -105,7 +100,7 @@ func (t *target) makeCounters(ctx context.Context) error {
 	for pool := range t.job.Pools {
 		puts = append(puts, clientv3.OpPut(poolKey(pool), counter{Seats: t.job.Seats}.String()))
 		if len(puts) == txnOps || pool == t.job.Pools-1 {
-			if _, err := t.clients[0].Txn(ctx).Then(puts...).Commit(); err != nil {
+			if _, err := t.client.Txn(ctx).Then(puts...).Commit(); err != nil {
 				return err
 			}
 			puts = puts[:0]
@@ -118,7 +113,7 @@ func poolKey(pool int) string { return poolPrefix + strconv.Itoa(pool) }
 
 // Caller shares its connection with others.
 func (t *target) Caller(ctx context.Context, i int) (load.Caller, error) {
-	base := caller{t: t, ctx: ctx, client: t.clients[i%len(t.clients)], user: "user-" + strconv.Itoa(i)}
+	base := caller{t: t, ctx: ctx, client: t.client, user: "user-" + strconv.Itoa(i)}
 	if t.job.Scheme == schemeSwap {
 		return &swapCaller{caller: base}, nil
 	}
@@ -170,7 +165,7 @@ func (t *target) Verify(ctx context.Context) (load.Account, error) {
 		}
 		books.Counted[pool] = counted
 	}
-	all, err := t.clients[0].Get(ctx, prefix, clientv3.WithPrefix())
+	all, err := t.client.Get(ctx, prefix, clientv3.WithPrefix())
 	if err != nil {
 		return load.Account{}, err
 	}
@@ -193,13 +188,13 @@ func (t *target) Verify(ctx context.Context) (load.Account, error) {
 // inUse is what the pool counts.
 func (t *target) inUse(ctx context.Context, pool int) (int64, error) {
 	if t.job.Scheme == schemeSeats {
-		keys, err := t.clients[0].Get(ctx, poolSeats(pool), clientv3.WithPrefix(), clientv3.WithCountOnly())
+		keys, err := t.client.Get(ctx, poolSeats(pool), clientv3.WithPrefix(), clientv3.WithCountOnly())
 		if err != nil {
 			return 0, err
 		}
 		return keys.Count, nil
 	}
-	resp, err := t.clients[0].Get(ctx, poolKey(pool))
+	resp, err := t.client.Get(ctx, poolKey(pool))
 	if err != nil {
 		return 0, err
 	}

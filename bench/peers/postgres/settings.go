@@ -27,7 +27,8 @@ var tuning = []setting{
 	{"unix_socket_directories", ""},
 	{"max_connections", "600"},
 	{"shared_buffers", "512MB"},
-	{"wal_buffers", "64MB"},
+	// A backend pays for each page of it that it touches first.
+	{"wal_buffers", "4MB"},
 	{"wal_compression", "lz4"},
 	// A checkpoint is followed by full pages in the log: none within some minutes.
 	{"checkpoint_timeout", "15min"},
