@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+
+	"github.com/cloudlicenses/cloudlicenses/bench/load"
 )
 
 // Full measures everything that the performance table has, in one run, and
@@ -29,6 +31,7 @@ func Full(ctx context.Context, cfg Config) (*Report, error) {
 			defer func() { r.cfg.HalfRate = false }()
 			return r.run(ctx, r.http(), loads, r.cfg.Callers)
 		}},
+		{"rounds of HTTP and echo", func() error { return r.rounds(ctx) }},
 		{"peers", func() error { return r.peers(ctx, PeerNames, loads, ends) }},
 		{"engine", func() error { return r.run(ctx, r.oneGroup(), loads, []int{r.many()}) }},
 		{"baseline of the engine", func() error { return r.baseline(ctx, loads, []int{r.many()}) }},
@@ -52,6 +55,35 @@ func Full(ctx context.Context, cfg Config) (*Report, error) {
 	}
 	r.report.Goals = r.report.judge()
 	return r.report, errors.Join(errs...)
+}
+
+// moreRounds of the table's throughput follow the first.
+const moreRounds = 2
+
+// rounds measures the echo and the cluster in turn: a machine is faster at one
+// time than at another, and a ratio is of the middle one of each.
+func (r *runner) rounds(ctx context.Context) error {
+	return r.with(ctx, r.http(), func(own *subject) error {
+		echo, stop, err := r.startEcho(ctx)
+		if err != nil {
+			return err
+		}
+		defer stop()
+		for range moreRounds {
+			for _, o := range []load.Options{
+				r.optionsOf(echo, Hot, r.many()), r.optionsOf(own, Hot, r.many()), r.optionsOf(own, Spread, r.many()),
+			} {
+				s := own
+				if o.System == systemEcho {
+					s = echo
+				}
+				if _, err := r.measure(ctx, s, o); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
 }
 
 // oneGroup is the engine with one group.

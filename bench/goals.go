@@ -27,7 +27,7 @@ const most = 256
 
 // judge holds the results against the goals.
 func (r *Report) judge() []Goal {
-	j := judge{report: r}
+	j := judge{report: r.typical()}
 	for _, scenario := range []string{Hot, Spread} {
 		j.throughput(scenario)
 	}

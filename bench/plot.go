@@ -14,6 +14,7 @@ import (
 // Plot draws the report into dir: throughput over callers, latency over load,
 // and how sweeps grow, where there is anything to draw. It returns the files.
 func (r *Report) Plot(dir string) (paths []string, err error) {
+	r = r.typical()
 	for _, c := range []struct {
 		file  string
 		chart *chart

@@ -1,10 +1,12 @@
 package bench
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/cloudlicenses/cloudlicenses/bench/load"
@@ -60,4 +62,26 @@ func (r *Report) find(fits func(*load.Result) bool) *load.Result {
 		}
 	}
 	return nil
+}
+
+// typical is the report with one result of each name: of those that were measured
+// several times the one in the middle.
+func (r *Report) typical() *Report {
+	var names []string
+	runs := map[string][]load.Result{}
+	for _, result := range r.Results {
+		name := result.Name()
+		if runs[name] == nil {
+			names = append(names, name)
+		}
+		runs[name] = append(runs[name], result)
+	}
+	one := *r
+	one.Results = nil
+	for _, name := range names {
+		same := runs[name]
+		slices.SortStableFunc(same, func(a, b load.Result) int { return cmp.Compare(a.OpsPerSecond, b.OpsPerSecond) })
+		one.Results = append(one.Results, same[len(same)/2])
+	}
+	return &one
 }

@@ -158,6 +158,19 @@ func TestPlots(t *testing.T) {
 	require.Empty(t, paths)
 }
 
+func TestTypicalIsTheMiddleOne(t *testing.T) {
+	r := &Report{Results: []load.Result{
+		result(systemCluster, "", Hot, 256, 10), result(systemEcho, "", Hot, 256, 50),
+		result(systemCluster, "", Hot, 256, 30), result(systemCluster, "", Hot, 256, 20), result(systemCluster, "TLS", Hot, 256, 5),
+	}}
+	var ops []float64
+	for _, one := range r.typical().Results {
+		ops = append(ops, one.OpsPerSecond)
+	}
+	require.Equal(t, []float64{20, 50, 5}, ops)
+	require.Len(t, r.Results, 5, "the report keeps all")
+}
+
 func TestScales(t *testing.T) {
 	linear := (&axis{}).scale([]float64{3, 71_000})
 	require.Equal(t, []float64{0, 20_000, 40_000, 60_000, 80_000}, linear.ticks)

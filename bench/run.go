@@ -119,6 +119,9 @@ const (
 	usualGroups = 3
 )
 
+// usual is a plan without a scheme.
+var usual = plan{nodes: usualNodes, groups: usualGroups, tenants: 1, pools: 1}
+
 // plan is what the flags ask for.
 func (r *runner) plan() plan {
 	return plan{
@@ -166,7 +169,8 @@ type subject struct {
 	target load.Target
 	system string
 	plan   plan
-	rig    *rig // of server processes; nil: none, or not ours
+	rig    *rig  // of server processes; nil: none, or not ours
+	pids   []int // of servers that are no rig
 }
 
 // run measures scenarios with numbers of callers on a plan of its own.
@@ -234,24 +238,31 @@ func (r *runner) start(ctx context.Context, p plan) (s *subject, stop func() err
 
 // echo measures the echo.
 func (r *runner) echo(ctx context.Context, callers []int) error {
-	e, err := startEcho(ctx, r.cfg.Binary, r.dir)
+	s, stop, err := r.startEcho(ctx)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = e.stop(syscall.SIGKILL) }()
+	defer stop()
+	for _, n := range callers {
+		if _, err := r.measure(ctx, s, r.optionsOf(s, Hot, n)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// startEcho starts the echo as a subject.
+func (r *runner) startEcho(ctx context.Context) (s *subject, stop func(), err error) {
+	e, err := startEcho(ctx, r.cfg.Binary, r.dir)
+	if err != nil {
+		return nil, nil, err
+	}
 	t := &httpTarget{
 		system: systemEcho, domain: domain, addrs: []string{e.addr}, silent: true,
 		tenants: []Tenant{{ID: benchTenant, Key: echoKey}}, product: benchProduct, perTenant: 1,
 	}
 	t.prepare()
-	for _, n := range callers {
-		o := r.options(systemEcho, Hot, n)
-		o.Servers = []int{e.pid()}
-		if _, err := r.measure(ctx, &subject{target: t, system: systemEcho}, o); err != nil {
-			return err
-		}
-	}
-	return nil
+	return &subject{target: t, system: systemEcho, plan: usual, pids: []int{e.pid()}}, func() { _ = e.stop(syscall.SIGKILL) }, nil
 }
 
 // baseline measures the engine's baseline.
@@ -319,6 +330,9 @@ func (r *runner) optionsOf(s *subject, scenario string, callers int) load.Option
 	o.Scheme, o.Seats, o.Dir, o.Settings = s.plan.scheme(), max(s.plan.batch, 1), r.dir, s.plan.settings()
 	if scenario != Hot {
 		o.Pools = s.plan.tenants * s.plan.pools
+	}
+	if o.Servers = s.pids; s.pids != nil {
+		o.Settings = nil // those of a cluster
 	}
 	if s.rig != nil {
 		o.Servers = s.rig.pids()
