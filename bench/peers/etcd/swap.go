@@ -16,7 +16,7 @@ const (
 	// A caller whose counter was changed by another pauses for a random time
 	// below a bound that doubles from the first to the last.
 	firstPause = time.Millisecond
-	lastPause  = 64 * time.Millisecond
+	lastPause  = 512 * time.Millisecond
 )
 
 // counter is the value of a pool's key: <in use>/<seats>.

@@ -30,6 +30,10 @@ var tuning = []setting{
 	// A backend pays for each page of it that it touches first.
 	{"wal_buffers", "4MB"},
 	{"wal_compression", "lz4"},
+	// Where many commit at once, one waits a millisecond for the others: fewer
+	// flushes, here and on the standbys. Where few do, nobody waits.
+	{"commit_delay", "1000"},
+	{"commit_siblings", "20"},
 	// A checkpoint is followed by full pages in the log: none within some minutes.
 	{"checkpoint_timeout", "15min"},
 	{"max_wal_size", "8GB"},
@@ -86,7 +90,10 @@ func (c *cluster) readSettings(ctx context.Context, port int) error {
 		}
 		settings[s.name] = value
 	}
-	for _, name := range []string{"server_version", "shared_buffers", "max_wal_size", "wal_compression", "autovacuum_naptime", "wal_sync_method", "commit_delay"} {
+	for _, name := range []string{
+		"server_version", "shared_buffers", "wal_buffers", "max_wal_size", "wal_compression", "wal_sync_method",
+		"commit_delay", "commit_siblings", "autovacuum_naptime",
+	} {
 		if settings[name], err = show(name); err != nil {
 			return err
 		}
