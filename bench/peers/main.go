@@ -28,7 +28,8 @@ const exitNotInstalled = 3
 
 func main() {
 	etcd.BecomeNode()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// Also when nobody reads its output any more, a run stops what it started.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
 	defer stop()
 	root := &cobra.Command{
 		Use:           "bench-peers",
