@@ -23,6 +23,8 @@ type applier struct {
 	machine Machine
 	origin  uint64
 	dir     string // for a snapshot on its way into the machine
+	// durable returns once this node's own disk holds the log up to an index.
+	durable func(index uint64) error
 	fail    func(error)
 
 	applied atomic.Uint64 // the machine's applied index
@@ -42,7 +44,7 @@ type indexWaiter struct {
 var _ raft.BatchingFSM = (*applier)(nil)
 
 func newApplier(group GroupID, m Machine, origin uint64, dir string, fail func(error)) *applier {
-	a := &applier{group: group, machine: m, origin: origin, dir: dir, fail: fail}
+	a := &applier{group: group, machine: m, origin: origin, dir: dir, fail: fail, durable: func(uint64) error { return nil }}
 	a.applied.Store(m.AppliedIndex())
 	return a
 }
@@ -82,6 +84,9 @@ var errMachineFailed = errors.New("machine has failed")
 func (a *applier) apply(l *raft.Log) ([][]byte, error) {
 	if a.failed.Load() {
 		return nil, nil
+	}
+	if err := a.durable(l.Index); err != nil {
+		return nil, err
 	}
 	origin, e, err := splitEntry(l.Data)
 	if err != nil {

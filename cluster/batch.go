@@ -10,7 +10,7 @@ import (
 )
 
 // batcher packs the commands that wait for a group into log entries. There is
-// no timer: a batch is what gathered while the ones before were on their way.
+// no timer: a batch is what gathered while the one before was on its way.
 type batcher struct {
 	apply func(data []byte) raft.ApplyFuture
 	// admit says whether this node may propose now; asked right before an
@@ -27,6 +27,7 @@ type batcher struct {
 	mu      sync.Mutex
 	cond    sync.Cond
 	queue   []*batch // oldest first; the last one is open
+	onWay   int      // entries taken and not settled
 	waiting int      // commands in queue
 	bytes   int      // and their size
 	closed  bool
@@ -90,7 +91,6 @@ func (b *batcher) enqueue(commands [][]byte, slots []slot) error {
 		if last == nil || len(last.commands) >= maxEntryCommands || last.bytes+len(c) > maxEntryBytes {
 			last = &batch{done: make(chan struct{})}
 			b.queue = append(b.queue, last)
-			b.cond.Signal()
 		}
 		slots[i] = slot{last, len(last.commands)}
 		last.commands = append(last.commands, c)
@@ -98,7 +98,17 @@ func (b *batcher) enqueue(commands [][]byte, slots []slot) error {
 		b.bytes += len(c) + 4
 	}
 	b.waiting += len(commands)
+	if b.ready() {
+		b.cond.Signal()
+	}
 	return nil
+}
+
+// ready reports whether an entry may go: none is on its way, or one waits that
+// is full. An entry costs much the same whatever it holds, so one that could
+// still fill up waits. mu held.
+func (b *batcher) ready() bool {
+	return len(b.queue) > 1 || (len(b.queue) == 1 && (b.onWay == 0 || b.closed))
 }
 
 // propose returns the commands' results. After an error of ctx the outcome is
@@ -159,6 +169,10 @@ func (b *batcher) work() {
 		if future != nil {
 			err = b.settle(next, future)
 		}
+		b.mu.Lock()
+		b.onWay--
+		b.mu.Unlock()
+		b.cond.Signal() // what waited for a full entry may go now
 		next.err = err
 		close(next.done)
 	}
@@ -168,12 +182,13 @@ func (b *batcher) work() {
 func (b *batcher) take() *batch {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for len(b.queue) == 0 {
+	for !b.ready() {
 		if b.closed {
 			return nil
 		}
 		b.cond.Wait()
 	}
+	b.onWay++
 	next := b.queue[0]
 	b.queue[0] = nil
 	b.queue = b.queue[1:]

@@ -161,23 +161,26 @@ func TestBatcherPacksWhatGathered(t *testing.T) {
 	sent := func() int { l.mu.Lock(); defer l.mu.Unlock(); return len(l.entries) }
 	propose("a")
 	require.Eventually(t, func() bool { return sent() == 1 }, time.Second, time.Millisecond)
-	propose("b")
-	require.Eventually(t, func() bool { return sent() == 2 }, time.Second, time.Millisecond)
 	for i := range 100 {
+		propose(fmt.Sprint("b", i))
+	}
+	waiting := func(n int) func() bool {
+		return func() bool { b.mu.Lock(); defer b.mu.Unlock(); return b.waiting == n }
+	}
+	require.Eventually(t, waiting(100), time.Second, time.Millisecond)
+	require.Equal(t, 1, sent(), "an entry that could still fill up waits for the one on its way")
+	for i := range maxEntryCommands + 50 {
 		propose(fmt.Sprint("c", i))
 	}
-	require.Eventually(t, func() bool {
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		return b.waiting == 100
-	}, time.Second, time.Millisecond)
-	require.Equal(t, 2, sent(), "two entries are in flight, no more")
+	require.Eventually(t, waiting(150), time.Second, time.Millisecond)
+	require.Equal(t, 2, sent(), "a full one goes, and no third")
 	for range 1000 {
 		l.gate <- struct{}{}
 	}
 	callers.Wait()
 	require.Len(t, l.entries, 3)
-	require.Len(t, l.entries[2], 100)
+	require.Len(t, l.entries[1], maxEntryCommands)
+	require.Len(t, l.entries[2], 150)
 }
 
 func TestBatcherKeepsOrderAndBounds(t *testing.T) {

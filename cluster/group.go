@@ -26,7 +26,7 @@ type group struct {
 	raft    *raft.Raft
 	log     *groupLog
 	snaps   *snapshotStore
-	trans   *raft.NetworkTransport
+	trans   cappedTransport
 	apply   *applier
 	batch   *batcher
 	verify  verifier
@@ -120,7 +120,7 @@ func (g *group) recover() error {
 func (g *group) startRaft(form []raft.Server) error {
 	n := g.node
 	cfg := n.raftConfig(g.id)
-	g.trans = raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
+	network := raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
 		ServerAddressProvider: n,
 		Logger:                cfg.Logger,
 		Stream:                n.port.stream(g.id),
@@ -128,27 +128,34 @@ func (g *group) startRaft(form []raft.Server) error {
 		MaxRPCsInFlight:       maxCallsInFlight,
 		Timeout:               raftTimeout,
 	})
-	g.trans.TimeoutScale = snapshotScale
+	network.TimeoutScale = snapshotScale
+	g.trans = cappedTransport{network, g.log}
 	cache, err := raft.NewLogCache(logCacheEntries, g.log)
 	if err != nil {
 		return err
 	}
-	g.snaps.installed = func(m *raft.SnapshotMeta) error { return trimLog(cache, m) }
+	log := ownLog{cache, g.log}
+	if !plant.On(plant.AnswerAhead) {
+		g.apply.durable = g.log.await
+	}
+	g.snaps.installed = func(m *raft.SnapshotMeta) error { return trimLog(log, m) }
 	stable := n.stable.group(g.id)
 	if len(form) > 0 {
-		has, err := raft.HasExistingState(cache, stable, g.snaps)
+		has, err := raft.HasExistingState(log, stable, g.snaps)
 		if err != nil {
 			return err
 		}
 		if !has {
-			if err := raft.BootstrapCluster(cfg, cache, stable, g.snaps, g.trans, raft.Configuration{Servers: form}); err != nil {
+			if err := raft.BootstrapCluster(cfg, log, stable, g.snaps, g.trans, raft.Configuration{Servers: form}); err != nil {
 				return fmt.Errorf("form group %d: %w", g.id, err)
 			}
 		}
 	}
-	if g.raft, err = raft.NewRaft(cfg, g.apply, cache, stable, g.snaps, g.trans); err != nil {
+	if g.raft, err = raft.NewRaft(cfg, g.apply, log, stable, g.snaps, g.trans); err != nil {
 		return fmt.Errorf("start group %d: %w", g.id, err)
 	}
+	leading := func() bool { return g.raft.State() == raft.Leader }
+	g.log.leading.Store(&leading)
 	g.verify.ask = func() error {
 		if plant.On(plant.StaleRead) {
 			return nil
@@ -446,5 +453,5 @@ func (g *group) close() error {
 	// The transport first: Raft waits for its calls to end.
 	err := g.trans.Close()
 	g.trans.CloseStreams()
-	return errors.Join(err, g.raft.Shutdown().Error(), g.machine.Close())
+	return errors.Join(err, g.raft.Shutdown().Error(), g.log.await(^uint64(0)), g.machine.Close())
 }

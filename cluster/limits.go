@@ -8,7 +8,8 @@ const (
 	// maxEntryCommands and maxEntryBytes bound one batch, that is one log entry.
 	maxEntryCommands = 1024
 	maxEntryBytes    = 128 << 10
-	// entriesInFlight is how many batches of a group may be on their way.
+	// entriesInFlight is how many batches of a group may be on their way, the
+	// second one only when it is full.
 	entriesInFlight = 2
 	// maxWaiting bounds the commands of a group that wait for a batch; past it
 	// ErrOverloaded.

@@ -28,10 +28,8 @@ import (
 //	| (1)     |      |             | Unix nanosec.  |                 |     |      |
 //	+---------+------+-------------+----------------+-----------------+-----+------+
 type logStore struct {
-	db *pebble.DB
-	// writing holds the start of each write in flight, by group, in Unix
-	// nanoseconds; 0: none. The watchdog reads it.
-	writing sync.Map // GroupID → *atomic.Int64
+	db      *pebble.DB
+	groups  sync.Map // GroupID → *groupLog, for the watchdog
 	fail    func(error)
 	stop    chan struct{}
 	stopped sync.WaitGroup
@@ -63,6 +61,8 @@ func openLogStore(dir string, fs vfs.FS, logger pebble.Logger, limit time.Durati
 	// compactions may run; where it is always one, the end of that one is when
 	// the next can begin.
 	opts.Experimental.CompactionScheduler = pebble.NewConcurrencyLimitSchedulerWithNoPeriodicGrantingForTest()
+	// What is flushed is soon cut off: compressing it is not worth the time.
+	opts.ApplyCompressionSettings(func() pebble.DBCompressionSettings { return pebble.DBCompressionNone })
 	db, err := pebble.Open(dir, opts)
 	if err != nil {
 		return nil, fmt.Errorf("open log %s: %w", dir, err)
@@ -83,11 +83,15 @@ func (s *logStore) watch(limit time.Duration) {
 		case <-s.stop:
 			return
 		case now := <-ticker.C:
-			s.writing.Range(func(group, started any) bool {
-				at := started.(*atomic.Int64).Load()
+			s.groups.Range(func(_, value any) bool {
+				g := value.(*groupLog)
+				at := g.writing.Load()
 				if at != 0 && now.UnixNano()-at > int64(limit) {
-					s.fail(fmt.Errorf("log write of group %d has taken more than %s: the disk is stuck", group, limit))
+					s.fail(fmt.Errorf("log write of group %d has taken more than %s: the disk is stuck", g.id, limit))
 					return false
+				}
+				if at != 0 {
+					g.confirm()
 				}
 				return true
 			})
@@ -104,8 +108,6 @@ func (s *logStore) close() error {
 // group opens the log of one group.
 func (s *logStore) group(id GroupID) (*groupLog, error) {
 	g := &groupLog{store: s, id: id}
-	started, _ := s.writing.LoadOrStore(id, new(atomic.Int64))
-	g.writing = started.(*atomic.Int64)
 	iter, err := s.db.NewIter(&pebble.IterOptions{LowerBound: g.key(0), UpperBound: logGroupEnd(id)})
 	if err != nil {
 		return nil, err
@@ -114,10 +116,12 @@ func (s *logStore) group(id GroupID) (*groupLog, error) {
 		g.first = indexOfKey(iter.Key())
 		iter.Last()
 		g.last = indexOfKey(iter.Key())
+		g.durable.Store(g.last)
 	}
 	if err := iter.Close(); err != nil {
 		return nil, fmt.Errorf("read log of group %d: %w", id, err)
 	}
+	s.groups.Store(id, g)
 	return g, nil
 }
 
@@ -126,14 +130,21 @@ func (s *logStore) group(id GroupID) (*groupLog, error) {
 type groupLog struct {
 	store   *logStore
 	id      GroupID
-	writing *atomic.Int64
+	writing atomic.Int64 // when the oldest write that is not durable began, Unix ns; 0: none
 	// appended counts the bytes written since the last snapshot, and entries
 	// their number.
 	appended atomic.Int64
 	entries  atomic.Int64
 
+	// leading tells whether Raft writes as the leader, once it runs, and
+	// durable is the highest index that the disk has confirmed.
+	leading  atomic.Pointer[func() bool]
+	durable  atomic.Uint64
+	awaiting sync.Mutex // serializes await; taken before mu
+
 	mu          sync.RWMutex
 	first, last uint64              // 0: empty
+	ahead       []aheadWrite        // oldest first
 	withheld    map[uint64]raft.Log // only with plant.SkipFsync
 }
 
@@ -229,19 +240,46 @@ func appendLog(b []byte, l *raft.Log) []byte {
 // StoreLog implements raft.LogStore.
 func (g *groupLog) StoreLog(l *raft.Log) error { return g.StoreLogs([]*raft.Log{l}) }
 
-// StoreLogs implements raft.LogStore: durable when it returns. An error is
-// the end of the node (hashicorp/raft would go on).
+// StoreLogs implements raft.LogStore: durable when it returns, but for the
+// commands of a leader, which await confirms. An error is the end of the node
+// (hashicorp/raft would go on).
 func (g *groupLog) StoreLogs(logs []*raft.Log) error {
 	if len(logs) == 0 {
 		return nil
 	}
 	start := time.Now()
-	g.writing.Store(start.UnixNano())
-	defer g.writing.Store(0)
+	batch, size, err := g.encode(logs)
+	if err != nil {
+		return g.failed(err)
+	}
+	first, last := logs[0].Index, logs[len(logs)-1].Index
+	switch {
+	case plant.On(plant.SkipFsync):
+		g.withhold(logs, batch)
+		g.durable.Store(last)
+		err = batch.Close()
+	case g.mayGoAhead(logs):
+		err = g.goAhead(batch, first, last, start)
+	default:
+		err = g.write(batch, last, start)
+	}
+	if err != nil {
+		return err
+	}
+	g.appended.Add(size)
+	g.entries.Add(int64(len(logs)))
 
-	batch := g.store.db.NewBatch()
-	defer batch.Close()
-	var size int64
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.first == 0 {
+		g.first = first
+	}
+	g.last = last
+	return nil
+}
+
+func (g *groupLog) encode(logs []*raft.Log) (batch *pebble.Batch, size int64, err error) {
+	batch = g.store.db.NewBatch()
 	for _, l := range logs {
 		n := logValueHeader + len(l.Extensions) + len(l.Data)
 		op := batch.SetDeferred(logKeyBytes, n)
@@ -250,25 +288,28 @@ func (g *groupLog) StoreLogs(logs []*raft.Log) error {
 		binary.BigEndian.AppendUint64(k, l.Index)
 		appendLog(op.Value[:0], l)
 		if err := op.Finish(); err != nil {
-			return g.failed(err)
+			return nil, 0, errors.Join(err, batch.Close())
 		}
 		size += int64(n)
 	}
-	if plant.On(plant.SkipFsync) {
-		g.withhold(logs, batch)
-	} else if err := batch.Commit(pebble.Sync); err != nil {
+	return batch, size, nil
+}
+
+// write makes a batch durable, and all that went ahead before it.
+func (g *groupLog) write(batch *pebble.Batch, last uint64, start time.Time) error {
+	defer batch.Close()
+	g.awaiting.Lock()
+	defer g.awaiting.Unlock()
+	if err := g.awaitLocked(^uint64(0)); err != nil {
+		return err
+	}
+	g.writing.Store(start.UnixNano())
+	defer g.writing.Store(0)
+	if err := batch.Commit(pebble.Sync); err != nil {
 		return g.failed(err)
 	}
 	g.store.latency(time.Since(start))
-	g.appended.Add(size)
-	g.entries.Add(int64(len(logs)))
-
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.first == 0 {
-		g.first = logs[0].Index
-	}
-	g.last = logs[len(logs)-1].Index
+	g.durable.Store(last)
 	return nil
 }
 
@@ -296,6 +337,11 @@ func (g *groupLog) withhold(logs []*raft.Log, batch *pebble.Batch) {
 // DeleteRange implements raft.LogStore: of the head after a snapshot, of the
 // tail when a new leader's entries replace it.
 func (g *groupLog) DeleteRange(low, high uint64) error {
+	g.awaiting.Lock()
+	defer g.awaiting.Unlock()
+	if err := g.awaitLocked(^uint64(0)); err != nil { // none may be confirmed after it was cut
+		return err
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	// Only the tail must be gone for good before raft goes on: a head that
@@ -322,6 +368,7 @@ func (g *groupLog) DeleteRange(low, high uint64) error {
 	case high >= g.last:
 		g.last = low - 1
 	}
+	g.durable.Store(min(g.durable.Load(), g.last))
 	return nil
 }
 

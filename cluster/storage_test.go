@@ -8,9 +8,12 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 	"github.com/hashicorp/raft"
 	"github.com/stretchr/testify/require"
 )
@@ -89,6 +92,71 @@ func TestLogStoreKeepsWhatItAcknowledgedAcrossAPowerLoss(t *testing.T) {
 		}
 		require.NoError(t, again.close())
 	}
+	require.NoError(t, s.close())
+}
+
+// What a leader wrote ahead is lost by a power loss and not counted as durable
+// before; whatever waits for it finds it on disk. A cut of the tail waits, and
+// takes back what was counted.
+func TestLeaderWritesAhead(t *testing.T) {
+	fs := vfs.NewCrashableMem()
+	var disk sync.RWMutex
+	held := errorfs.Wrap(fs, errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if op.Kind == errorfs.OpFileSync || op.Kind == errorfs.OpFileSyncData || op.Kind == errorfs.OpFileSyncTo {
+			disk.RLock()
+			defer disk.RUnlock()
+		}
+		return nil
+	}))
+	s := testLogStore(t, held)
+	one, err := s.group(1)
+	require.NoError(t, err)
+	leads := true
+	leading := func() bool { return leads }
+	one.leading.Store(&leading)
+	onDisk := func() uint64 {
+		again := testLogStore(t, fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 0}))
+		defer again.close()
+		g, err := again.group(1)
+		require.NoError(t, err)
+		last, _ := g.LastIndex()
+		return last
+	}
+	noop := entries(1, 1, 1)
+	noop[0].Type = raft.LogNoop
+	require.NoError(t, one.StoreLogs(noop))
+	require.Equal(t, uint64(1), one.durable.Load())
+
+	disk.Lock()
+	require.NoError(t, one.StoreLogs(entries(2, 4, 1)))
+	require.NoError(t, one.StoreLogs(entries(5, 6, 1)))
+	last, _ := one.LastIndex()
+	require.Equal(t, []uint64{6, 1, 1}, []uint64{last, one.durable.Load(), onDisk()})
+	require.NotZero(t, one.writing.Load(), "the watchdog sees it")
+	disk.Unlock()
+	require.NoError(t, one.await(4))
+	require.GreaterOrEqual(t, one.durable.Load(), uint64(4))
+	require.GreaterOrEqual(t, onDisk(), uint64(4))
+
+	require.NoError(t, one.StoreLogs(entries(7, 9, 1)))
+	leads = false
+	var got raft.Log
+	require.NoError(t, one.await(8))
+	require.NoError(t, one.GetLog(8, &got))
+	require.GreaterOrEqual(t, onDisk(), uint64(9), "they were one write")
+	leads = true
+	require.NoError(t, one.StoreLogs(entries(10, 12, 1)))
+	leads = false
+	require.NoError(t, one.DeleteRange(8, 12))
+	require.Equal(t, []uint64{7, 7}, []uint64{one.durable.Load(), onDisk()})
+	require.NoError(t, one.StoreLogs(entries(8, 8, 2)))
+	require.Equal(t, []uint64{8, 8}, []uint64{one.durable.Load(), onDisk()})
+	require.Zero(t, one.writing.Load())
+
+	leads = true
+	require.NoError(t, one.StoreLogs(entries(9, 9, 2)))
+	one.confirm()
+	require.Eventually(t, func() bool { return one.durable.Load() == 9 }, time.Second, time.Millisecond)
 	require.NoError(t, s.close())
 }
 

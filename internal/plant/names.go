@@ -6,6 +6,7 @@ package plant
 // CLOUDLICENSES_PLANT to one of them).
 const (
 	SkipFsync       = "skip-fsync"        // the log store acknowledges before its fsync
+	AnswerAhead     = "answer-ahead"      // a leader applies and tells what its own disk does not have yet
 	AckBeforeCommit = "ack-before-commit" // a leader answers before the quorum has the entry
 	NoDedup         = "no-dedup"          // a repeated intent is granted anew
 	StaleRead       = "stale-read"        // a linearizable read is served without verifying leadership

@@ -1,0 +1,173 @@
+package cluster
+
+import (
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/hashicorp/raft"
+
+	"github.com/cloudlicenses/cloudlicenses/internal/plant"
+)
+
+// A leader's own disk and its followers write an entry at the same time. Raft
+// counts the leader itself as soon as StoreLogs returns, which here is before
+// its disk has confirmed the write; what follows from that count is held back
+// until it has:
+//
+//   - the leader applies an entry, and so answers, only once its own write is
+//     durable (applier);
+//   - it tells its followers no commit index past its durable one
+//     (cappedTransport), so they do not apply such an entry either;
+//   - once it leads no more, it vouches for an entry to its successor, by
+//     reading it for AppendEntries, only when the write is durable (ownLog);
+//   - whatever is no plain command of a leader waits for its own write and all
+//     before it, and so does every cut of the log.
+//
+// A leader that crashes in between comes back without the entry, of which
+// nobody has seen an effect. As long as it runs, its log holds the entry and
+// it votes for no candidate that lacks it. See docs/adr/0010.
+
+// aheadWrite is a write that the disk has not confirmed. Its batch is not
+// touched before SyncWait returns.
+type aheadWrite struct {
+	batch *pebble.Batch
+	first uint64
+	last  uint64
+	start time.Time
+}
+
+// leads reports whether Raft writes as the leader. Within StoreLogs it is
+// exact: Raft changes its state in the goroutine that calls.
+func (g *groupLog) leads() bool {
+	leading := g.leading.Load()
+	return leading != nil && (*leading)()
+}
+
+// mayGoAhead reports whether StoreLogs may return before the disk does.
+func (g *groupLog) mayGoAhead(logs []*raft.Log) bool {
+	if !g.leads() {
+		return false
+	}
+	for _, l := range logs {
+		if l.Type != raft.LogCommand {
+			return false
+		}
+	}
+	return true
+}
+
+// goAhead begins a write that await ends.
+func (g *groupLog) goAhead(batch *pebble.Batch, first, last uint64, start time.Time) error {
+	if err := g.store.db.ApplyNoSyncWait(batch, pebble.Sync); err != nil {
+		_ = batch.Close()
+		return g.failed(err)
+	}
+	g.mu.Lock()
+	g.ahead = append(g.ahead, aheadWrite{batch, first, last, start})
+	if len(g.ahead) == 1 {
+		g.writing.Store(start.UnixNano())
+	}
+	g.mu.Unlock()
+	return nil
+}
+
+// await returns once every entry up to index that was written is durable. An
+// error is the end of the node.
+func (g *groupLog) await(index uint64) error {
+	if g.durable.Load() >= index {
+		return nil
+	}
+	g.awaiting.Lock()
+	defer g.awaiting.Unlock()
+	return g.awaitLocked(index)
+}
+
+func (g *groupLog) awaitLocked(index uint64) error {
+	for {
+		g.mu.Lock()
+		if len(g.ahead) == 0 || g.ahead[0].first > index {
+			g.mu.Unlock()
+			return nil
+		}
+		oldest := g.ahead[0]
+		g.mu.Unlock()
+		if err := oldest.batch.SyncWait(); err != nil {
+			return g.failed(err)
+		}
+		_ = oldest.batch.Close()
+		g.store.latency(time.Since(oldest.start))
+		g.mu.Lock()
+		g.ahead = append(g.ahead[:0], g.ahead[1:]...)
+		g.writing.Store(0)
+		if len(g.ahead) > 0 {
+			g.writing.Store(g.ahead[0].start.UnixNano())
+		}
+		g.mu.Unlock()
+		g.durable.Store(oldest.last)
+	}
+}
+
+// confirm takes note of what became durable while nobody waits for it, as when
+// there is no quorum.
+func (g *groupLog) confirm() {
+	if !g.awaiting.TryLock() {
+		return
+	}
+	go func() {
+		defer g.awaiting.Unlock()
+		_ = g.awaitLocked(^uint64(0)) // the store tells the node
+	}()
+}
+
+// ownLog is a group's log as Raft sees it.
+type ownLog struct {
+	*raft.LogCache
+	log *groupLog
+}
+
+// GetLog implements raft.LogStore.
+func (l ownLog) GetLog(index uint64, out *raft.Log) error {
+	if !l.log.leads() {
+		if err := l.log.await(index); err != nil {
+			return err
+		}
+	}
+	return l.LogCache.GetLog(index, out)
+}
+
+// cappedTransport tells followers no commit index past what is durable here.
+type cappedTransport struct {
+	*raft.NetworkTransport
+	log *groupLog
+}
+
+func (t cappedTransport) cap(args *raft.AppendEntriesRequest) *raft.AppendEntriesRequest {
+	if !plant.On(plant.AnswerAhead) {
+		args.LeaderCommitIndex = min(args.LeaderCommitIndex, t.log.durable.Load())
+	}
+	return args
+}
+
+// AppendEntries implements raft.Transport.
+func (t cappedTransport) AppendEntries(id raft.ServerID, target raft.ServerAddress, args *raft.AppendEntriesRequest, resp *raft.AppendEntriesResponse) error {
+	return t.NetworkTransport.AppendEntries(id, target, t.cap(args), resp)
+}
+
+// AppendEntriesPipeline implements raft.Transport.
+func (t cappedTransport) AppendEntriesPipeline(id raft.ServerID, target raft.ServerAddress) (raft.AppendPipeline, error) {
+	p, err := t.NetworkTransport.AppendEntriesPipeline(id, target)
+	if err != nil {
+		return nil, err
+	}
+	return cappedPipeline{p, t}, nil
+}
+
+type cappedPipeline struct {
+	raft.AppendPipeline
+	trans cappedTransport
+}
+
+// AppendEntries implements raft.AppendPipeline.
+func (p cappedPipeline) AppendEntries(args *raft.AppendEntriesRequest, resp *raft.AppendEntriesResponse) (raft.AppendFuture, error) {
+	return p.AppendPipeline.AppendEntries(p.trans.cap(args), resp)
+}
