@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"errors"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -36,8 +37,8 @@ type aheadWrite struct {
 	start time.Time
 }
 
-// leads reports whether Raft writes as the leader. Within StoreLogs it is
-// exact: Raft changes its state in the goroutine that calls.
+// leads reports whether Raft writes as the leader. It may be deposed while it
+// writes: then what went ahead is as what any deposed leader has.
 func (g *groupLog) leads() bool {
 	leading := g.leading.Load()
 	return leading != nil && (*leading)()
@@ -58,6 +59,8 @@ func (g *groupLog) mayGoAhead(logs []*raft.Log) bool {
 
 // goAhead begins a write that await ends.
 func (g *groupLog) goAhead(batch *pebble.Batch, first, last uint64, start time.Time) error {
+	g.entering.Store(start.UnixNano()) // it may block, as where the write-ahead log is rotated
+	defer g.entering.Store(0)
 	if err := g.store.db.ApplyNoSyncWait(batch, pebble.Sync); err != nil {
 		_ = batch.Close()
 		return g.failed(err)
@@ -113,9 +116,10 @@ func (g *groupLog) confirm() {
 	if !g.awaiting.TryLock() {
 		return
 	}
+	last, _ := g.LastIndex()
 	go func() {
 		defer g.awaiting.Unlock()
-		_ = g.awaitLocked(^uint64(0)) // the store tells the node
+		_ = g.awaitLocked(last) // the store tells the node
 	}()
 }
 
@@ -135,10 +139,36 @@ func (l ownLog) GetLog(index uint64, out *raft.Log) error {
 	return l.LogCache.GetLog(index, out)
 }
 
-// cappedTransport tells followers no commit index past what is durable here.
+// cappedTransport tells followers no commit index past what is durable here,
+// and keeps heartbeats from deposing a leader behind Raft's back.
 type cappedTransport struct {
 	*raft.NetworkTransport
-	log *groupLog
+	log     *groupLog
+	follows func() bool
+}
+
+// errNoFollower answers a heartbeat to a node that does not follow. Entries
+// follow it, the successor's first one or an empty call every commitTimeout.
+var errNoFollower = errors.New("heartbeat to a node that does not follow yet")
+
+// SetHeartbeatHandler implements raft.Transport. Raft handles heartbeats beside
+// its main goroutine. A leader's would come to an end there without its main
+// loop knowing, which could then write a waiting command under its successor's
+// term: an entry that the successor takes for its own. So only a follower's are
+// handled there; to others, the main goroutine must hear of a new leader from
+// its entries.
+func (t cappedTransport) SetHeartbeatHandler(handle func(raft.RPC)) {
+	if handle == nil {
+		t.NetworkTransport.SetHeartbeatHandler(nil)
+		return
+	}
+	t.NetworkTransport.SetHeartbeatHandler(func(rpc raft.RPC) {
+		if !t.follows() {
+			rpc.Respond(nil, errNoFollower)
+			return
+		}
+		handle(rpc)
+	})
 }
 
 func (t cappedTransport) cap(args *raft.AppendEntriesRequest) *raft.AppendEntriesRequest {

@@ -108,7 +108,8 @@ func (b *batcher) enqueue(commands [][]byte, slots []slot) error {
 // is full. An entry costs much the same whatever it holds, so one that could
 // still fill up waits. mu held.
 func (b *batcher) ready() bool {
-	return len(b.queue) > 1 || (len(b.queue) == 1 && (b.onWay == 0 || b.closed))
+	return len(b.queue) > 1 || (len(b.queue) == 1 &&
+		(b.onWay == 0 || b.closed || len(b.queue[0].commands) >= maxEntryCommands))
 }
 
 // propose returns the commands' results. After an error of ctx the outcome is

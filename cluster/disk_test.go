@@ -2,7 +2,9 @@ package cluster_test
 
 import (
 	"context"
+	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -69,6 +71,43 @@ func TestNodeWhoseLogCannotBeWrittenEnds(t *testing.T) {
 			delete(r.nodes, "n1")
 		})
 	}
+}
+
+// A leader that hangs before its write has even begun, as where the file that
+// is to take it is made, ends too.
+func TestNodeWhoseLogCannotBeRotatedEnds(t *testing.T) {
+	stuck := make(chan struct{}) // for good: the process would have exited
+	r := newRig(t, 1)
+	var armed atomic.Bool
+	r.change = func(c *cluster.Config) {
+		c.Tuning.FS = errorfs.Wrap(vfs.Default, errorfs.InjectorFunc(func(op errorfs.Op) error {
+			if armed.Load() && (op.Kind == errorfs.OpCreate || op.Kind == errorfs.OpReuseForWrite) {
+				<-stuck
+			}
+			return nil
+		}))
+	}
+	r.start("n1")
+	r.ready("n1")
+	r.propose("n1", 1, add("a", 1))
+	n := r.nodes["n1"]
+	armed.Store(true)
+	ended := func() bool {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		return r.fatal["n1"] != nil
+	}
+	large := make([]byte, 1<<20)
+	for i := 0; !ended() && i < 1000; i++ { // until the write-ahead log is full
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		_, err := n.Propose(ctx, 1, append(add(fmt.Sprint("b", i), 1), large...))
+		cancel()
+		if err != nil {
+			break
+		}
+	}
+	require.Eventually(t, ended, 20*time.Second, 10*time.Millisecond)
+	delete(r.nodes, "n1")
 }
 
 // hangingDisk holds a write up instead of failing it.

@@ -129,7 +129,14 @@ func (g *group) startRaft(form []raft.Server) error {
 		Timeout:               raftTimeout,
 	})
 	network.TimeoutScale = snapshotScale
-	g.trans = cappedTransport{network, g.log}
+	// Until Raft has started it is told of nobody's heartbeats.
+	var started atomic.Pointer[raft.Raft]
+	state := func(s raft.RaftState) func() bool {
+		return func() bool { r := started.Load(); return r != nil && r.State() == s }
+	}
+	g.trans = cappedTransport{network, g.log, state(raft.Follower)}
+	leading := state(raft.Leader)
+	g.log.leading.Store(&leading)
 	cache, err := raft.NewLogCache(logCacheEntries, g.log)
 	if err != nil {
 		return err
@@ -154,8 +161,7 @@ func (g *group) startRaft(form []raft.Server) error {
 	if g.raft, err = raft.NewRaft(cfg, g.apply, log, stable, g.snaps, g.trans); err != nil {
 		return fmt.Errorf("start group %d: %w", g.id, err)
 	}
-	leading := func() bool { return g.raft.State() == raft.Leader }
-	g.log.leading.Store(&leading)
+	started.Store(g.raft)
 	g.verify.ask = func() error {
 		if plant.On(plant.StaleRead) {
 			return nil

@@ -85,12 +85,13 @@ func (s *logStore) watch(limit time.Duration) {
 		case now := <-ticker.C:
 			s.groups.Range(func(_, value any) bool {
 				g := value.(*groupLog)
-				at := g.writing.Load()
-				if at != 0 && now.UnixNano()-at > int64(limit) {
-					s.fail(fmt.Errorf("log write of group %d has taken more than %s: the disk is stuck", g.id, limit))
-					return false
+				for _, at := range []int64{g.writing.Load(), g.entering.Load(), g.cutting.Load()} {
+					if at != 0 && now.UnixNano()-at > int64(limit) {
+						s.fail(fmt.Errorf("log write of group %d has taken more than %s: the disk is stuck", g.id, limit))
+						return false
+					}
 				}
-				if at != 0 {
+				if g.writing.Load() != 0 {
 					g.confirm()
 				}
 				return true
@@ -128,9 +129,14 @@ func (s *logStore) group(id GroupID) (*groupLog, error) {
 // groupLog is one group's part of the log: a raft.LogStore. Raft calls it
 // from one goroutine, and reads from others.
 type groupLog struct {
-	store   *logStore
-	id      GroupID
-	writing atomic.Int64 // when the oldest write that is not durable began, Unix ns; 0: none
+	store *logStore
+	id    GroupID
+	// writing is when the oldest write began that is not durable, entering when
+	// one did that goes ahead and has not returned, cutting when a cut did. Unix
+	// ns; 0: none.
+	writing  atomic.Int64
+	entering atomic.Int64
+	cutting  atomic.Int64
 	// appended counts the bytes written since the last snapshot, and entries
 	// their number.
 	appended atomic.Int64
@@ -261,7 +267,7 @@ func (g *groupLog) StoreLogs(logs []*raft.Log) error {
 	case g.mayGoAhead(logs):
 		err = g.goAhead(batch, first, last, start)
 	default:
-		err = g.write(batch, last, start)
+		err = g.write(batch, last)
 	}
 	if err != nil {
 		return err
@@ -296,13 +302,14 @@ func (g *groupLog) encode(logs []*raft.Log) (batch *pebble.Batch, size int64, er
 }
 
 // write makes a batch durable, and all that went ahead before it.
-func (g *groupLog) write(batch *pebble.Batch, last uint64, start time.Time) error {
+func (g *groupLog) write(batch *pebble.Batch, last uint64) error {
 	defer batch.Close()
 	g.awaiting.Lock()
 	defer g.awaiting.Unlock()
 	if err := g.awaitLocked(^uint64(0)); err != nil {
 		return err
 	}
+	start := time.Now()
 	g.writing.Store(start.UnixNano())
 	defer g.writing.Store(0)
 	if err := batch.Commit(pebble.Sync); err != nil {
@@ -339,9 +346,11 @@ func (g *groupLog) withhold(logs []*raft.Log, batch *pebble.Batch) {
 func (g *groupLog) DeleteRange(low, high uint64) error {
 	g.awaiting.Lock()
 	defer g.awaiting.Unlock()
-	if err := g.awaitLocked(^uint64(0)); err != nil { // none may be confirmed after it was cut
+	if err := g.awaitLocked(high); err != nil { // none may be confirmed after it was cut
 		return err
 	}
+	g.cutting.Store(time.Now().UnixNano())
+	defer g.cutting.Store(0)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	// Only the tail must be gone for good before raft goes on: a head that
