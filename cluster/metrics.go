@@ -25,7 +25,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	group := []string{"group"}
 	m := &metrics{
 		logWriteSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "cloudlicenses_log_write_seconds", Help: "Duration of a synced write of the Raft log.",
+			Name: "cloudlicenses_log_write_seconds", Help: "Time until a write of the Raft log was known to be durable; a leader asks when a quorum has the entry.",
 			Buckets: prometheus.ExponentialBuckets(50e-6, 2, 16),
 		}),
 		lateSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{
