@@ -6,6 +6,8 @@ import (
 	"errors"
 
 	"github.com/hashicorp/raft"
+
+	"github.com/cloudlicenses/cloudlicenses/internal/plant"
 )
 
 // Propose has the group's leader commit a command and returns its result. It
@@ -58,6 +60,9 @@ func (n *Node) ProposeAll(ctx context.Context, id GroupID, commands [][]byte) ([
 // Query reads from the local replica where there is one and the options allow
 // it, else from another node.
 func (n *Node) Query(ctx context.Context, id GroupID, query []byte, opt ReadOptions) (Reply, error) {
+	if g := n.group(id); plant.On(plant.StaleRead) && g != nil && g.everLed.Load() {
+		opt.Linearizable = false
+	}
 	if g := n.group(id); g != nil && (!opt.Linearizable || g.raft.State() == raft.Leader) {
 		return g.query(ctx, query, opt)
 	}

@@ -9,7 +9,7 @@ const (
 	AnswerAhead     = "answer-ahead"      // a leader applies and tells what its own disk does not have yet
 	AckBeforeCommit = "ack-before-commit" // a leader answers before the quorum has the entry
 	NoDedup         = "no-dedup"          // a repeated intent is granted anew
-	StaleRead       = "stale-read"        // a linearizable read is served without verifying leadership
+	StaleRead       = "stale-read"        // a node that led once serves linearizable reads by itself
 	LocalExpiry     = "local-expiry"      // a replica expires leases by its own clock
 	TornCut         = "torn-cut"          // write-behind writes records from after its applied index
 	HalfSnapshot    = "half-snapshot"     // a snapshot is installed half-way and served
