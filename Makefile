@@ -55,7 +55,7 @@ chaos: ## faults against real processes: SEED (0: a new one), DURATION
 prove: ## plant each known bug, and demand that the fault harness catches it
 	$(GO) run ./test/faults --prove $(ARGS)
 
-bench: build ## measure the whole performance table (about 40 minutes) into bench/results (ARGS: flags of bench)
+bench: build ## measure the whole performance table into bench/results (ARGS: flags of bench)
 	$(GO) build -C bench/peers -o ../../bin/bench-peers .
 	mkdir -p bench/results
 	$(BIN) bench --full --out bench/results $(ARGS) | tee bench/results/table.txt

@@ -4,17 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"os"
 	"os/exec"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/cloudlicenses/cloudlicenses/internal/freeport"
 )
 
 const (
@@ -136,35 +135,15 @@ func await(ctx context.Context, what string, within time.Duration, holds func() 
 	}
 }
 
-// addresses finds n addresses on loopback that are free for TCP and UDP, below
-// the ports that the system gives to outgoing connections: a process that was
-// killed must find its own again.
+// addresses finds n addresses on loopback.
 func addresses(n int) ([]string, error) {
-	found := make([]string, 0, n)
-	given := map[int]bool{}
-	for range 100 * n {
-		if len(found) == n {
-			break
-		}
-		port := 12_000 + rand.IntN(20_000)
-		if given[port] {
-			continue
-		}
-		given[port] = true
-		addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
-		tcp, err := net.Listen("tcp", addr)
-		if err != nil {
-			continue
-		}
-		udp, err := net.ListenPacket("udp", addr)
-		_ = tcp.Close()
-		if err == nil {
-			_ = udp.Close()
-			found = append(found, addr)
-		}
+	first, err := freeport.Ports(n)
+	if err != nil {
+		return nil, err
 	}
-	if len(found) < n {
-		return nil, errors.New("no free ports between 12000 and 32000")
+	found := make([]string, n)
+	for i := range found {
+		found[i] = freeport.Loopback(first + i)
 	}
 	return found, nil
 }
