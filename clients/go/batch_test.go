@@ -99,8 +99,8 @@ func TestLists(t *testing.T) {
 	}
 }
 
-// What a client reads is never older than what it has seen or written. A
-// replica that does not catch up is not asked for ever: the leader is.
+// What a client reads is never older than what it has seen or written, or than
+// a refusal it was given. A replica that does not catch up is not asked for ever: the leader is.
 func TestReadsDoNotGoBack(t *testing.T) {
 	s := newTestServer(t, 1)
 	var mu sync.Mutex
@@ -141,8 +141,12 @@ func TestReadsDoNotGoBack(t *testing.T) {
 	read(c, "g1:1")
 	mustCheckout(t, c, ask("alice"))
 	read(c, "g1:3")
+	if _, err := c.Checkout(t.Context(), CheckoutRequest{ProductID: "unknown", User: "alice"}); !errors.Is(err, ErrProductNotFound) {
+		t.Error(err)
+	}
+	read(c, "g1:5") // that of the refusal
 	lagging = true
-	read(c, "g1:4", "linearizable")
+	read(c, "g1:6", "linearizable")
 	leaderless = true
 	read(s.client(), "linearizable", "")
 }

@@ -15,9 +15,9 @@ type Client struct {
 	home    *url.URL // ServerURL, parsed
 	http    *http.Client
 	routes  router
-	// seen is what reads must reach: the last write answered or a read since,
-	// so that a caller sees its own writes and never goes back in time. nil:
-	// none yet.
+	// seen is what reads must reach: the last write answered or refused, or a
+	// read since, so that a caller sees its own writes and what a refusal was
+	// for, and never goes back in time. nil: none yet.
 	seen atomic.Pointer[sighting]
 }
 

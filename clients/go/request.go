@@ -18,6 +18,8 @@ import (
 )
 
 const (
+	// appliedHeader says which state an answer is of, a refusal's included.
+	appliedHeader = "X-Applied-Index"
 	// maxReplyBytes bounds what is read of a reply: the largest, a batch of
 	// 1,000 checkouts with tokens, is about 1 MiB.
 	maxReplyBytes = 16 << 20
@@ -247,6 +249,9 @@ func (c *Client) attempt(
 		if refusal.Code != "" {
 			c.routes.learn(res.Header, time.Now())
 		}
+		if !refusal.Retryable && !refusal.misrouted(to) {
+			c.saw(call, res.Header.Get(appliedHeader)) // what was refused says how things stand
+		}
 		return answer{}, refusal
 	}
 	if err := json.Unmarshal(body, reply); err != nil {
@@ -255,7 +260,7 @@ func (c *Client) attempt(
 		return answer{}, fmt.Errorf("%w: fields are missing", ErrReply)
 	}
 	c.routes.learn(res.Header, time.Now())
-	c.saw(call, res.Header.Get("X-Applied-Index"))
+	c.saw(call, res.Header.Get(appliedHeader))
 	return answer{
 		replayed: res.Header.Get("Idempotency-Replayed") == "true",
 		sentAt:   sentAt,
