@@ -61,12 +61,24 @@ var reservedTenantIDs = map[TenantID]bool{
 	"root": true, "internal": true, "cloudlicenses": true,
 }
 
-// ErrTenantID is returned for a text that is no tenant id.
+// ErrTenantID is returned for a text that is no tenant id. Of one that would
+// be, but is reserved, the error says so, and is ErrTenantID as well.
 var ErrTenantID = errors.New("a tenant id is 1–50 characters of a–z, 0–9 and inner hyphens, begins with a letter and is no reserved name")
+
+// reservedIDError is a tenant id that is reserved.
+type reservedIDError TenantID
+
+func (e reservedIDError) Error() string { return string(e) + " is reserved" }
+
+// Is makes it an ErrTenantID.
+func (e reservedIDError) Is(target error) bool { return target == ErrTenantID }
 
 // Validate reports whether id may name a tenant.
 func (id TenantID) Validate() error {
-	if len(id) < 1 || len(id) > 50 || reservedTenantIDs[id] || strings.Contains(string(id), "--") {
+	if reservedTenantIDs[id] {
+		return reservedIDError(id)
+	}
+	if len(id) < 1 || len(id) > 50 || strings.Contains(string(id), "--") {
 		return ErrTenantID
 	}
 	if id[0] < 'a' || id[0] > 'z' || id[len(id)-1] == '-' {

@@ -52,6 +52,7 @@ func TestTenantID(t *testing.T) {
 	} {
 		require.ErrorIs(t, id.Validate(), cl.ErrTenantID, "%q", id)
 	}
+	require.EqualError(t, cl.TenantID("www").Validate(), "www is reserved")
 }
 
 func TestValidateID(t *testing.T) {

@@ -76,6 +76,7 @@ func accessRows(p *pool) map[string]accessRow {
 		"GET /api/v1/leases":         {ok: 200, body: none},
 		"GET /.well-known/jwks.json": {ok: 200, body: none},
 		"GET /openapi.yaml":          {ok: 200, body: none},
+		"GET /":                      {ok: 200, body: none},
 	}
 }
 
@@ -104,11 +105,19 @@ func TestAccess(t *testing.T) {
 		ask := func(tenant cloudlicenses.TenantID, path, authorization string) *reply {
 			return send(t, live.edge, string(tenant)+".localhost", route.method, path, row.body(held), header{"Authorization", authorization})
 		}
-		if route.on == onAnywhere {
+		if route.on != onTenant {
 			for _, host := range []string{"localhost", "vendors.localhost", string(p.tenant) + ".localhost", "nobody.localhost"} {
 				send(t, live.edge, host, route.method, path, "").wants(t, row.ok, "")
 			}
-			send(t, live.edge, "example.com", route.method, path, "").wants(t, 404, "tenant_not_found")
+			if route.on == everywhere {
+				for _, host := range []string{"example.com", "127.0.0.1", "[::1]:8080", "a.b.localhost"} {
+					send(t, live.edge, host, route.method, path, "").wants(t, row.ok, "")
+					send(t, live.edge, host, "POST", path, "").wants(t, 404, "tenant_not_found")
+				}
+				continue
+			}
+			r := send(t, live.edge, "example.com", route.method, path, "").wants(t, 404, "tenant_not_found")
+			require.Equal(t, "no tenant of this host: use "+live.server.TenantURL("<tenant>"), r.text("detail"))
 			continue
 		}
 		t.Run(name, func(t *testing.T) {

@@ -106,8 +106,9 @@ func (s *Server) problems(mux *http.ServeMux) http.Handler {
 			c.refuse(&problem{code: cloudlicenses.NotFound, detail: "nothing is served at this path of the admin address"})
 			return
 		}
-		w.Header().Set("Allow", strings.Join(methods, ", "))
-		c.refuse(&problem{code: cloudlicenses.MethodNotAllowed, detail: "the path has no such method"})
+		allow := strings.Join(methods, ", ")
+		w.Header().Set("Allow", allow)
+		c.refuse(&problem{code: cloudlicenses.MethodNotAllowed, detail: "this path takes " + allow})
 	})
 }
 

@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -69,7 +70,8 @@ func showVendor(v *directory.Vendor) vendorView {
 }
 
 // createVendor is POST /v1/vendors. Without a prefix it is the id up to its
-// first hyphen: "vector" of "vector-de".
+// first hyphen: "vector" of "vector-de". Repeated with the same attributes it
+// answers 200 with the vendor as it is stored.
 func (c *adminCall) createVendor() error {
 	var body struct {
 		ID            string `json:"id"`
@@ -106,7 +108,20 @@ func (c *adminCall) createVendor() error {
 	if ack.Code != cloudlicenses.OK {
 		return &problem{code: ack.Code, detail: ack.Detail}
 	}
-	return c.reply(http.StatusCreated, showVendor(&vendor))
+	var stored directory.VendorResult
+	if _, err := c.server.shard.ReadDirectory(c.r.Context(), shard.Command{
+		Op: directory.QueryVendor, Payload: &directory.GetVendor{ID: vendor.ID}, Result: &stored,
+	}, shard.ReadOptions{Linearizable: true}); err != nil {
+		return err
+	}
+	if stored.Code != cloudlicenses.OK {
+		return &problem{code: stored.Code}
+	}
+	status := http.StatusCreated
+	if stored.Vendor.CreatedMillis != vendor.CreatedMillis {
+		status = http.StatusOK // it was there before
+	}
+	return c.reply(status, showVendor(&stored.Vendor))
 }
 
 // listVendors is GET /v1/vendors.
@@ -174,10 +189,13 @@ func (c *adminCall) createTenant() error {
 		return err
 	}
 	id := cloudlicenses.TenantID(body.ID)
-	if id.Validate() != nil {
-		return invalid("/id", cloudlicenses.ErrTenantID.Error())
+	if err := id.Validate(); err != nil {
+		return invalid("/id", err.Error())
 	}
-	for _, member := range [...]struct{ pointer, value string }{{"/company", body.Company}, {"/region", body.Region}, {"/plan", body.Plan}} {
+	if body.Plan != "" && !slices.Contains(shard.Plans(), body.Plan) {
+		return invalid("/plan", "must be one of "+strings.Join(shard.Plans(), ", "))
+	}
+	for _, member := range [...]struct{ pointer, value string }{{"/company", body.Company}, {"/region", body.Region}} {
 		if len(member.value) > cloudlicenses.MaxUserLength {
 			return invalid(member.pointer, "must be at most "+strconv.Itoa(cloudlicenses.MaxUserLength)+" bytes")
 		}
@@ -195,7 +213,10 @@ func (c *adminCall) createTenant() error {
 	if err != nil {
 		return err
 	}
-	return c.reply(http.StatusCreated, created)
+	return c.reply(http.StatusCreated, struct {
+		shard.CreatedTenant
+		URL string `json:"tenant_url"`
+	}{created, c.server.TenantURL(id)})
 }
 
 // listTenants is GET /v1/tenants.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/cloudlicenses/cloudlicenses"
 	"github.com/cloudlicenses/cloudlicenses/shard"
 )
 
@@ -31,6 +32,7 @@ func TestAdminAccess(t *testing.T) {
 	adminDo(t, "GET", "/v1/nope", "").wants(t, 404, "not_found")
 	r := adminDo(t, "POST", "/v1/cluster", "").wants(t, 405, "method_not_allowed")
 	require.Equal(t, "GET", r.Header.Get("Allow"))
+	require.Equal(t, "this path takes GET", r.text("detail"))
 }
 
 func TestAdminCluster(t *testing.T) {
@@ -71,13 +73,17 @@ func TestAdminTenantsAndVendors(t *testing.T) {
 	require.Equal(t, id, created.text("tenant_id"))
 	require.True(t, strings.HasPrefix(created.text("api_key"), "clsk_"+id+"_"))
 	require.True(t, strings.HasPrefix(created.text("license_id"), "lic-operator-"+id+"-"))
+	require.Equal(t, live.server.TenantURL(cloudlicenses.TenantID(id)), created.text("tenant_url"))
 	adminDo(t, "POST", "/v1/tenants", body).wants(t, 409, "already_exists")
+	reserved := adminDo(t, "POST", "/v1/tenants", `{"id":"www"}`).wants(t, 422, "invalid_field")
+	require.Contains(t, string(reserved.raw), "www is reserved")
 	for invalid, code := range map[string]string{
 		`{"id":"UPPER"}`: "invalid_field", `{}`: "invalid_field", `{"id":"www"}`: "invalid_field",
 		`{"id":"fine-one","licenses":{}}`:                                          "invalid_field",
 		`{"id":"fine-one","licenses":{"product":"p","commit":-1}}`:                 "invalid_entitlement",
 		`{"id":"fine-one","region":"mars"}`:                                        "region_unavailable",
 		`{"id":"fine-one","licenses":{"product":"p","commit":"1"}}`:                "invalid_field",
+		`{"id":"fine-one","plan":"gold"}`:                                          "invalid_field",
 		`{"id":"fine-one","unknown":1}`:                                            "malformed_request",
 		`{"id":"fine-one"}x`:                                                       "malformed_request",
 		`{"id":"fine-one","licenses":{"product":"p","commit":1,"count":99999999}}`: "invalid_field",
@@ -99,6 +105,9 @@ func TestAdminTenantsAndVendors(t *testing.T) {
 	vendor := fmt.Sprintf(`{"id":"v%x-de","name":"Vector"}`, unique[8:])
 	made := adminDo(t, "POST", "/v1/vendors", vendor).wants(t, 201, "")
 	require.Equal(t, made.text("id"), made.text("license_prefix")+"-de")
+	again := adminDo(t, "POST", "/v1/vendors", vendor).wants(t, 200, "")
+	require.Equal(t, made.body, again.body, "what is stored")
+	adminDo(t, "POST", "/v1/vendors", strings.Replace(vendor, "Vector", "Other", 1)).wants(t, 409, "already_exists")
 	adminDo(t, "POST", "/v1/vendors", `{"id":"a b"}`).wants(t, 422, "invalid_field")
 	require.NotEmpty(t, adminDo(t, "GET", "/v1/vendors", "").wants(t, 200, "").body["items"])
 }

@@ -184,16 +184,21 @@ func detailOf(code cloudlicenses.Code) string {
 	return ""
 }
 
-// appendProblem appends the problem body. typePrefix is what the code is
-// appended to for its type URL.
-func appendProblem(b []byte, typePrefix string, p *problem, requestID []byte) []byte {
+// problemURLs are what the problems of a node have in common.
+type problemURLs struct {
+	prefix string // of a type's URL: https://<domain>/problems/
+	tenant string // how a tenant's URL is written: https://<tenant>.<domain>
+}
+
+// appendProblem appends the problem body.
+func appendProblem(b []byte, urls problemURLs, p *problem, requestID []byte) []byte {
 	m := &meanings[meaningOf(p.code)]
 	status := p.status
 	if status == 0 {
 		status = m.status
 	}
 	b = append(b, `{"type":"`...)
-	b = append(b, typePrefix...)
+	b = append(b, urls.prefix...)
 	b = append(b, m.code...)
 	b = append(b, `","title":"`...)
 	b = append(b, m.title...)
@@ -206,6 +211,9 @@ func appendProblem(b []byte, typePrefix string, p *problem, requestID []byte) []
 	}
 	if detail == "" {
 		detail = m.title
+	}
+	if p.code == cloudlicenses.TenantNotFound && p.layer == cloudlicenses.LayerHost {
+		detail += ": use " + urls.tenant
 	}
 	b = appendString(b, detail)
 	b = append(b, `,"code":"`...)

@@ -231,7 +231,7 @@ func TestGuardPasses(t *testing.T) {
 		{"a body like a head", post("Content-Length: 22\r\n", "GET / HTTP/1.1\nHost:\n\n"), 401},
 		{"dots in a name", "GET /..a HTTP/1.1\r\nHost: localhost\r\n\r\n", 404},
 		{"unknown path", "GET /nope HTTP/1.1\r\nHost: localhost\r\n\r\n", 404},
-		{"unknown host", "GET /openapi.yaml HTTP/1.1\r\nHost: example.com\r\n\r\n", 404},
+		{"unknown host", "GET /.well-known/jwks.json HTTP/1.1\r\nHost: example.com\r\n\r\n", 404},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			byByte := make([]string, 0, 64)

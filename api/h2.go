@@ -152,7 +152,7 @@ func (s *Server) handleH2(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	request.SetBodyRaw(body)
-	s.handle(&ctx)
+	s.front(&ctx)
 	copyH2(w, r, &ctx.Response)
 }
 

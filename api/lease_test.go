@@ -42,7 +42,8 @@ func TestCheckoutHeartbeatReturn(t *testing.T) {
 	second := p.checkout("bob").wants(t, 201, "")
 	require.Equal(t, "overage", second.text("type"))
 	require.EqualValues(t, "1", second.body["overage_count"])
-	p.checkout("carol").wants(t, 409, "overage_max_exceeded")
+	refused := p.checkout("carol").wants(t, 409, "overage_max_exceeded")
+	require.NotEmpty(t, refused.Header.Get(headerApplied), "a reader sees what the refusal was for")
 
 	beat := p.post(pathHeartbeat, `{"lease_id":"lease-1"}`).wants(t, 200, "")
 	require.Equal(t, "lease-1", beat.text("lease_id"))

@@ -12,6 +12,7 @@ type audience uint8
 const (
 	onTenant   audience = iota // <tenant>.<domain>, with a key of that tenant
 	onAnywhere                 // every host of the platform, without a key
+	everywhere                 // whatever the Host, without a key
 )
 
 // route is one row of the table that the dispatcher, openapi.yaml and the
@@ -40,7 +41,8 @@ func routeTable() []route {
 		{"GET", "/api/v1/licenses/{id}", "license", onTenant, cloudlicenses.ScopeCheckout, (*call).serveLicense, 0},
 		{"GET", "/api/v1/leases", "leases", onTenant, cloudlicenses.ScopeCheckout, (*call).serveLeases, 0},
 		{"GET", "/.well-known/jwks.json", "jwks", onAnywhere, 0, (*call).serveJWKS, 0},
-		{"GET", "/openapi.yaml", "openapi", onAnywhere, 0, (*call).serveOpenAPI, 0},
+		{"GET", "/openapi.yaml", "openapi", everywhere, 0, (*call).serveOpenAPI, 0},
+		{"GET", "/", "welcome", everywhere, 0, (*call).serveWelcome, 0},
 	}
 }
 

@@ -60,7 +60,8 @@ type Server struct {
 
 	domain      string // lower case, no port
 	portSuffix  string // ":8080", or empty
-	problemType string // https://<domain>/problems/
+	problemType problemURLs
+	everywhere  []*route // those of every host
 	calls       sync.Pool
 
 	// ctx ends when Shutdown gives up waiting.
@@ -92,10 +93,15 @@ func New(cfg Config) *Server {
 	if cfg.Port != 0 {
 		s.portSuffix = ":" + strconv.Itoa(cfg.Port)
 	}
-	s.problemType = cfg.Scheme + "://" + s.domain + s.portSuffix + "/problems/"
+	s.problemType = problemURLs{prefix: s.baseURL() + "/problems/", tenant: s.TenantURL("<tenant>")}
+	for i := range table {
+		if table[i].on == everywhere {
+			s.everywhere = append(s.everywhere, &table[i])
+		}
+	}
 	s.calls.New = func() any { return &call{server: s} }
 	s.ctx, s.cancel = context.WithCancel(context.Background())
-	s.http = newHTTP(s.handle)
+	s.http = newHTTP(s.front)
 	s.http.ErrorHandler = s.handleError
 	s.h2 = s.newH2()
 	s.http.NextProto("h2", s.h2.serve)
@@ -154,6 +160,9 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	err := s.h2.shutdown(ctx)
 	return errors.Join(err, s.http.ShutdownWithContext(ctx), s.admin.Shutdown(ctx))
 }
+
+// baseURL is that of the platform itself.
+func (s *Server) baseURL() string { return s.cfg.Scheme + "://" + s.domain + s.portSuffix }
 
 // TenantURL returns the base URL of a tenant, as replies and tokens name it.
 func (s *Server) TenantURL(tenant cloudlicenses.TenantID) string {

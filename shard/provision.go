@@ -24,6 +24,9 @@ const (
 // DefaultPlan is a tenant's plan where none is named.
 const DefaultPlan = "enterprise"
 
+// Plans returns the plans that a tenant may have, the smallest first.
+func Plans() []string { return []string{"free", "startup", "professional", DefaultPlan} }
+
 // Limits of provisioning.
 const (
 	// licensesPerCommand bounds a PutLicenses: some 100 KiB.
