@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"errors"
+	"net"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -59,7 +60,7 @@ func (g *groupLog) mayGoAhead(logs []*raft.Log) bool {
 
 // goAhead begins a write that await ends.
 func (g *groupLog) goAhead(batch *pebble.Batch, first, last uint64, start time.Time) error {
-	g.entering.Store(start.UnixNano()) // it may block, as where the write-ahead log is rotated
+	g.entering.Store(g.store.moment(start)) // it may block, as where the write-ahead log is rotated
 	defer g.entering.Store(0)
 	if err := g.store.db.ApplyNoSyncWait(batch, pebble.Sync); err != nil {
 		_ = batch.Close()
@@ -68,7 +69,7 @@ func (g *groupLog) goAhead(batch *pebble.Batch, first, last uint64, start time.T
 	g.mu.Lock()
 	g.ahead = append(g.ahead, aheadWrite{batch, first, last, start})
 	if len(g.ahead) == 1 {
-		g.writing.Store(start.UnixNano())
+		g.writing.Store(g.store.moment(start))
 	}
 	g.mu.Unlock()
 	return nil
@@ -103,7 +104,7 @@ func (g *groupLog) awaitLocked(index uint64) error {
 		g.ahead = append(g.ahead[:0], g.ahead[1:]...)
 		g.writing.Store(0)
 		if len(g.ahead) > 0 {
-			g.writing.Store(g.ahead[0].start.UnixNano())
+			g.writing.Store(g.store.moment(g.ahead[0].start))
 		}
 		g.mu.Unlock()
 		g.durable.Store(oldest.last)
@@ -140,23 +141,24 @@ func (l ownLog) GetLog(index uint64, out *raft.Log) error {
 }
 
 // cappedTransport tells followers no commit index past what is durable here,
-// and keeps heartbeats from deposing a leader behind Raft's back.
+// keeps heartbeats from deposing a leader behind Raft's back, and is patient
+// with peers that can't be reached.
 type cappedTransport struct {
 	*raft.NetworkTransport
 	log     *groupLog
 	follows func() bool
+	stop    <-chan struct{} // closed when the group ends
 }
 
-// errNoFollower answers a heartbeat to a node that does not follow. Entries
-// follow it, the successor's first one or an empty call every commitTimeout.
+// errNoFollower answers a heartbeat to a node that does not follow. Its sender
+// asks again by a call that the main goroutine handles.
 var errNoFollower = errors.New("heartbeat to a node that does not follow yet")
 
 // SetHeartbeatHandler implements raft.Transport. Raft handles heartbeats beside
 // its main goroutine. A leader's would come to an end there without its main
 // loop knowing, which could then write a waiting command under its successor's
 // term: an entry that the successor takes for its own. So only a follower's are
-// handled there; to others, the main goroutine must hear of a new leader from
-// its entries.
+// handled there; the main goroutine of others hears of a leader in its turn.
 func (t cappedTransport) SetHeartbeatHandler(handle func(raft.RPC)) {
 	if handle == nil {
 		t.NetworkTransport.SetHeartbeatHandler(nil)
@@ -178,9 +180,47 @@ func (t cappedTransport) cap(args *raft.AppendEntriesRequest) *raft.AppendEntrie
 	return args
 }
 
-// AppendEntries implements raft.Transport.
+// AppendEntries implements raft.Transport. After each failure Raft waits twice
+// as long before it replicates to a peer again, up to 10 s, and so long after a
+// cut has healed the peer would lag: unreachPatience keeps the failures few.
+// Heartbeats fail at once, for they are never put off for longer than half a
+// time-out.
 func (t cappedTransport) AppendEntries(id raft.ServerID, target raft.ServerAddress, args *raft.AppendEntriesRequest, resp *raft.AppendEntriesResponse) error {
-	return t.NetworkTransport.AppendEntries(id, target, t.cap(args), resp)
+	if isHeartbeat(args) {
+		return t.heartbeat(id, target, args, resp)
+	}
+	for began := time.Now(); ; {
+		err := t.NetworkTransport.AppendEntries(id, target, t.cap(args), resp)
+		var unreached net.Error
+		if err == nil || !errors.As(err, &unreached) || time.Since(began) > unreachPatience {
+			return err
+		}
+		select {
+		case <-t.stop:
+			return err
+		case <-time.After(unreachPause):
+		}
+	}
+}
+
+// isHeartbeat is Raft's own test for the calls that it handles beside its main
+// goroutine.
+func isHeartbeat(args *raft.AppendEntriesRequest) bool {
+	return args.PrevLogEntry == 0 && args.PrevLogTerm == 0 && len(args.Entries) == 0 && args.LeaderCommitIndex == 0
+}
+
+// heartbeat sends a heartbeat, to a peer that does not follow yet as a call to
+// its main goroutine: Raft's own next call may be seconds away. PrevLogTerm
+// makes it one, and nothing else, since a receiver reads it with PrevLogEntry
+// only.
+func (t cappedTransport) heartbeat(id raft.ServerID, target raft.ServerAddress, args *raft.AppendEntriesRequest, resp *raft.AppendEntriesResponse) error {
+	err := t.NetworkTransport.AppendEntries(id, target, args, resp)
+	if err == nil || err.Error() != errNoFollower.Error() { // it has crossed the wire as text
+		return err
+	}
+	again := *args
+	again.PrevLogTerm = again.Term
+	return t.NetworkTransport.AppendEntries(id, target, &again, resp)
 }
 
 // AppendEntriesPipeline implements raft.Transport.

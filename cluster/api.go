@@ -8,7 +8,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// TickInterval is how often a leader asks its machine what time has made due.
+// TickInterval is a node's pulse: how often a leader asks its machine what time
+// has made due, and tells its applied index while that grows.
 const TickInterval = 100 * time.Millisecond
 
 // Config is what a node needs to start.

@@ -43,6 +43,8 @@ type group struct {
 
 	everLed atomic.Bool // only for plant.StaleRead
 
+	tick    chan struct{} // of the pulse, while this node leads
+	grown   chan struct{} // the log is long enough for a snapshot
 	stop    chan struct{}
 	stopped sync.WaitGroup
 }
@@ -55,7 +57,8 @@ func (n *Node) openGroup(id GroupID, form []raft.Server) (*group, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	g := &group{id: id, node: n, led: make(chan struct{}), stop: make(chan struct{}), metrics: n.metrics.group(id)}
+	g := &group{id: id, node: n, led: make(chan struct{}), stop: make(chan struct{}),
+		tick: make(chan struct{}, 1), grown: make(chan struct{}, 1), metrics: n.metrics.group(id)}
 	var err error
 	if g.machine, err = n.cfg.NewMachine(id, dir); err != nil {
 		return nil, fmt.Errorf("open group %d: %w", id, err)
@@ -136,7 +139,7 @@ func (g *group) startRaft(form []raft.Server) error {
 	state := func(s raft.RaftState) func() bool {
 		return func() bool { r := started.Load(); return r != nil && r.State() == s }
 	}
-	g.trans = cappedTransport{network, g.log, state(raft.Follower)}
+	g.trans = cappedTransport{network, g.log, state(raft.Follower), g.stop}
 	leading := state(raft.Leader)
 	g.log.leading.Store(&leading)
 	cache, err := raft.NewLogCache(logCacheEntries, g.log)
@@ -224,9 +227,6 @@ func (g *group) applyEntry(data []byte) raft.ApplyFuture {
 // own command and then asks it, every tick, what has become due.
 func (g *group) follow() {
 	defer g.stopped.Done()
-	ticker := time.NewTicker(TickInterval) // of a leader
-	ticker.Stop()
-	defer ticker.Stop()
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	opening := make(chan error, 1)
@@ -241,14 +241,12 @@ func (g *group) follow() {
 			g.pace(leader)
 			g.metrics.leader(leader)
 			if !leader {
-				ticker.Stop()
 				continue
 			}
-			ticker.Reset(TickInterval)
 			g.metrics.elected()
 		case <-opening:
 			busy = false
-		case <-ticker.C:
+		case <-g.tick:
 		}
 		if busy || g.raft.State() != raft.Leader {
 			continue
@@ -312,6 +310,11 @@ func (g *group) resign() {
 // that lay in a socket while it was stopped would pass for a fresh one, and
 // verify a leader that has long been succeeded: it must commit again first.
 func (g *group) awake() error {
+	// Voters follow a transfer of leadership at once, leader or not: until it is
+	// done, a late reply proves nothing.
+	if g.node.ending.Load() {
+		return ErrNoLeader
+	}
 	if g.node.pausedFor(time.Now()) > g.node.cfg.Tuning.ElectionTimeout {
 		g.resign()
 		return ErrNoLeader
@@ -405,22 +408,35 @@ func (g *group) proposeSome(ctx context.Context, commands [][]byte, replies []Re
 	return nil
 }
 
+// beat passes the node's pulse on to what has to look up.
+func (g *group) beat() {
+	if g.raft.State() == raft.Leader {
+		poke(g.tick)
+	}
+	if g.log.appended.Load() >= g.node.cfg.Tuning.SnapshotBytes || g.log.entries.Load() >= g.node.cfg.Tuning.SnapshotEntries {
+		poke(g.grown)
+	}
+}
+
+// poke wakes whoever waits on a channel of one element.
+func poke(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default: // it will look anyway
+	}
+}
+
 // compact takes a snapshot whenever the log has grown by snapshotBytes, and
 // keeps about trailingBytes of it behind.
 func (g *group) compact() {
 	defer g.stopped.Done()
-	ticker := time.NewTicker(g.node.cfg.Tuning.CompactInterval)
-	defer ticker.Stop()
 	for {
 		select {
 		case <-g.stop:
 			return
-		case <-ticker.C:
+		case <-g.grown:
 		}
 		size, entries := g.log.appended.Load(), g.log.entries.Load()
-		if size < g.node.cfg.Tuning.SnapshotBytes && entries < g.node.cfg.Tuning.SnapshotEntries {
-			continue
-		}
 		trailing := uint64(entries)
 		if size > trailingBytes {
 			trailing = uint64(float64(entries) * float64(trailingBytes) / float64(size))

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"io"
+	"net"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -20,13 +21,13 @@ func TestOnlyFollowersTakeHeartbeats(t *testing.T) {
 		return n
 	}
 	var follows atomic.Bool
-	receiver := cappedTransport{open(), &groupLog{}, follows.Load}
+	receiver := cappedTransport{open(), &groupLog{}, follows.Load, nil}
 	handled := 0
 	receiver.SetHeartbeatHandler(func(rpc raft.RPC) {
 		handled++
 		rpc.Respond(&raft.AppendEntriesResponse{Success: true}, nil)
 	})
-	sender := cappedTransport{open(), &groupLog{}, nil}
+	sender := cappedTransport{open(), &groupLog{}, nil, nil}
 	sender.log.durable.Store(3)
 	call := func(commitIndex uint64) (raft.AppendEntriesResponse, error) {
 		var reply raft.AppendEntriesResponse
@@ -35,23 +36,63 @@ func TestOnlyFollowersTakeHeartbeats(t *testing.T) {
 		}, &reply)
 		return reply, err
 	}
-	_, err := call(0)
-	require.ErrorContains(t, err, errNoFollower.Error())
+	answer := func(right func(*raft.AppendEntriesRequest) bool) {
+		rpc := <-receiver.Consumer()
+		asked, _ := rpc.Command.(*raft.AppendEntriesRequest)
+		rpc.Respond(&raft.AppendEntriesResponse{Success: right(asked)}, nil)
+	}
+	go answer(func(asked *raft.AppendEntriesRequest) bool { return asked.Term == 2 && asked.PrevLogEntry == 0 })
+	reply, err := call(0)
+	require.NoError(t, err)
+	require.True(t, reply.Success, "who does not follow hears of the leader by its main goroutine")
 	require.Zero(t, handled)
 
 	follows.Store(true)
-	reply, err := call(0)
+	reply, err = call(0)
 	require.NoError(t, err)
 	require.True(t, reply.Success)
 	require.Equal(t, 1, handled)
 
-	go func() {
-		rpc := <-receiver.Consumer()
-		asked, _ := rpc.Command.(*raft.AppendEntriesRequest)
-		rpc.Respond(&raft.AppendEntriesResponse{Success: asked.LeaderCommitIndex == 3}, nil)
-	}()
+	go answer(func(asked *raft.AppendEntriesRequest) bool { return asked.LeaderCommitIndex == 3 })
 	reply, err = call(5)
 	require.NoError(t, err)
 	require.True(t, reply.Success, "no commit index past the durable one is told")
 	require.Equal(t, 1, handled)
+}
+
+// Replication to a peer that can't be reached goes on in one call, and goes
+// through as soon as the peer is back.
+func TestReplicationWaitsForAPeer(t *testing.T) {
+	lost, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	address := lost.Addr().String()
+	require.NoError(t, lost.Close())
+	own, err := raft.NewTCPTransport("127.0.0.1:0", nil, 1, time.Second, io.Discard)
+	require.NoError(t, err)
+	defer own.Close()
+	stop := make(chan struct{})
+	sender := cappedTransport{own, &groupLog{}, nil, stop}
+	call := func() error {
+		entries := []*raft.Log{{Index: 1, Term: 2}}
+		args := raft.AppendEntriesRequest{RPCHeader: raft.RPCHeader{Addr: []byte("s")}, Term: 2, Entries: entries}
+		return sender.AppendEntries("r", raft.ServerAddress(address), &args, &raft.AppendEntriesResponse{})
+	}
+	done := make(chan error, 1)
+	go func() { done <- call() }()
+	select {
+	case err := <-done:
+		t.Fatalf("gave up at once: %v", err)
+	case <-time.After(3 * unreachPause):
+	}
+	back, err := raft.NewTCPTransport(address, nil, 1, time.Second, io.Discard)
+	require.NoError(t, err)
+	defer back.Close()
+	rpc := <-back.Consumer()
+	rpc.Respond(&raft.AppendEntriesResponse{Success: true}, nil)
+	require.NoError(t, <-done)
+
+	require.NoError(t, back.Close())
+	back.CloseStreams()
+	close(stop)
+	require.Error(t, call(), "a group that ends waits for nobody")
 }

@@ -35,6 +35,10 @@ const (
 	// helps nobody.
 	raftTimeout   = 2 * time.Second
 	snapshotScale = 1 << 10
+	// unreachPatience is how long replication to a peer that can't be reached
+	// tries again, every unreachPause, before Raft takes it for a failure.
+	unreachPatience = time.Minute
+	unreachPause    = 100 * time.Millisecond
 	// maxCallsInFlight bounds a replication pipeline's unanswered calls. The
 	// batcher keeps only entriesInFlight on their way; with the library's own
 	// default of 2 its pipeline can lock up for good when it is aborted.
@@ -55,10 +59,9 @@ const (
 	// heartbeats would go on and keep a stuck leader in office.
 	logWriteLimit = 2 * time.Second
 
-	// announceInterval is how often a leader tells its applied index while it
-	// grows, and idleAnnounce how often while nothing is written.
-	announceInterval = 100 * time.Millisecond
-	idleAnnounce     = 500 * time.Millisecond
+	// idleAnnounce is how often a leader tells its applied index while nothing is
+	// written; while it grows, every TickInterval.
+	idleAnnounce = 500 * time.Millisecond
 	// clockInterval is how often the peers' clocks are asked, and
 	// firstClockInterval until the first of them has answered.
 	clockInterval      = time.Second

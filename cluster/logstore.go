@@ -33,6 +33,7 @@ type logStore struct {
 	fail    func(error)
 	stop    chan struct{}
 	stopped sync.WaitGroup
+	opened  time.Time
 	// latency is told the duration of every synced write.
 	latency func(time.Duration)
 }
@@ -67,7 +68,7 @@ func openLogStore(dir string, fs vfs.FS, logger pebble.Logger, limit time.Durati
 	if err != nil {
 		return nil, fmt.Errorf("open log %s: %w", dir, err)
 	}
-	s := &logStore{db: db, fail: fail, stop: make(chan struct{}), latency: func(time.Duration) {}}
+	s := &logStore{db: db, fail: fail, stop: make(chan struct{}), opened: time.Now(), latency: func(time.Duration) {}}
 	s.stopped.Add(1)
 	go s.watch(limit)
 	return s, nil
@@ -82,11 +83,14 @@ func (s *logStore) watch(limit time.Duration) {
 		select {
 		case <-s.stop:
 			return
-		case now := <-ticker.C:
+		case tick := <-ticker.C:
+			// A tick tells when it was due: after a pause of this process no
+			// write looks as old as the pause was long.
+			now := s.moment(tick)
 			s.groups.Range(func(_, value any) bool {
 				g := value.(*groupLog)
 				for _, at := range []int64{g.writing.Load(), g.entering.Load(), g.cutting.Load()} {
-					if at != 0 && now.UnixNano()-at > int64(limit) {
+					if at != 0 && now-at > int64(limit) {
 						s.fail(fmt.Errorf("log write of group %d has taken more than %s: the disk is stuck", g.id, limit))
 						return false
 					}
@@ -99,6 +103,10 @@ func (s *logStore) watch(limit time.Duration) {
 		}
 	}
 }
+
+// moment is a time as nanoseconds since the store was opened: a wall clock that
+// is set makes no write old.
+func (s *logStore) moment(at time.Time) int64 { return max(1, int64(at.Sub(s.opened))) }
 
 func (s *logStore) close() error {
 	close(s.stop)
@@ -132,8 +140,8 @@ type groupLog struct {
 	store *logStore
 	id    GroupID
 	// writing is when the oldest write began that is not durable, entering when
-	// one did that goes ahead and has not returned, cutting when a cut did. Unix
-	// ns; 0: none.
+	// one did that goes ahead and has not returned, cutting when a cut did. As
+	// moment has it; 0: none.
 	writing  atomic.Int64
 	entering atomic.Int64
 	cutting  atomic.Int64
@@ -310,7 +318,7 @@ func (g *groupLog) write(batch *pebble.Batch, last uint64) error {
 		return err
 	}
 	start := time.Now()
-	g.writing.Store(start.UnixNano())
+	g.writing.Store(g.store.moment(start))
 	defer g.writing.Store(0)
 	if err := batch.Commit(pebble.Sync); err != nil {
 		return g.failed(err)
@@ -349,7 +357,7 @@ func (g *groupLog) DeleteRange(low, high uint64) error {
 	if err := g.awaitLocked(high); err != nil { // none may be confirmed after it was cut
 		return err
 	}
-	g.cutting.Store(time.Now().UnixNano())
+	g.cutting.Store(g.store.moment(time.Now()))
 	defer g.cutting.Store(0)
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -25,7 +25,6 @@ type Tuning struct {
 	ElectionTimeout time.Duration
 	SnapshotBytes   int64
 	SnapshotEntries int64
-	CompactInterval time.Duration
 	MaxClockOffset  time.Duration
 	// LogWriteLimit ends the process when a log write takes longer.
 	LogWriteLimit time.Duration
@@ -44,9 +43,6 @@ func (t *Tuning) defaults() {
 	}
 	if t.SnapshotEntries == 0 {
 		t.SnapshotEntries = snapshotEntries
-	}
-	if t.CompactInterval == 0 {
-		t.CompactInterval = time.Second
 	}
 	if t.MaxClockOffset == 0 {
 		t.MaxClockOffset = 500 * time.Millisecond
@@ -379,10 +375,11 @@ func (n *Node) setPlaced(p *placement) {
 
 // pulse is the node's one clock: it notices when this process did not run for
 // longer than an election takes, since whatever it led may have another leader
-// by then, and sees to it that what it leads is announced.
+// by then, lets each group look up, and sees to it that what it leads is
+// announced. One timer instead of several wakes an idle node less often.
 func (n *Node) pulse() {
 	defer n.background.Done()
-	every := min(announceInterval, n.cfg.Tuning.ElectionTimeout/2)
+	every := min(TickInterval, n.cfg.Tuning.ElectionTimeout/2)
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
 	n.ticked.Store(int64(time.Since(n.began)))
@@ -403,6 +400,9 @@ func (n *Node) pulse() {
 		}
 		n.metrics.late(pause - every)
 		n.ticked.Store(int64(now.Sub(n.began)))
+		for _, g := range n.localGroups() {
+			g.beat()
+		}
 		if announcing.Load() {
 			continue
 		}

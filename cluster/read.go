@@ -89,9 +89,9 @@ func (g *group) query(ctx context.Context, query []byte, opt ReadOptions) (Reply
 // freshness remembers what the group's leader has announced: its applied
 // index at moments when it had just verified its quorum.
 type freshness struct {
-	mu     sync.Mutex
-	heard  []announcement // oldest first, indexes growing
-	upToAt time.Time      // newest moment whose index this replica has applied
+	mu    sync.Mutex
+	heard []announcement // oldest first, indexes growing
+	upTo  announcement   // the newest whose index this replica has applied
 }
 
 type announcement struct {
@@ -123,15 +123,15 @@ func (f *freshness) stalenessMillis(now time.Time, applied uint64) int64 {
 	defer f.mu.Unlock()
 	reached := 0
 	for reached < len(f.heard) && f.heard[reached].index <= applied {
-		f.upToAt = f.heard[reached].at
+		f.upTo = f.heard[reached]
 		reached++
 	}
 	if reached > 1 {
 		// The newest reached one stays: a later announcement may renew it.
 		f.heard = append(f.heard[:0], f.heard[reached-1:]...)
 	}
-	if f.upToAt.IsZero() {
+	if f.upTo.at.IsZero() || f.upTo.index > applied { // an older snapshot took its place
 		return -1
 	}
-	return max(0, now.Sub(f.upToAt).Milliseconds())
+	return max(0, now.Sub(f.upTo.at).Milliseconds())
 }

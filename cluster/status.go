@@ -49,7 +49,7 @@ func (n *Node) news(now time.Time) (groups []*group) {
 			continue
 		}
 		term, index := g.raft.CurrentTerm(), g.apply.applied.Load()
-		if g.told.term == term && g.told.index == index && now.Sub(g.told.at) < idleAnnounce-announceInterval/2 {
+		if g.told.term == term && g.told.index == index && now.Sub(g.told.at) < idleAnnounce-TickInterval/2 {
 			continue
 		}
 		g.told = announced{term, index, now}
@@ -62,7 +62,7 @@ func (n *Node) announcement(groups []*group) []byte {
 	b := binary.BigEndian.AppendUint16(nil, uint16(len(n.cfg.NodeID)))
 	b = append(b, n.cfg.NodeID...)
 	empty := len(b)
-	ctx, cancel := context.WithTimeout(n.ctx, announceInterval)
+	ctx, cancel := context.WithTimeout(n.ctx, TickInterval)
 	defer cancel()
 	var mu sync.Mutex
 	var wg sync.WaitGroup

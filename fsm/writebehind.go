@@ -116,10 +116,13 @@ func (s *Store) commitCut(c *cut) error {
 	if err := c.batch.Commit(pebble.NoSync); err != nil {
 		return err
 	}
+	if err := c.batch.Close(); err != nil {
+		return err
+	}
 	if s.unflushed.Add(size) >= s.cfg.Options.FlushBytes {
 		return s.beginFlush()
 	}
-	return c.batch.Close()
+	return nil
 }
 
 // beginFlush makes what was committed durable, without waiting for it.

@@ -93,7 +93,7 @@ func (c *trio) start(which ...int) {
 				m, err := license.Open(license.Config{Dir: dir, Logger: logger, Group: uint32(id)})
 				return hosted{m}, err
 			},
-			Tuning: cluster.Tuning{CompactInterval: 20 * time.Millisecond, SnapshotEntries: 50},
+			Tuning: cluster.Tuning{SnapshotEntries: 50},
 		})
 		require.NoError(c.t, err)
 		c.mu.Lock()
