@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"context"
 	"crypto/tls"
 	"log/slog"
 	"time"
@@ -40,6 +41,10 @@ type Config struct {
 	TLSServer, TLSClient *tls.Config
 	// JoinToken must be the same on all nodes; each connection shows it.
 	JoinToken string
+	// BeforeJoin is asked before this node is taken into a cluster that is there
+	// already, of which it may ask questions. An UnfitError ends the node, with
+	// any other it is asked again; nil: nothing to ask.
+	BeforeJoin func(context.Context) error
 	// GossipKey encrypts gossip (32 bytes); nil: plain.
 	GossipKey []byte
 

@@ -111,7 +111,8 @@ func (n *Node) form(ctx context.Context) error {
 		if err == nil {
 			err = n.coordinate(ctx)
 		}
-		if errors.Is(err, errOtherCluster) || errors.Is(err, errJoinToken) {
+		var unfit *UnfitError
+		if errors.Is(err, errOtherCluster) || errors.Is(err, errJoinToken) || errors.As(err, &unfit) {
 			return err
 		}
 		if err != nil {
@@ -124,6 +125,14 @@ func (n *Node) form(ctx context.Context) error {
 		}
 	}
 }
+
+// UnfitError is BeforeJoin's where waiting does not mend it.
+type UnfitError struct{ Err error }
+
+func (e *UnfitError) Error() string { return e.Err.Error() }
+
+// Unwrap returns why the node does not fit.
+func (e *UnfitError) Unwrap() error { return e.Err }
 
 // learnPlacement asks nodes that say they have one. A node that promised that
 // very formation is one of its founders. Any other has no memory of what it
@@ -147,6 +156,11 @@ func (n *Node) learnPlacement(ctx context.Context) error {
 		founder := n.promised == learned.ID
 		n.mu.Unlock()
 		if !founder {
+			if n.cfg.BeforeJoin != nil {
+				if err := n.cfg.BeforeJoin(ctx); err != nil {
+					return err
+				}
+			}
 			if err := n.rejoin(ctx, &learned); err != nil {
 				return err
 			}

@@ -84,6 +84,23 @@ func (s *Shard) Boot(ctx context.Context, cfg BootConfig) error {
 	return nil
 }
 
+// Fits asks the cluster that a node is about to join whether the node's KEK
+// opens its secrets. The error is a *cluster.UnfitError where it does not.
+func (s *Shard) Fits(ctx context.Context, kek []byte) error {
+	var result directory.ClusterResult
+	_, err := s.ReadDirectory(ctx, Command{Op: directory.QueryCluster, Result: &result}, ReadOptions{Linearizable: true})
+	if err != nil {
+		return fmt.Errorf("read the cluster's birth record: %w", err)
+	}
+	if result.Code != cloudlicenses.OK {
+		return nil // it is being founded: Boot will tell
+	}
+	if _, err := unwrapSecrets(result.Init.Secrets, kek, result.Init.ClusterID); err != nil {
+		return &cluster.UnfitError{Err: err}
+	}
+	return nil
+}
+
 // Secrets returns the cluster's secrets; nil until Boot has returned.
 func (s *Shard) Secrets() *Secrets { return s.secrets.Load() }
 
