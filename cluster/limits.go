@@ -64,7 +64,7 @@ const (
 	idleAnnounce = 500 * time.Millisecond
 	// clockInterval is how often the peers' clocks are asked, and
 	// firstClockInterval until the first of them has answered.
-	clockInterval      = time.Second
+	clockInterval      = 2 * time.Second
 	firstClockInterval = 50 * time.Millisecond
 	// minIndexWait is how long a read waits for ReadOptions.MinIndex.
 	minIndexWait = 2 * time.Second

@@ -77,7 +77,7 @@ func openLogStore(dir string, fs vfs.FS, logger pebble.Logger, limit time.Durati
 // watch ends the process when a log write is stuck.
 func (s *logStore) watch(limit time.Duration) {
 	defer s.stopped.Done()
-	ticker := time.NewTicker(limit / 8)
+	ticker := time.NewTicker(limit / 4)
 	defer ticker.Stop()
 	for {
 		select {
