@@ -63,6 +63,10 @@ type Options struct {
 // optionsFromEnv reads the two variables every application is given.
 func optionsFromEnv() (Options, error) {
 	o := Options{ServerURL: os.Getenv(EnvServerURL), APIKey: os.Getenv(EnvAPIKey)}
+	if o.ServerURL == "" && o.APIKey == "" {
+		return o, fmt.Errorf("%w: %s and %s are not set: want the tenant's URL, such as https://mercedes.cloudlicenses.com, and a key of the tenant, clsk_…",
+			ErrConfig, EnvServerURL, EnvAPIKey)
+	}
 	if o.ServerURL == "" {
 		return o, fmt.Errorf("%w: %s is not set: want the tenant's URL, such as https://mercedes.cloudlicenses.com", ErrConfig, EnvServerURL)
 	}
@@ -112,6 +116,9 @@ func (o Options) withDefaults() (Options, error) {
 
 // parseBase parses the URL of a server: scheme, host and port alone.
 func parseBase(name, text string) (*url.URL, error) {
+	if text != "" && !strings.Contains(text, "://") {
+		return nil, fmt.Errorf("%w: %s is %q: want https://%s, or http://%s of a server without TLS", ErrConfig, name, text, text, text)
+	}
 	u, err := url.Parse(text)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", ErrConfig, name, err)

@@ -42,15 +42,19 @@ func TestOptions(t *testing.T) {
 }
 
 func TestFromEnv(t *testing.T) {
-	t.Setenv(EnvServerURL, "")
-	t.Setenv(EnvAPIKey, "")
-	if _, err := FromEnv(); !errors.Is(err, ErrConfig) || !strings.Contains(err.Error(), EnvServerURL) {
-		t.Errorf("%v", err)
+	for _, test := range []struct{ url, key, want string }{
+		{"", "", EnvServerURL + " and " + EnvAPIKey + " are not set"},
+		{"", testKey, EnvServerURL + " is not set"},
+		{"https://mercedes.example.com/", "", EnvAPIKey + " is not set"},
+		{"mercedes.example.com:8080", testKey, "want https://mercedes.example.com:8080, or http://mercedes.example.com:8080"},
+	} {
+		t.Setenv(EnvServerURL, test.url)
+		t.Setenv(EnvAPIKey, test.key)
+		if _, err := FromEnv(); !errors.Is(err, ErrConfig) || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%q, %q: %v", test.url, test.key, err)
+		}
 	}
 	t.Setenv(EnvServerURL, "https://mercedes.example.com/")
-	if _, err := FromEnv(); !errors.Is(err, ErrConfig) || !strings.Contains(err.Error(), EnvAPIKey) {
-		t.Errorf("%v", err)
-	}
 	t.Setenv(EnvAPIKey, testKey)
 	if c, err := FromEnv(); err != nil || c.ServerURL() != "https://mercedes.example.com" {
 		t.Error(err)
