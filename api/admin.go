@@ -59,6 +59,7 @@ func (s *Server) newAdmin() *http.Server {
 	for _, row := range adminTable() {
 		mux.Handle(row.pattern, s.adminHandler(row))
 	}
+	mux.HandleFunc("GET /{$}", adminWelcome)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(s.cfg.Metrics, promhttp.HandlerOpts{}))
 	mux.Handle("/debug/pprof/", s.withToken(http.HandlerFunc(pprof.Index)))
 	mux.Handle("/debug/pprof/cmdline", s.withToken(http.HandlerFunc(pprof.Cmdline)))
@@ -74,6 +75,12 @@ func (s *Server) newAdmin() *http.Server {
 		MaxHeaderBytes:    cloudlicenses.MaxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(s.logger.Handler(), slog.LevelDebug),
 	}
+}
+
+// adminWelcome is GET /: what a browser gets to see.
+func adminWelcome(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, _ = io.WriteString(w, "The admin address of a cloudlicenses node: /healthz, /readyz and /metrics are open, the rest takes the admin token.\n")
 }
 
 // mutexFraction is how many contended locks stand behind one that is sampled.

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/cloudlicenses/cloudlicenses"
@@ -104,6 +105,17 @@ func (c *adminCall) cluster() error {
 // maxJoinAddresses bounds one join.
 const maxJoinAddresses = 100
 
+// oneLine is the text of an error that may be a list.
+func oneLine(err error) string {
+	var lines []string
+	for line := range strings.Lines(err.Error()) {
+		if line = strings.Trim(line, " \t\r\n*"); line != "" {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines, "; ")
+}
+
 // join is POST /v1/cluster/join: gossip with more addresses.
 func (c *adminCall) join() error {
 	var body struct {
@@ -117,7 +129,7 @@ func (c *adminCall) join() error {
 	}
 	joined, err := c.server.cfg.Node.JoinPeers(body.Addresses)
 	if err != nil && joined == 0 {
-		return &problem{code: cloudlicenses.InvalidField, detail: "none of the addresses answered: " + err.Error()}
+		return &problem{code: cloudlicenses.InvalidField, detail: "none of the addresses answered: " + oneLine(err)}
 	}
 	return c.reply(http.StatusOK, struct {
 		Joined int `json:"joined"`

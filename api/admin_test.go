@@ -29,6 +29,7 @@ func TestAdminAccess(t *testing.T) {
 	}
 	require.Equal(t, 401, send(t, live.admin, "", "GET", "/debug/pprof/heap", "").StatusCode)
 	require.Equal(t, 200, adminDo(t, "GET", "/debug/pprof/heap", "").StatusCode)
+	require.Equal(t, 200, send(t, live.admin, "", "GET", "/", "").StatusCode)
 	adminDo(t, "GET", "/v1/nope", "").wants(t, 404, "not_found")
 	r := adminDo(t, "POST", "/v1/cluster", "").wants(t, 405, "method_not_allowed")
 	require.Equal(t, "GET", r.Header.Get("Allow"))
