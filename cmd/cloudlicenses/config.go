@@ -62,6 +62,11 @@ type serverConfig struct {
 	// SnapshotEntries bounds the log between two snapshots; for tests of
 	// snapshots and compaction. 0 is the engine's own bound.
 	SnapshotEntries int64 `koanf:"snapshot_entries"`
+
+	// origins says of a key where its value came from, unless it is a flag.
+	origins origins
+	// remarks are for the log.
+	remarks []string
 }
 
 // addServerFlags declares every key with its default. The flag's name is the
@@ -113,20 +118,24 @@ func loadServerConfig(fs *pflag.FlagSet, environ []string) (serverConfig, error)
 			keys[flagKey(f.Name)] = true
 		}
 	})
+	cfg.origins = origins{}
 	k := koanf.New(".")
 	if path := configPath(fs, environ); path != "" {
-		if err := loadConfigFile(k, path, keys); err != nil {
+		if err := loadConfigFile(k, path, keys, cfg.origins); err != nil {
 			return cfg, usageError{err}
 		}
 	}
+	variables, remarks, err := serverVariables(environ, keys)
+	if err != nil {
+		return cfg, usageError{err}
+	}
+	cfg.remarks = remarks
 	fromEnv := env.Provider(".", env.Opt{
 		Prefix:      envPrefix,
-		EnvironFunc: func() []string { return environ },
+		EnvironFunc: func() []string { return variables },
 		TransformFunc: func(name, value string) (string, any) {
 			key := strings.ToLower(strings.TrimPrefix(name, envPrefix))
-			if !keys[key] {
-				return "", nil // other commands have variables of their own
-			}
+			cfg.origins[key] = "set by " + name
 			return key, value
 		},
 	})
@@ -142,8 +151,9 @@ func loadServerConfig(fs *pflag.FlagSet, environ []string) (serverConfig, error)
 	if err := k.Load(flags, nil); err != nil {
 		return cfg, usagef("flags: %w", err)
 	}
+	fs.Visit(func(f *pflag.Flag) { delete(cfg.origins, flagKey(f.Name)) })
 	k.Delete("config")
-	err := k.UnmarshalWithConf("", &cfg, koanf.UnmarshalConf{
+	err = k.UnmarshalWithConf("", &cfg, koanf.UnmarshalConf{
 		DecoderConfig: &mapstructure.DecoderConfig{
 			DecodeHook: mapstructure.ComposeDecodeHookFunc(
 				mapstructure.StringToTimeDurationHookFunc(), mapstructure.StringToSliceHookFunc(",")),
@@ -151,7 +161,7 @@ func loadServerConfig(fs *pflag.FlagSet, environ []string) (serverConfig, error)
 		},
 	})
 	if err != nil {
-		return cfg, usagef("configuration: %w", err)
+		return cfg, usagef("configuration: %w%s", err, cfg.origins.quoted(err.Error()))
 	}
 	cfg.trim()
 	return cfg, nil
@@ -183,7 +193,7 @@ func configPath(fs *pflag.FlagSet, environ []string) string {
 
 // loadConfigFile loads the YAML file, which may hold known keys only: a
 // misspelled key that is passed over would leave a default in force unseen.
-func loadConfigFile(k *koanf.Koanf, path string, keys map[string]bool) error {
+func loadConfigFile(k *koanf.Koanf, path string, keys map[string]bool, from origins) error {
 	own := koanf.New(".")
 	if err := own.Load(file.Provider(path), yaml.Parser()); err != nil {
 		if errors.Is(err, os.ErrNotExist) {
@@ -199,6 +209,7 @@ func loadConfigFile(k *koanf.Koanf, path string, keys map[string]bool) error {
 	}
 	for _, key := range own.Keys() {
 		if slices.Contains(known, key) {
+			from[key] = "set in " + path
 			continue
 		}
 		if near := nearest(flagKey(key), known); near != "" {
@@ -210,8 +221,11 @@ func loadConfigFile(k *koanf.Koanf, path string, keys map[string]bool) error {
 }
 
 // validate checks everything that can be known before a socket or a file is
-// opened. Errors are usage errors and name the flag.
-func (c *serverConfig) validate() error {
+// opened. Errors are usage errors; they name the flag, and where its value came
+// from if that is elsewhere.
+func (c *serverConfig) validate() error { return c.origins.explain(c.check()) }
+
+func (c *serverConfig) check() error {
 	switch {
 	case c.NodeID == "":
 		return usagef("--node-id is missing: name this node, for example --node-id n1")

@@ -51,6 +51,56 @@ func TestServerConfigFromEnvironmentNamesFile(t *testing.T) {
 	require.Equal(t, "n7", cfg.NodeID)
 }
 
+// TestServerConfigOrigins: an error says where a value came from that is no
+// flag's.
+func TestServerConfigOrigins(t *testing.T) {
+	const good = "node_id: n1\ndata_dir: /tmp/none\nbootstrap_expect: 1\ninsecure: true\n"
+	for name, c := range map[string]struct {
+		yaml    string
+		environ []string
+		args    []string
+		want    string
+	}{
+		"variable":      {good, []string{"CLOUDLICENSES_HTTP=8080"}, nil, `^--http "8080": want host:port \(set by CLOUDLICENSES_HTTP\)$`},
+		"file":          {good + "replicas: 77\n", nil, nil, `^--replicas 77: want 1–9 \(set in .*server.yaml\)$`},
+		"over the file": {good + "replicas: 77\n", []string{"CLOUDLICENSES_REPLICAS=78"}, nil, `^--replicas 78: .*\(set by CLOUDLICENSES_REPLICAS\)$`},
+		"flag":          {good + "replicas: 77\n", []string{"CLOUDLICENSES_REPLICAS=78"}, []string{"--replicas", "79"}, `^--replicas 79: want 1–9$`},
+		"wrong type":    {good, []string{"CLOUDLICENSES_GROUPS=many"}, nil, `groups is set by CLOUDLICENSES_GROUPS`},
+		"misspelled":    {good, []string{"CLOUDLICENSES_NODEID=n7"}, nil, `^unknown variable CLOUDLICENSES_NODEID; did you mean CLOUDLICENSES_NODE_ID\?$`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg, err := parseServer(t, c.yaml, c.environ, c.args...)
+			if err == nil {
+				err = cfg.validate()
+			}
+			require.Error(t, err)
+			require.Regexp(t, c.want, err.Error())
+			var usage usageError
+			require.ErrorAs(t, err, &usage)
+		})
+	}
+}
+
+// TestForeignVariables: a node starts with the variables of operators and
+// workstations, of Kubernetes, and with the URL that commands ask.
+func TestForeignVariables(t *testing.T) {
+	cfg, err := parseServer(t, "node_id: n1\n", []string{
+		"CLOUDLICENSES_ADMIN_URL=https://10.0.0.1:8081", "CLOUDLICENSES_ADMIN_TOKEN=secret", "CLOUDLICENSES_LEASE_ID=lease-1",
+		"CLOUDLICENSES_PORT=tcp://10.0.0.1:443", "CLOUDLICENSES_HTTP_SERVICE_HOST=10.0.0.1", "CLOUDLICENSES_SERVICE_PORT_HTTPS=443",
+		"CLOUDLICENSES_HTTP_PORT_443_TCP_ADDR=10.0.0.1", "CLOUDLICENSES_HTTP_PORT=tcp://10.0.0.1:443", "LICENSE_SERVER_URL=http://a.localhost",
+	})
+	require.NoError(t, err)
+	require.Empty(t, cfg.remarks)
+	cfg, err = parseServer(t, "node_id: n1\n", []string{"CLOUDLICENSES_ADMIN=https://10.0.0.1:8081", "CLOUDLICENSES_FAVORITE_COLOR=blue"})
+	require.NoError(t, err)
+	require.Equal(t, "127.0.0.1:8081", cfg.Admin, "the default")
+	require.Len(t, cfg.remarks, 2)
+	require.Contains(t, cfg.remarks[0], adminURLEnv)
+	require.Contains(t, cfg.remarks[1], "CLOUDLICENSES_FAVORITE_COLOR")
+	_, err = parseServer(t, "node_id: n1\n", []string{"CLOUDLICENSES_RAFT_PORT=7000"})
+	require.NoError(t, err)
+}
+
 func TestServerConfigRefusals(t *testing.T) {
 	const good = "node_id: n1\ndata_dir: /tmp/none\nbootstrap_expect: 1\ninsecure: true\n"
 	for name, c := range map[string]struct {

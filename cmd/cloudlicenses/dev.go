@@ -111,9 +111,6 @@ type devCluster struct {
 func runDev(ctx context.Context, cfg *devConfig, stdout io.Writer) error {
 	ctx, stop := drainContext(ctx)
 	defer stop()
-	if err := removeReadyFile(cfg.readyFile); err != nil {
-		return err
-	}
 	if err := os.MkdirAll(cfg.dataDir, modeFolder); err != nil {
 		return fmt.Errorf("--data-dir: %w", err)
 	}
@@ -135,7 +132,21 @@ func runDev(ctx context.Context, cfg *devConfig, stdout io.Writer) error {
 	if err := d.start(); err != nil {
 		return errors.Join(err, d.stop())
 	}
-	return runNodes(ctx, d.nodes, d.stop, func() error { return d.ready(ctx, stdout, began) })
+	// Not before the folder is known to be this process's own.
+	if err := removeReadyFile(cfg.readyFile); err != nil {
+		return errors.Join(err, d.stop())
+	}
+	p := &printer{w: stdout}
+	err = runNodes(ctx, d.nodes, lifecycle{
+		ready:    func() error { return d.ready(ctx, stdout, began) },
+		draining: func() { p.printf("\ncloudlicenses: draining\n") },
+		drain:    d.stop,
+	})
+	if err != nil {
+		return err
+	}
+	p.printf("cloudlicenses: stopped; the data stays in %s\n", cfg.dataDir)
+	return errors.Join(p.err, removeReadyFile(cfg.readyFile))
 }
 
 // prepare checks that the folder fits and makes its key.

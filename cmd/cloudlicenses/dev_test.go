@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -109,18 +110,39 @@ func TestDev(t *testing.T) {
 	require.NotContains(t, mustRun(t, "leases"), strings.TrimSpace(out)+" ")
 
 	t.Setenv(adminTokenEnv, file.AdminToken)
-	t.Setenv(adminEnv, file.Nodes[2].Admin)
+	t.Setenv(adminURLEnv, file.Nodes[2].Admin)
 	require.Regexp(t, `(?m)^mercedes +CUST-00001 .* active `, mustRun(t, "tenant", "list"))
 	require.Regexp(t, `(?m)^vector-de `, mustRun(t, "vendor", "list"))
 	require.Regexp(t, `(?m)^3 +license +n\d `, mustRun(t, "cluster", "status"))
 
+	code, _, errs = runCommand(t, "checkout", "--product", file.Demo.ProductID, "--app-version", "zzz")
+	require.Equal(t, exitFailed, code)
+	require.Regexp(t, `^cloudlicenses: checkout of \S+: --app-version zzz: [^;]+ \(invalid_field\)\n$`, errs)
+	apex := strings.Replace(file.Demo.TenantURL, "mercedes.", "", 1)
+	t.Setenv("LICENSE_SERVER_URL", apex)
+	_, _, errs = runCommand(t, "leases")
+	require.Contains(t, errs, "LICENSE_SERVER_URL is "+apex+": use "+strings.Replace(apex, "://", "://<tenant>.", 1))
+	t.Setenv("LICENSE_SERVER_URL", file.Nodes[0].HTTP)
+	_, _, errs = runCommand(t, "leases")
+	require.Contains(t, errs, "use "+strings.Replace(apex, "://", "://<tenant>.", 1))
+	for _, url := range []string{file.Nodes[2].HTTP, file.Nodes[2].HTTP + "/openapi.yaml", file.Demo.TenantURL, file.Nodes[2].Admin} {
+		opens(t, url)
+	}
+
+	code, _, errs = runCommand(t, "dev", "--data-dir", data, "--http", "127.0.0.1:0", "--ready-file", ready)
+	require.Equal(t, exitFailed, code)
+	require.Contains(t, errs, "a node runs on the data folder "+filepath.Join(data, "n1")+" already")
+	require.FileExists(t, ready, "it is that of the cluster that runs")
 	code, _, errs = runCommand(t, "dev", "--data-dir", data, "--http", "127.0.0.1:0", "--nodes", "5")
 	require.Equal(t, exitFailed, code)
 	require.Contains(t, errs, "--nodes 3")
 	code, _, errs = runCommand(t, "dev", "--data-dir", filepath.Join(dir, "other"), "--http", strings.TrimPrefix(file.Nodes[0].HTTP, "http://"))
 	require.Equal(t, exitFailed, code)
 	require.Contains(t, errs, "is in use: --http")
+	require.NotContains(t, dev.stdout.String(), "draining")
 	dev.drain(t)
+	require.Regexp(t, `(?s)draining\n.*stopped`, dev.stdout.String())
+	require.NoFileExists(t, ready)
 
 	dev, again := startCommand(t, ready, args...)
 	require.Equal(t, file.Demo.APIKey, again.Demo.APIKey, "a key in somebody's shell outlives a restart")
@@ -129,6 +151,25 @@ func TestDev(t *testing.T) {
 	t.Setenv("LICENSE_SERVER_URL", again.Demo.TenantURL)
 	require.Contains(t, mustRun(t, "leases"), reply["lease_id"], "leases outlive a restart")
 	dev.drain(t)
+}
+
+// opens demands that a URL that dev prints answers a browser with something.
+func opens(t *testing.T, url string) {
+	t.Helper()
+	transport, err := newHTTPTransport("")
+	require.NoError(t, err)
+	transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+		_, port, err := net.SplitHostPort(address)
+		require.NoError(t, err)
+		return new(net.Dialer).DialContext(ctx, network, net.JoinHostPort("127.0.0.1", port))
+	}
+	defer transport.CloseIdleConnections()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	require.NoError(t, err)
+	resp, err := transport.RoundTrip(req)
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+	require.Equal(t, http.StatusOK, resp.StatusCode, url)
 }
 
 // pasteCurl sends the checkout that dev prints to its last node, with the
@@ -158,15 +199,16 @@ func TestServerSecured(t *testing.T) {
 	caFile := filepath.Join(certs, caCertFile)
 	args := []string{"server", "--node-id", "n1", "--data-dir", data, "--bootstrap-expect", "1", "--groups", "1",
 		"--http", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--raft", "127.0.0.1:0", "--gossip", "127.0.0.1:0",
-		"--cert-dir", filepath.Join(certs, "n1"), "--log-level", "warn"}
+		"--cert-dir", filepath.Join(certs, "n1")}
+	ready := filepath.Join(data, "..", "ready.json")
 	withKey := append(args[:len(args):len(args)], "--kek-file", filepath.Join(certs, kekFile))
-	server, file := startCommand(t, filepath.Join(data, "..", "ready.json"), withKey...)
+	server, file := startCommand(t, ready, withKey...)
 	require.Nil(t, file.Demo)
 	require.Len(t, file.Nodes, 1)
 	require.True(t, strings.HasPrefix(file.Nodes[0].HTTP, "https://"), file.Nodes[0].HTTP)
 
 	t.Setenv(adminTokenEnv, file.AdminToken)
-	t.Setenv(adminEnv, file.Nodes[0].Admin)
+	t.Setenv(adminURLEnv, file.Nodes[0].Admin)
 	var made createdTenant
 	out := mustRun(t, "tenant", "create", "--ca-file", caFile, "--id", "acme", "--license", "cad", "--commit", "1", "--max-overage", "0", "-o", "json")
 	require.NoError(t, json.Unmarshal([]byte(out), &made))
@@ -182,14 +224,23 @@ func TestServerSecured(t *testing.T) {
 	require.Equal(t, exitFailed, code, "without the CA")
 	require.Contains(t, errs, "certificate")
 
-	code, _, errs = runCommand(t, withKey...)
+	code, _, errs = runCommand(t, append(withKey, "--ready-file", ready)...)
 	require.Equal(t, exitFailed, code)
-	require.Contains(t, errs, "is locked")
+	require.Contains(t, errs, "a node runs on the data folder "+data+" already; stop it first")
+	require.FileExists(t, ready, "it is that of the node that runs")
 	server.drain(t)
+	require.Regexp(t, `(?s)"msg":"draining".*"msg":"stopped"`, server.stderr.String())
+	require.NoFileExists(t, ready)
 
 	code, _, errs = runCommand(t, args...)
 	require.Equal(t, exitUsage, code)
 	require.Contains(t, errs, "--kek-file is missing")
+	code, _, errs = runCommand(t, append(args, "--kek-file", filepath.Join(data, "none"))...)
+	require.Equal(t, exitUsage, code)
+	require.Contains(t, errs, "key missing")
+	code, _, errs = runCommand(t, append(withKey, "--cert-dir", filepath.Join(data, "none"))...)
+	require.Equal(t, exitUsage, code)
+	require.Contains(t, errs, "certificate missing")
 	code, _, errs = runCommand(t, append(args, "--kek-file", filepath.Join(newCerts(t), kekFile))...)
 	require.Equal(t, exitFailed, code)
 	require.Contains(t, errs, "does not open the cluster's secrets")
@@ -262,4 +313,32 @@ func TestRunPassesSignalsOn(t *testing.T) {
 	require.Contains(t, errs, "product_not_found")
 	code, _, _ = runCommand(t, "run", "--product", file.Demo.ProductID, "--", "/does/not/exist")
 	require.Equal(t, exitNotFound, code)
+}
+
+// TestRunTellsOfAReturnThatWaits: a server that is gone when the program ends
+// is no silence.
+func TestRunTellsOfAReturnThatWaits(t *testing.T) {
+	stdout, stderr := &lockedBuffer{}, &lockedBuffer{}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		now := time.Now().UTC()
+		switch {
+		case strings.HasSuffix(r.URL.Path, "/checkout"):
+			w.WriteHeader(http.StatusCreated)
+			_ = json.NewEncoder(w).Encode(map[string]any{
+				"lease_id": "lease-1", "license_id": "l", "product_id": "p", "user": "u", "type": "commit", "count": 1,
+				"issued_at": now, "expires_at": now.Add(5 * time.Minute), "heartbeat_seconds": 100,
+			})
+		case !strings.Contains(stderr.String(), "lease-1 can't be returned yet"):
+			w.WriteHeader(http.StatusServiceUnavailable)
+			_, _ = io.WriteString(w, `{"code":"no_leader","status":503,"retryable":true}`)
+		default:
+			_ = json.NewEncoder(w).Encode(map[string]any{"lease_id": "lease-1", "type": "commit", "returned_at": now, "reason": "returned"})
+		}
+	}))
+	defer server.Close()
+	t.Setenv("LICENSE_SERVER_URL", server.URL)
+	t.Setenv("LICENSE_API_KEY", "clsk_acme_x")
+	code := execute(t.Context(), []string{"run", "--product", "p", "--", "true"}, nil, stdout, stderr)
+	require.Equal(t, exitOK, code, stderr.String())
+	require.Contains(t, stderr.String(), "lease-1 is returned")
 }

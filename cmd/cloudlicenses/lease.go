@@ -2,21 +2,26 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
 	"os/user"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/cloudlicenses/cloudlicenses"
 	"github.com/cloudlicenses/cloudlicenses/clients/go"
 )
 
 const workstationEnvironment = `
 The tenant's URL and an API key are read from LICENSE_SERVER_URL and
-LICENSE_API_KEY.`
+LICENSE_API_KEY. A secured cluster whose certificates are of its own CA needs
+--ca-file.`
 
 // workstation is a client of a tenant's license server, with the flags that
 // checkout, return, leases and run share.
@@ -26,12 +31,26 @@ type workstation struct {
 }
 
 func (w *workstation) addTo(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&w.caFile, "ca-file", "", "CA of a cluster whose certificates are its own")
+	cmd.Flags().StringVar(&w.caFile, "ca-file", "", "CA of a secured cluster whose certificates are its own: ca.crt of 'cert create-ca'")
 	cmd.Flags().DurationVar(&w.timeout, "timeout", licenseclient.DefaultTimeout, "how long to try, retries included")
 }
 
 // connect makes the client. It sends nothing.
 func (w *workstation) connect() (*licenseclient.Client, error) {
+	var unset []string
+	for _, name := range []string{licenseclient.EnvServerURL, licenseclient.EnvAPIKey} {
+		if os.Getenv(name) == "" {
+			unset = append(unset, name)
+		}
+	}
+	if len(unset) > 0 {
+		are := "is"
+		if len(unset) > 1 {
+			are = "are"
+		}
+		return nil, usagef("%s %s not set: want the tenant's URL (https://<tenant>.<domain>) in %s and an API key of it (clsk_…) in %s",
+			strings.Join(unset, " and "), are, licenseclient.EnvServerURL, licenseclient.EnvAPIKey)
+	}
 	transport, err := newHTTPTransport(w.caFile)
 	if err != nil {
 		return nil, err
@@ -45,7 +64,8 @@ func (w *workstation) connect() (*licenseclient.Client, error) {
 		Timeout:    w.timeout,
 	})
 	if err != nil {
-		return nil, usagef("%w (%s and %s name the tenant's URL and an API key)", err, licenseclient.EnvServerURL, licenseclient.EnvAPIKey)
+		named := strings.NewReplacer("ServerURL", licenseclient.EnvServerURL, "APIKey", licenseclient.EnvAPIKey)
+		return nil, usagef("%s", named.Replace(strings.TrimPrefix(err.Error(), licenseclient.ErrConfig.Error()+": ")))
 	}
 	return client, nil
 }
@@ -72,10 +92,50 @@ func (f *checkoutFlags) check() error {
 		return usagef("--product is missing: name the product")
 	case f.request.Count < 1:
 		return usagef("--count %d: want 1 or more", f.request.Count)
-	case f.request.TTL < 0:
+	case f.request.TTL != 0 && (f.request.TTL < cloudlicenses.MinTTL || f.request.TTL > cloudlicenses.MaxTTL):
 		return usagef("--ttl %s: want 1m to 24h", f.request.TTL)
 	}
 	return nil
+}
+
+// checkoutFlag is the flag of a field of a checkout, by its JSON pointer.
+var checkoutFlag = map[string]string{
+	"/product_id": "--product", "/vendor_id": "--vendor", "/user": "--user",
+	"/count": "--count", "/version": "--app-version", "/ttl_seconds": "--ttl",
+}
+
+// explainCheckout says of a checkout that was refused for its fields which
+// flags set them.
+func explainCheckout(client *licenseclient.Client, request *licenseclient.CheckoutRequest, err error) error {
+	var refusal *licenseclient.Error
+	if !errors.As(err, &refusal) || refusal.Code != licenseclient.ErrInvalidField || len(refusal.Fields) == 0 {
+		return fmt.Errorf("checkout of %s: %w", request.ProductID, explainServer(client, err))
+	}
+	var wrong []string
+	for _, field := range refusal.Fields {
+		flag := checkoutFlag[field.Pointer]
+		if flag == "" {
+			flag = field.Pointer + field.Parameter + field.Header
+		}
+		if flag == "--app-version" {
+			flag += " " + request.Version
+		}
+		wrong = append(wrong, flag+": "+field.Detail)
+	}
+	return fmt.Errorf("checkout of %s: %s (%s)", request.ProductID, strings.Join(wrong, "; "), refusal.Code)
+}
+
+// explainServer adds to a refusal by a host that is no tenant's what a tenant's
+// URL looks like.
+func explainServer(client *licenseclient.Client, err error) error {
+	if !errors.Is(err, licenseclient.ErrNotFound) {
+		return err
+	}
+	u, parseErr := url.Parse(client.ServerURL())
+	if parseErr != nil {
+		return err
+	}
+	return fmt.Errorf("%w; %s is %s: use %s://<tenant>.%s", err, licenseclient.EnvServerURL, client.ServerURL(), u.Scheme, u.Host)
 }
 
 // currentUser is the login name of who runs the command.
@@ -111,7 +171,7 @@ its TTL, or with 'cloudlicenses return'. 'cloudlicenses run' keeps one alive.
 			defer client.Close()
 			lease, err := client.Checkout(cmd.Context(), flags.request)
 			if err != nil {
-				return fmt.Errorf("checkout of %s: %w", flags.request.ProductID, err)
+				return explainCheckout(client, &flags.request, err)
 			}
 			return printLease(cmd, output, lease)
 		},
@@ -173,7 +233,7 @@ func newReturnCommand() *cobra.Command {
 			defer client.Close()
 			receipt, err := client.Return(cmd.Context(), args[0])
 			if err != nil {
-				return fmt.Errorf("return of %s: %w", args[0], err)
+				return fmt.Errorf("return of %s: %w", args[0], explainServer(client, err))
 			}
 			if output == outputJSON {
 				return printJSON(cmd.OutOrStdout(), receipt)
@@ -211,7 +271,7 @@ func newLeasesCommand() *cobra.Command {
 			leases := []licenseclient.LeaseInfo{}
 			for lease, err := range client.Leases(ctx, filter) {
 				if err != nil {
-					return fmt.Errorf("list leases: %w", err)
+					return fmt.Errorf("list leases: %w", explainServer(client, err))
 				}
 				leases = append(leases, lease)
 			}

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -84,6 +85,7 @@ func startNode(cfg nodeConfig) (*node, error) {
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	v, _ := buildVersion()
 
+	wired := make(chan struct{}) // the engine runs before the door to it is there
 	engine, err := cluster.Start(cluster.Config{
 		NodeID: cfg.id, DataDir: cfg.dataDir,
 		RaftAddr: cfg.raftAddr, GossipAddr: cfg.gossipAddr,
@@ -92,13 +94,21 @@ func startNode(cfg nodeConfig) (*node, error) {
 		Region: cfg.region, Zone: cfg.zone, Version: v,
 		HTTPURL: cfg.edgeURL, AdminURL: cfg.adminURL,
 		TLSServer: cfg.security.raftServer, TLSClient: cfg.security.raftClient,
-		GossipKey:  cfg.security.gossipKey,
+		GossipKey: cfg.security.gossipKey,
+		BeforeJoin: func(ctx context.Context) error {
+			select {
+			case <-wired:
+				return n.door.Fits(ctx, cfg.kek)
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		},
 		NewMachine: machineOpener(fsm.Options{Fatal: n.fail}, cfg.logger),
 		Now:        cfg.clock(), Fatal: n.fail,
 		Logger: engineLogger, Metrics: registry, Tuning: cfg.tuning,
 	})
 	if err != nil {
-		return nil, err
+		return nil, explainStart(cfg.dataDir, err)
 	}
 	scheme, port := cfg.publicURL()
 	n.engine = engine
@@ -111,9 +121,18 @@ func startNode(cfg nodeConfig) (*node, error) {
 		Domain: cfg.domain, Scheme: scheme, Port: port,
 		TrustedProxies: cfg.trustedProxies, Logger: cfg.logger, Metrics: registry,
 	})
+	close(wired)
 	go n.serve("public API", n.edge.Serve, secured(cfg.edge, cfg.security.edge))
 	go n.serve("admin address", n.edge.ServeAdmin, secured(cfg.admin, cfg.security.admin))
 	return n, nil
+}
+
+// explainStart says of a data folder that is in use what to do.
+func explainStart(dataDir string, err error) error {
+	if strings.Contains(err.Error(), "is locked: another process uses this data folder") {
+		return fmt.Errorf("a node runs on the data folder %s already; stop it first", dataDir)
+	}
+	return err
 }
 
 // open waits until the cluster has formed and the node may serve. An error is

@@ -22,7 +22,7 @@ import (
 
 // Environment variables of the operator's commands.
 const (
-	adminEnv      = "CLOUDLICENSES_ADMIN"
+	adminURLEnv   = "CLOUDLICENSES_ADMIN_URL"
 	adminTokenEnv = "CLOUDLICENSES_ADMIN_TOKEN"
 )
 
@@ -55,7 +55,7 @@ node keeps it in admin.token in its data folder.`
 
 // addTo adds the shared flags to a command.
 func (o *operator) addTo(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&o.url, "admin", "", "URL of a node's admin address (default: "+adminEnv+", else "+defaultAdminURL+")")
+	cmd.Flags().StringVar(&o.url, "admin", "", "URL of a node's admin address (default: "+adminURLEnv+", else "+defaultAdminURL+")")
 	cmd.Flags().StringVar(&o.tokenFile, "admin-token-file", "", "file with the admin token (default: "+adminTokenEnv+")")
 	cmd.Flags().StringVar(&o.caFile, "ca-file", "", "CA of a secured cluster: ca.crt of 'cert create-ca'")
 	o.output.addTo(cmd.Flags())
@@ -63,16 +63,23 @@ func (o *operator) addTo(cmd *cobra.Command) {
 
 // connect reads the token and makes the client. It sends nothing.
 func (o *operator) connect() error {
-	o.url = strings.TrimSuffix(orElse(orElse(o.url, os.Getenv(adminEnv)), defaultAdminURL), "/")
+	from := "--admin"
+	if o.url == "" && os.Getenv(adminURLEnv) != "" {
+		o.url, from = os.Getenv(adminURLEnv), adminURLEnv
+	}
+	o.url = strings.TrimSuffix(orElse(o.url, defaultAdminURL), "/")
 	u, err := url.Parse(o.url)
-	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-		return usagef("--admin %q: want a URL such as %s", o.url, defaultAdminURL)
+	switch {
+	case !strings.Contains(o.url, "://"):
+		return usagef("%s %q: want a URL: https://%s, or http://%s of a cluster that runs with --insecure", from, o.url, o.url, o.url)
+	case err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https"):
+		return usagef("%s %q: want a URL such as %s", from, o.url, defaultAdminURL)
 	}
 	o.token = os.Getenv(adminTokenEnv)
 	if o.tokenFile != "" {
 		data, err := os.ReadFile(o.tokenFile)
 		if err != nil {
-			return fmt.Errorf("admin token: %w", err)
+			return missingFile("--admin-token-file", err)
 		}
 		o.token = strings.TrimSpace(string(data))
 	}
@@ -99,7 +106,7 @@ func newHTTPTransport(caFile string) (*http.Transport, error) {
 	}
 	data, err := os.ReadFile(caFile)
 	if err != nil {
-		return nil, fmt.Errorf("--ca-file: %w", err)
+		return nil, missingFile("--ca-file", err)
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(data) {
@@ -107,6 +114,16 @@ func newHTTPTransport(caFile string) (*http.Transport, error) {
 	}
 	transport.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: pool}
 	return transport, nil
+}
+
+// missingFile is the error of a file that flag names: a usage error where there
+// is none.
+func missingFile(flag string, err error) error {
+	err = fmt.Errorf("%s: %w", flag, err)
+	if errors.Is(err, os.ErrNotExist) {
+		return usageError{err}
+	}
+	return err
 }
 
 // call sends a request with a JSON body (nil: none) and decodes the reply into
@@ -155,6 +172,9 @@ func (o *operator) try(ctx context.Context, method, path string, payload []byte,
 	if errors.As(err, &unknownCA) {
 		return fmt.Errorf("admin address %s: its certificate is signed by an authority unknown here: name the cluster's with --ca-file certs/ca.crt", o.url)
 	}
+	if errors.Is(err, http.ErrSchemeMismatch) {
+		return fmt.Errorf("admin address %s speaks plain HTTP: use http://%s", o.url, req.URL.Host)
+	}
 	if err != nil {
 		return fmt.Errorf("admin address %s: %w (is the node running, and is this its admin address?)", o.url, err)
 	}
@@ -164,7 +184,7 @@ func (o *operator) try(ctx context.Context, method, path string, payload []byte,
 		return fmt.Errorf("reply of %s: %w", o.url, err)
 	}
 	if resp.StatusCode >= http.StatusBadRequest {
-		return newRefusal(resp.StatusCode, data)
+		return o.explain(newRefusal(resp.StatusCode, data), req.URL.Host)
 	}
 	if out == nil {
 		return nil
@@ -175,12 +195,24 @@ func (o *operator) try(ctx context.Context, method, path string, payload []byte,
 	return nil
 }
 
+// explain adds what to do where something else than an admin address answered.
+func (o *operator) explain(r *refusal, host string) error {
+	switch {
+	case r.Code == "" && strings.Contains(r.Detail, "HTTP request to an HTTPS server"):
+		return fmt.Errorf("admin address %s speaks TLS: use https://%s", o.url, host)
+	case r.Status == http.StatusNotFound && (r.Code != cloudlicenses.TenantNotFound || r.Layer == cloudlicenses.LayerHost):
+		return fmt.Errorf("admin address %s: %w (is this its admin address, and not its public one?)", o.url, r)
+	}
+	return r
+}
+
 // refusal is an RFC 9457 reply.
 type refusal struct {
-	Status int                `json:"status"`
-	Code   cloudlicenses.Code `json:"code"`
-	Title  string             `json:"title"`
-	Detail string             `json:"detail"`
+	Status int                 `json:"status"`
+	Code   cloudlicenses.Code  `json:"code"`
+	Title  string              `json:"title"`
+	Detail string              `json:"detail"`
+	Layer  cloudlicenses.Layer `json:"layer"`
 	// Errors names the fields that are not valid.
 	Errors []struct {
 		Pointer string `json:"pointer"`

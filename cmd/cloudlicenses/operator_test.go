@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -77,6 +78,52 @@ func TestClusterStatusShowsAGroupWithoutLeader(t *testing.T) {
 	require.Contains(t, out, `"leader": null`)
 }
 
+func TestTenantCreatePrintsURLAndCount(t *testing.T) {
+	f := newFakeAdmin(t, map[string]string{
+		"POST /v1/tenants": `{"tenant_id":"acme","tenant_url":"http://acme.localhost:8080","license_id":"lic-1","api_key":"clsk_acme_x"}`,
+	})
+	out := mustRun(t, "tenant", "create", "--admin", f.URL, "--id", "acme", "--license", "cad", "--commit", "3", "--count", "2")
+	require.Regexp(t, `(?m)^acme +http://acme.localhost:8080 +lic-1 +clsk_acme_x$`, out)
+	require.Contains(t, out, "2 licenses were made; lic-1 is the first.")
+}
+
+func TestVendorCreatePrintsWhatIsStored(t *testing.T) {
+	f := newFakeAdmin(t, map[string]string{
+		"POST /v1/vendors": `{"id":"vector-de","name":"vector-de","license_prefix":"vector","created_at":"2026-01-02T03:04:05Z"}`,
+	})
+	out := mustRun(t, "vendor", "create", "--admin", f.URL, "--id", "vector-de")
+	require.Regexp(t, `(?m)^vector-de +vector-de +vector +2026-01-02T03:04:05Z$`, out)
+	require.Equal(t, []string{`POST /v1/vendors {"id":"vector-de","name":"vector-de"}`}, f.requests, "the prefix is the server's to choose")
+}
+
+// TestNotAnAdminAddress: what to do when something else answered.
+func TestNotAnAdminAddress(t *testing.T) {
+	t.Setenv(adminTokenEnv, "secret")
+	status := func(url string) string {
+		t.Helper()
+		code, _, errs := runCommand(t, "cluster", "status", "--admin", url)
+		require.Equal(t, exitFailed, code)
+		return errs
+	}
+	plain := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusNotFound)
+		_, _ = io.WriteString(w, `{"code":"tenant_not_found","status":404,"detail":"no tenant of this host","layer":"host"}`)
+	}))
+	defer plain.Close()
+	require.Contains(t, status(plain.URL), "is this its admin address")
+	require.Contains(t, status(strings.Replace(plain.URL, "http:", "https:", 1)), "speaks plain HTTP: use "+plain.URL)
+	secured := httptest.NewTLSServer(http.NotFoundHandler())
+	defer secured.Close()
+	require.Contains(t, status(strings.Replace(secured.URL, "https:", "http:", 1)), "speaks TLS: use "+secured.URL)
+	f := newFakeAdmin(t, map[string]string{})
+	f.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusNotFound)
+		_, _ = io.WriteString(w, `{"code":"tenant_not_found","status":404,"detail":"there is no such tenant"}`)
+	})
+	_, _, errs := runCommand(t, "tenant", "show", "acme", "--admin", f.URL)
+	require.NotContains(t, errs, "admin address")
+}
+
 // TestElectionsAreWaitedOut: a call during an election is asked again.
 func TestElectionsAreWaitedOut(t *testing.T) {
 	asked := 0
@@ -117,6 +164,8 @@ func TestOperatorRefusals(t *testing.T) {
 func TestUsageErrorsExitWithTwo(t *testing.T) {
 	t.Setenv(adminTokenEnv, "")
 	t.Setenv("LICENSE_SERVER_URL", "")
+	t.Setenv("LICENSE_API_KEY", "")
+	none := filepath.Join(t.TempDir(), "none")
 	for _, c := range []struct {
 		args []string
 		want string
@@ -132,6 +181,12 @@ func TestUsageErrorsExitWithTwo(t *testing.T) {
 		{[]string{"version", "--output", "xml"}, "want table or json"},
 		{[]string{"tenant", "create"}, "--id is missing"},
 		{[]string{"tenant", "create", "--id", "a", "--commit", "1"}, "--commit needs --license"},
+		{[]string{"tenant", "create", "--id", "a", "--license", "p", "--commit", "-5"}, "--commit -5: want 0 or more"},
+		{[]string{"tenant", "create", "--id", "a", "--license", "p", "--max-overage", "-1"}, "--max-overage -1: want 0 or more"},
+		{[]string{"tenant", "create", "--id", "www"}, `--id "www": www is reserved`},
+		{[]string{"tenant", "create", "--id", "a", "--plan", "gold"}, `--plan "gold": want one of free, startup, professional, enterprise`},
+		{[]string{"tenant", "list", "--admin-token-file", none}, "--admin-token-file"},
+		{[]string{"tenant", "list", "--admin", "127.0.0.1:8081"}, `--admin "127.0.0.1:8081": want a URL: https://127.0.0.1:8081, or http://127.0.0.1:8081`},
 		{[]string{"tenant", "show"}, "wants the tenant's id"},
 		{[]string{"tenant", "list"}, "no admin token"},
 		{[]string{"cluster", "join"}, "at least one gossip address"},
@@ -140,7 +195,8 @@ func TestUsageErrorsExitWithTwo(t *testing.T) {
 		{[]string{"cert", "create-client", "--name", "a/b"}, "--name"},
 		{[]string{"cert", "create-ca", "--days", "0"}, "--days"},
 		{[]string{"checkout"}, "--product is missing"},
-		{[]string{"checkout", "--product", "p"}, "LICENSE_SERVER_URL"},
+		{[]string{"checkout", "--product", "p"}, "cloudlicenses: LICENSE_SERVER_URL and LICENSE_API_KEY are not set: want"},
+		{[]string{"checkout", "--product", "p", "--ttl", "5s"}, "--ttl 5s: want 1m to 24h"},
 		{[]string{"return"}, "wants the id of a lease"},
 		{[]string{"run", "--product", "p"}, "no command to run"},
 		{[]string{"run", "--product", "p", "--on-lost", "panic", "--", "true"}, "--on-lost"},
@@ -151,6 +207,14 @@ func TestUsageErrorsExitWithTwo(t *testing.T) {
 		require.Contains(t, errs, "--help", "%v", c.args)
 		require.Empty(t, out, "%v", c.args)
 	}
+	t.Setenv("LICENSE_SERVER_URL", "acme.localhost:8080")
+	t.Setenv("LICENSE_API_KEY", "clsk_acme_x")
+	code, _, errs := runCommand(t, "leases")
+	require.Equal(t, exitUsage, code)
+	require.Contains(t, errs, `cloudlicenses: LICENSE_SERVER_URL is "acme.localhost:8080": want https://acme.localhost:8080, or http://acme.localhost:8080`)
+	code, _, errs = runCommand(t, "leases", "--ca-file", none)
+	require.Equal(t, exitUsage, code)
+	require.Contains(t, errs, "--ca-file")
 }
 
 // TestEveryCommandTeaches: each command has an example, and a group lists its

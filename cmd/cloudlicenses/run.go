@@ -18,8 +18,15 @@ import (
 )
 
 // returnTimeout bounds the return of the lease after the program has ended; a
-// lease that can't be returned ends by itself.
-const returnTimeout = 10 * time.Second
+// lease that can't be returned ends by itself. After returnSilence a person is
+// told what is waited for.
+const (
+	returnTimeout = 10 * time.Second
+	returnSilence = time.Second
+)
+
+// leaseIDEnv tells the program which lease it runs under.
+const leaseIDEnv = "CLOUDLICENSES_LEASE_ID"
 
 // What `run` does when its lease is lost.
 const (
@@ -92,25 +99,41 @@ func runLicensed(ctx context.Context, client *licenseclient.Client, request lice
 
 	lease, err := checkoutUnlessSignaled(ctx, client, request, signals)
 	if err != nil {
-		return fmt.Errorf("checkout of %s: %w", request.ProductID, err)
+		return explainCheckout(client, &request, err)
 	}
 	keep, stopKeeping := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopKeeping()
 	lease.KeepAlive(keep)
 
-	program.Env = append(os.Environ(), "CLOUDLICENSES_LEASE_ID="+lease.ID)
+	program.Env = append(os.Environ(), leaseIDEnv+"="+lease.ID)
 	err = program.Start()
 	if err == nil {
 		err = attend(program, lease, signals, onLost)
 	} else {
 		err = notStarted(program.Stderr, err)
 	}
-	returning, cancel := context.WithTimeout(context.WithoutCancel(ctx), returnTimeout)
-	defer cancel()
-	if e := lease.Return(returning); e != nil {
-		_, _ = fmt.Fprintf(program.Stderr, "cloudlicenses: %s was not returned (it ends by itself): %v\n", lease.ID, e)
-	}
+	giveBack(context.WithoutCancel(ctx), lease, program.Stderr)
 	return err
+}
+
+// giveBack returns the lease, and says what it waits for and how it ended.
+func giveBack(ctx context.Context, lease *licenseclient.Lease, stderr io.Writer) {
+	first, cancel := context.WithTimeout(ctx, returnSilence)
+	err := lease.Return(first)
+	cancel()
+	var unfinished *licenseclient.UnfinishedError
+	if errors.As(err, &unfinished) {
+		_, _ = fmt.Fprintf(stderr, "cloudlicenses: %s can't be returned yet, trying for %s more: %v\n", lease.ID, returnTimeout, err)
+		again, cancelAgain := context.WithTimeout(ctx, returnTimeout)
+		err = lease.Return(again)
+		cancelAgain()
+		if err == nil {
+			_, _ = fmt.Fprintf(stderr, "cloudlicenses: %s is returned\n", lease.ID)
+		}
+	}
+	if err != nil {
+		_, _ = fmt.Fprintf(stderr, "cloudlicenses: %s was not returned (it ends by itself): %v\n", lease.ID, err)
+	}
 }
 
 // checkoutUnlessSignaled is Checkout, given up at a signal that would end the

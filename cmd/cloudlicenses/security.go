@@ -33,7 +33,7 @@ func loadSecurity(cfg *serverConfig, now time.Time) (nodeSecurity, error) {
 	caPath := filepath.Join(dir, caCertFile)
 	ca, err := readCert(caPath)
 	if errors.Is(err, os.ErrNotExist) {
-		return sec, fmt.Errorf("certificate missing: %s; copy the cluster's CA there, or make one with 'cloudlicenses cert create-ca'", caPath)
+		return sec, usagef("certificate missing: %s; copy the cluster's CA there, or make one with 'cloudlicenses cert create-ca'", caPath)
 	} else if err != nil {
 		return sec, err
 	}
@@ -114,7 +114,7 @@ func adminTLS(cert tls.Certificate) *tls.Config {
 func loadPair(certPath, keyPath, remedy string) (tls.Certificate, error) {
 	for _, path := range []string{certPath, keyPath} {
 		if !exists(path) {
-			return tls.Certificate{}, fmt.Errorf("certificate missing: %s; %s", path, remedy)
+			return tls.Certificate{}, usagef("certificate missing: %s; %s", path, remedy)
 		}
 	}
 	pair, err := tls.LoadX509KeyPair(certPath, keyPath)
@@ -152,7 +152,7 @@ func checkNodeCert(leaf *x509.Certificate, pool *x509.CertPool, nodeID string, n
 func readSecret(path, remedy string) ([]byte, error) {
 	data, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("key missing: %s; %s", path, remedy)
+		return nil, usagef("key missing: %s; %s", path, remedy)
 	} else if err != nil {
 		return nil, err
 	}

@@ -65,8 +65,8 @@ func runServer(ctx context.Context, cfg *serverConfig, stderr io.Writer) error {
 	}
 	logger := newLogger(stderr, level)
 	prepareProcess(logger)
-	if err := removeReadyFile(cfg.ReadyFile); err != nil {
-		return err
+	for _, remark := range cfg.remarks {
+		logger.Warn(remark)
 	}
 	ctx, stop := drainContext(ctx)
 	defer stop()
@@ -88,6 +88,11 @@ func runServer(ctx context.Context, cfg *serverConfig, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	// Only now the folder is known to be this process's own: a second start by
+	// mistake must leave alone what the node that runs has written.
+	if err := removeReadyFile(cfg.ReadyFile); err != nil {
+		return errors.Join(err, n.drain())
+	}
 	ready := func() error {
 		file := readyFile{
 			Domain:     cfg.Domain,
@@ -97,7 +102,16 @@ func runServer(ctx context.Context, cfg *serverConfig, stderr io.Writer) error {
 		logger.Info("node is ready", "http", wiring.edgeURL, "admin", wiring.adminURL)
 		return file.write(cfg.ReadyFile)
 	}
-	return runNodes(ctx, []*node{n}, n.drain, ready)
+	err = runNodes(ctx, []*node{n}, lifecycle{
+		ready:    ready,
+		draining: func() { logger.Info("draining") },
+		drain:    n.drain,
+	})
+	if err != nil {
+		return err
+	}
+	logger.Info("stopped")
+	return removeReadyFile(cfg.ReadyFile)
 }
 
 // wire opens listeners and reads certificates: all that can fail without the
@@ -144,9 +158,16 @@ func (c *nodeConfig) closeListeners() {
 	}
 }
 
-// runNodes opens nodes that were started, calls ready, waits until ctx is done
-// and drains them.
-func runNodes(ctx context.Context, nodes []*node, drain, ready func() error) error {
+// lifecycle is what a command does when its nodes serve, and when they end.
+type lifecycle struct {
+	ready    func() error
+	draining func() // says that the drain begins
+	drain    func() error
+}
+
+// runNodes opens nodes that were started, waits until ctx is done and drains
+// them.
+func runNodes(ctx context.Context, nodes []*node, life lifecycle) error {
 	opened := make(chan error, 1)
 	openCtx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -156,7 +177,7 @@ func runNodes(ctx context.Context, nodes []*node, drain, ready func() error) err
 	select {
 	case err = <-opened:
 		if err == nil {
-			err = ready()
+			err = life.ready()
 		}
 		if err == nil {
 			<-ctx.Done()
@@ -167,7 +188,8 @@ func runNodes(ctx context.Context, nodes []*node, drain, ready func() error) err
 			err = e
 		}
 	}
-	return errors.Join(err, drain())
+	life.draining()
+	return errors.Join(err, life.drain())
 }
 
 // openAll opens nodes side by side: they form their cluster together.

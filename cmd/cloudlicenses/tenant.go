@@ -2,10 +2,16 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/cloudlicenses/cloudlicenses"
+	"github.com/cloudlicenses/cloudlicenses/shard"
 )
 
 func newTenantCommand() *cobra.Command {
@@ -31,11 +37,23 @@ type createLicense struct {
 	Count      int64  `json:"count,omitempty"`
 }
 
-// createdTenant is the reply, and what the command prints.
+// createdTenant is the reply. As JSON the command prints the members of the
+// contract's "Command line".
 type createdTenant struct {
 	TenantID  string `json:"tenant_id"`
 	LicenseID string `json:"license_id,omitempty"`
 	APIKey    string `json:"api_key"`
+}
+
+// print prints the tenant and its URL for a person.
+func (c *createdTenant) print(w io.Writer, url string, licenses int64) error {
+	t := table{header: []string{"TENANT", "URL", "LICENSE", "API KEY (not shown again)"}}
+	t.add(c.TenantID, url, c.LicenseID, c.APIKey)
+	if err := t.print(w); err != nil || licenses == 0 {
+		return err
+	}
+	_, err := fmt.Fprintf(w, "%d licenses were made; %s is the first.\n", licenses, c.LicenseID)
+	return err
 }
 
 func newTenantCreateCommand() *cobra.Command {
@@ -46,10 +64,11 @@ func newTenantCreateCommand() *cobra.Command {
 		Use:   "create",
 		Short: "Make a verified tenant, with a license and an API key",
 		Long: `Makes a tenant that is active at once, with a first API key of both scopes, which
-is shown here and never again. With --license it gets a license of the
-operator's own vendor: --commit seats without further charge and up to
---max-overage more; with --count K it gets K licenses, of products
-PRODUCT-0000, PRODUCT-0001, ….
+is shown here and never again: a tenant that is there already is refused. With
+--license it gets a license of the operator's own vendor: --commit seats without
+further charge and up to --max-overage more; with --count K it gets K licenses,
+of products PRODUCT-0000, PRODUCT-0001, …. Applications reach the tenant under
+the URL that is printed: its name has to resolve to the nodes.
 ` + operatorEnvironment,
 		Example: `  cloudlicenses tenant create --id acme --license cad --commit 5 --max-overage 15
   cloudlicenses tenant create --id load --license p --commit 10 --max-overage 0 --count 1000 --output json`,
@@ -61,16 +80,17 @@ PRODUCT-0000, PRODUCT-0001, ….
 			if err := op.connect(); err != nil {
 				return err
 			}
-			var created createdTenant
+			var created struct {
+				createdTenant
+				URL string `json:"tenant_url"`
+			}
 			if err := op.call(cmd.Context(), http.MethodPost, "/v1/tenants", req, &created); err != nil {
 				return err
 			}
 			if op.output == outputJSON {
-				return printJSON(cmd.OutOrStdout(), created)
+				return printJSON(cmd.OutOrStdout(), created.createdTenant)
 			}
-			t := table{header: []string{"TENANT", "LICENSE", "API KEY (not shown again)"}}
-			t.add(created.TenantID, created.LicenseID, created.APIKey)
-			return t.print(cmd.OutOrStdout())
+			return created.print(cmd.OutOrStdout(), created.URL, lic.Count)
 		},
 	}
 	op.addTo(cmd)
@@ -78,7 +98,7 @@ PRODUCT-0000, PRODUCT-0001, ….
 	fs.StringVar(&req.ID, "id", "", "the tenant's id: its subdomain (required)")
 	fs.StringVar(&req.Company, "company", "", "the company's name (default: the id)")
 	fs.StringVar(&req.Region, "region", "", "region of the tenant's data (default: that of the node asked)")
-	fs.StringVar(&req.Plan, "plan", "enterprise", "the tenant's plan")
+	fs.StringVar(&req.Plan, "plan", shard.DefaultPlan, "the tenant's plan: "+strings.Join(shard.Plans(), ", "))
 	fs.StringVar(&lic.Product, "license", "", "product to license to the tenant")
 	fs.Int64Var(&lic.Commit, "commit", 0, "committed seats (with --license)")
 	fs.Int64Var(&lic.MaxOverage, "max-overage", 0, "overage seats beyond those (with --license)")
@@ -88,8 +108,18 @@ PRODUCT-0000, PRODUCT-0001, ….
 
 // completeTenant checks the flags of `tenant create` against each other.
 func completeTenant(cmd *cobra.Command, req *createTenant, lic *createLicense) error {
-	if req.ID == "" {
+	switch {
+	case req.ID == "":
 		return usagef("--id is missing: name the tenant")
+	case !slices.Contains(shard.Plans(), req.Plan):
+		return usagef("--plan %q: want one of %s", req.Plan, strings.Join(shard.Plans(), ", "))
+	case lic.Commit < 0:
+		return usagef("--commit %d: want 0 or more", lic.Commit)
+	case lic.MaxOverage < 0:
+		return usagef("--max-overage %d: want 0 or more", lic.MaxOverage)
+	}
+	if err := cloudlicenses.TenantID(req.ID).Validate(); err != nil {
+		return usagef("--id %q: %w", req.ID, err)
 	}
 	if lic.Product != "" {
 		if cmd.Flags().Changed("count") && lic.Count < 1 {

@@ -16,7 +16,7 @@ func newVendorCommand() *cobra.Command {
 type vendorInfo struct {
 	ID            string `json:"id"`
 	Name          string `json:"name"`
-	LicensePrefix string `json:"license_prefix,omitempty"`
+	LicensePrefix string `json:"license_prefix,omitempty"` // left out, the server chooses
 	CreatedAt     string `json:"created_at,omitempty"`
 }
 
@@ -34,7 +34,13 @@ func newVendorCreateCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "create",
 		Short: "Make a vendor",
-		Long: `Makes a vendor. Its licenses are named lic-<prefix>-<tenant>-<year>-<nnn>.
+		Long: `Makes a vendor: a company whose software is licensed to tenants, in whose name
+licenses are issued. Its id and its license prefix are its own from then on; its
+licenses are named lic-<prefix>-<tenant>-<year>-<nnn>. 'tenant create --license'
+needs none: what it makes is of the operator's own vendor.
+
+Made again with the same attributes, the vendor is printed as it is stored; with
+others it is refused.
 ` + operatorEnvironment,
 		Example: `  cloudlicenses vendor create --id vector-de --name "Vector Informatik GmbH" --license-prefix vector`,
 		Args:    noArgs,
@@ -46,7 +52,6 @@ func newVendorCreateCommand() *cobra.Command {
 				return err
 			}
 			vendor.Name = orElse(vendor.Name, vendor.ID)
-			vendor.LicensePrefix = orElse(vendor.LicensePrefix, vendor.ID)
 			var created vendorInfo
 			if err := op.call(cmd.Context(), http.MethodPost, "/v1/vendors", vendor, &created); err != nil {
 				return err
@@ -60,7 +65,7 @@ func newVendorCreateCommand() *cobra.Command {
 	op.addTo(cmd)
 	cmd.Flags().StringVar(&vendor.ID, "id", "", "the vendor's id (required)")
 	cmd.Flags().StringVar(&vendor.Name, "name", "", "the vendor's name (default: the id)")
-	cmd.Flags().StringVar(&vendor.LicensePrefix, "license-prefix", "", "what its license ids begin with (default: the id)")
+	cmd.Flags().StringVar(&vendor.LicensePrefix, "license-prefix", "", "what its license ids begin with: a–z and 0–9 (default: the id up to its first hyphen)")
 	return cmd
 }
 
