@@ -122,7 +122,7 @@ func explainCheckout(client *licenseclient.Client, request *licenseclient.Checko
 		}
 		wrong = append(wrong, flag+": "+field.Detail)
 	}
-	return fmt.Errorf("checkout of %s: %s (%s)", request.ProductID, strings.Join(wrong, "; "), refusal.Code)
+	return fmt.Errorf("checkout of %s: %s (%w)", request.ProductID, strings.Join(wrong, "; "), refusal.Code)
 }
 
 // explainServer adds to a refusal by a host that is no tenant's what a tenant's
