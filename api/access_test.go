@@ -117,7 +117,7 @@ func TestAccess(t *testing.T) {
 				continue
 			}
 			r := send(t, live.edge, "example.com", route.method, path, "").wants(t, 404, "tenant_not_found")
-			require.Equal(t, "no tenant of this host: use "+live.server.TenantURL("<tenant>"), r.text("detail"))
+			require.Equal(t, "no tenant of this host: use "+live.server.TenantURL("{tenant}"), r.text("detail"))
 			continue
 		}
 		t.Run(name, func(t *testing.T) {

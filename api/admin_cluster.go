@@ -105,11 +105,12 @@ func (c *adminCall) cluster() error {
 // maxJoinAddresses bounds one join.
 const maxJoinAddresses = 100
 
-// oneLine is the text of an error that may be a list.
+// oneLine is the text of an error that may be memberlist's list of them.
 func oneLine(err error) string {
 	var lines []string
 	for line := range strings.Lines(err.Error()) {
-		if line = strings.Trim(line, " \t\r\n*"); line != "" {
+		line = strings.Trim(line, " \t\r\n*")
+		if line != "" && !strings.HasSuffix(line, "occurred:") { // the list's heading
 			lines = append(lines, line)
 		}
 	}

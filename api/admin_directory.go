@@ -97,6 +97,10 @@ func (c *adminCall) createVendor() error {
 		ID: cloudlicenses.VendorID(body.ID), Name: body.Name,
 		LicensePrefix: body.LicensePrefix, CreatedMillis: time.Now().UnixMilli(),
 	}
+	before, err := c.storedVendor(vendor.ID)
+	if err != nil {
+		return err
+	}
 	var ack directory.Ack
 	w, err := c.server.shard.DoDirectory(c.r.Context(), shard.Command{
 		Op: directory.OpVendor, Payload: &directory.PutVendor{Vendor: vendor}, Result: &ack,
@@ -108,20 +112,25 @@ func (c *adminCall) createVendor() error {
 	if ack.Code != cloudlicenses.OK {
 		return &problem{code: ack.Code, detail: ack.Detail}
 	}
-	var stored directory.VendorResult
-	if _, err := c.server.shard.ReadDirectory(c.r.Context(), shard.Command{
-		Op: directory.QueryVendor, Payload: &directory.GetVendor{ID: vendor.ID}, Result: &stored,
-	}, shard.ReadOptions{Linearizable: true}); err != nil {
+	if before.Code == cloudlicenses.OK {
+		return c.reply(http.StatusOK, showVendor(&before.Vendor))
+	}
+	stored, err := c.storedVendor(vendor.ID)
+	if err != nil {
 		return err
 	}
 	if stored.Code != cloudlicenses.OK {
 		return &problem{code: stored.Code}
 	}
-	status := http.StatusCreated
-	if stored.Vendor.CreatedMillis != vendor.CreatedMillis {
-		status = http.StatusOK // it was there before
-	}
-	return c.reply(status, showVendor(&stored.Vendor))
+	return c.reply(http.StatusCreated, showVendor(&stored.Vendor))
+}
+
+// storedVendor asks the directory's leader for a vendor.
+func (c *adminCall) storedVendor(id cloudlicenses.VendorID) (result directory.VendorResult, err error) {
+	_, err = c.server.shard.ReadDirectory(c.r.Context(), shard.Command{
+		Op: directory.QueryVendor, Payload: &directory.GetVendor{ID: id}, Result: &result,
+	}, shard.ReadOptions{Linearizable: true})
+	return result, err
 }
 
 // listVendors is GET /v1/vendors.

@@ -60,6 +60,8 @@ func TestAdminCluster(t *testing.T) {
 		require.NotZero(t, hash.body["applied_index"])
 	}
 	adminDo(t, "POST", "/v1/cluster/join", `{"addresses":[]}`).wants(t, 422, "invalid_field")
+	r = adminDo(t, "POST", "/v1/cluster/join", `{"addresses":["127.0.0.1:1","127.0.0.1:2"]}`).wants(t, 422, "invalid_field")
+	require.Regexp(t, `^none of the addresses answered: failed to join 127.0.0.1:1: [^;\n]+; failed to join 127.0.0.1:2: [^;\n]+$`, r.text("detail"))
 	adminDo(t, "POST", "/v1/cluster/join", `{"addresses":["x"],"more":1}`).wants(t, 400, "malformed_request")
 	adminDo(t, "POST", "/v1/cluster/join", `{"addresses":["x"],"addresses":["y"]}`).wants(t, 400, "malformed_request")
 	adminDo(t, "POST", "/v1/cluster/join", `{"addresses":"x"}`).wants(t, 422, "invalid_field")

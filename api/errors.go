@@ -187,7 +187,7 @@ func detailOf(code cloudlicenses.Code) string {
 // problemURLs are what the problems of a node have in common.
 type problemURLs struct {
 	prefix string // of a type's URL: https://<domain>/problems/
-	tenant string // how a tenant's URL is written: https://<tenant>.<domain>
+	tenant string // how a tenant's URL is written: https://{tenant}.<domain>
 }
 
 // appendProblem appends the problem body.

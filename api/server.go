@@ -93,7 +93,7 @@ func New(cfg Config) *Server {
 	if cfg.Port != 0 {
 		s.portSuffix = ":" + strconv.Itoa(cfg.Port)
 	}
-	s.problemType = problemURLs{prefix: s.baseURL() + "/problems/", tenant: s.TenantURL("<tenant>")}
+	s.problemType = problemURLs{prefix: s.baseURL() + "/problems/", tenant: s.TenantURL("{tenant}")}
 	for i := range table {
 		if table[i].on == everywhere {
 			s.everywhere = append(s.everywhere, &table[i])

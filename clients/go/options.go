@@ -12,7 +12,7 @@ import (
 // Version is the version of this package, sent as X-Lib-Version.
 const Version = "0.1.0"
 
-// Environment variables that FromEnv reads, as the portal names them.
+// Environment variables that FromEnv reads.
 const (
 	EnvServerURL = "LICENSE_SERVER_URL"
 	EnvAPIKey    = "LICENSE_API_KEY"

@@ -246,7 +246,7 @@ func (d *devCluster) stop() error {
 	return err
 }
 
-// ready makes the demo, writes the ready file and prints what there is.
+// ready makes the demo, prints what there is and writes the ready file.
 func (d *devCluster) ready(ctx context.Context, stdout io.Writer, began time.Time) error {
 	file := &readyFile{Domain: devDomain, AdminToken: d.nodes[0].door.Secrets().AdminToken}
 	for _, n := range d.nodes {
@@ -263,10 +263,13 @@ func (d *devCluster) ready(ctx context.Context, stdout io.Writer, began time.Tim
 	if err := writeFile(filepath.Join(d.cfg.dataDir, "admin.token"), []byte(file.AdminToken+"\n"), modeSecret); err != nil {
 		return err
 	}
+	if err := d.welcome(stdout, file, time.Since(began)); err != nil {
+		return err
+	}
 	if err := file.write(d.cfg.readyFile); err != nil {
 		return fmt.Errorf("--ready-file: %w", err)
 	}
-	return d.welcome(stdout, file, time.Since(began))
+	return nil
 }
 
 // welcome prints where everything is and what to do next.

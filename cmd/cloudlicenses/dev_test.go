@@ -124,7 +124,10 @@ func TestDev(t *testing.T) {
 	require.Contains(t, errs, "LICENSE_SERVER_URL is "+apex+": use "+strings.Replace(apex, "://", "://<tenant>.", 1))
 	t.Setenv("LICENSE_SERVER_URL", file.Nodes[0].HTTP)
 	_, _, errs = runCommand(t, "leases")
-	require.Contains(t, errs, "use "+strings.Replace(apex, "://", "://<tenant>.", 1))
+	require.Contains(t, errs, "use "+strings.Replace(apex, "://", "://{tenant}.", 1))
+	t.Setenv("LICENSE_SERVER_URL", strings.Replace(file.Demo.TenantURL, "http:", "https:", 1))
+	_, _, errs = runCommand(t, "leases")
+	require.Contains(t, errs, "use "+file.Demo.TenantURL)
 	for _, url := range []string{file.Nodes[2].HTTP, file.Nodes[2].HTTP + "/openapi.yaml", file.Demo.TenantURL, file.Nodes[2].Admin} {
 		opens(t, url)
 	}

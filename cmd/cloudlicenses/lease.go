@@ -37,19 +37,14 @@ func (w *workstation) addTo(cmd *cobra.Command) {
 
 // connect makes the client. It sends nothing.
 func (w *workstation) connect() (*licenseclient.Client, error) {
-	var unset []string
-	for _, name := range []string{licenseclient.EnvServerURL, licenseclient.EnvAPIKey} {
-		if os.Getenv(name) == "" {
-			unset = append(unset, name)
-		}
-	}
-	if len(unset) > 0 {
-		are := "is"
-		if len(unset) > 1 {
-			are = "are"
-		}
-		return nil, usagef("%s %s not set: want the tenant's URL (https://<tenant>.<domain>) in %s and an API key of it (clsk_…) in %s",
-			strings.Join(unset, " and "), are, licenseclient.EnvServerURL, licenseclient.EnvAPIKey)
+	const wantURL, wantKey = "the tenant's URL (https://<tenant>.<domain>)", "an API key of the tenant (clsk_…)"
+	switch url, key := os.Getenv(licenseclient.EnvServerURL), os.Getenv(licenseclient.EnvAPIKey); {
+	case url == "" && key == "":
+		return nil, usagef("%s and %s are not set: want %s and %s", licenseclient.EnvServerURL, licenseclient.EnvAPIKey, wantURL, wantKey)
+	case url == "":
+		return nil, usagef("%s is not set: want %s", licenseclient.EnvServerURL, wantURL)
+	case key == "":
+		return nil, usagef("%s is not set: want %s", licenseclient.EnvAPIKey, wantKey)
 	}
 	transport, err := newHTTPTransport(w.caFile)
 	if err != nil {
@@ -125,14 +120,16 @@ func explainCheckout(client *licenseclient.Client, request *licenseclient.Checko
 	return fmt.Errorf("checkout of %s: %s (%w)", request.ProductID, strings.Join(wrong, "; "), refusal.Code)
 }
 
-// explainServer adds to a refusal by a host that is no tenant's what a tenant's
-// URL looks like.
+// explainServer says what is wrong with the server's URL, where that is why a
+// call failed.
 func explainServer(client *licenseclient.Client, err error) error {
-	if !errors.Is(err, licenseclient.ErrNotFound) {
-		return err
-	}
 	u, parseErr := url.Parse(client.ServerURL())
-	if parseErr != nil {
+	switch {
+	case parseErr != nil:
+		return err
+	case errors.Is(err, http.ErrSchemeMismatch):
+		return fmt.Errorf("%s is %s, which speaks plain HTTP: use http://%s", licenseclient.EnvServerURL, client.ServerURL(), u.Host)
+	case !errors.Is(err, licenseclient.ErrNotFound):
 		return err
 	}
 	return fmt.Errorf("%w; %s is %s: use %s://<tenant>.%s", err, licenseclient.EnvServerURL, client.ServerURL(), u.Scheme, u.Host)
