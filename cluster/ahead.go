@@ -62,8 +62,7 @@ func (g *groupLog) mayGoAhead(logs []*raft.Log) bool {
 func (g *groupLog) goAhead(batch *pebble.Batch, first, last uint64, start time.Time) error {
 	g.entering.Store(g.store.moment(start)) // it may block, as where the write-ahead log is rotated
 	defer g.entering.Store(0)
-	if err := g.store.db.ApplyNoSyncWait(batch, pebble.Sync); err != nil {
-		_ = batch.Close()
+	if err := g.guarded(func() error { return g.store.db.ApplyNoSyncWait(batch, pebble.Sync) }); err != nil {
 		return g.failed(err)
 	}
 	g.mu.Lock()

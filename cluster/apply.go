@@ -25,7 +25,9 @@ type applier struct {
 	dir     string // for a snapshot on its way into the machine
 	// durable returns once this node's own disk holds the log up to an index.
 	durable func(index uint64) error
-	fail    func(error)
+	// answer is told what an entry of this node came to.
+	answer func(data []byte, results [][]byte, index uint64)
+	fail   func(error)
 
 	applied atomic.Uint64 // the machine's applied index
 	seen    uint64        // highest index raft brought, applied or skipped
@@ -44,7 +46,7 @@ type indexWaiter struct {
 var _ raft.BatchingFSM = (*applier)(nil)
 
 func newApplier(group GroupID, m Machine, origin uint64, dir string, fail func(error)) *applier {
-	a := &applier{group: group, machine: m, origin: origin, dir: dir, fail: fail, durable: func(uint64) error { return nil }}
+	a := &applier{group: group, machine: m, origin: origin, dir: dir, fail: fail, durable: func(uint64) error { return nil }, answer: func([]byte, [][]byte, uint64) {}}
 	a.applied.Store(m.AppliedIndex())
 	return a
 }
@@ -74,6 +76,9 @@ func (a *applier) ApplyBatch(logs []*raft.Log) []any {
 		}
 		answers[i] = results
 		a.applied.Store(l.Index)
+		if results != nil {
+			a.answer(l.Data, results, l.Index)
+		}
 	}
 	a.wake()
 	return answers

@@ -10,7 +10,10 @@ import (
 )
 
 // batcher packs the commands that wait for a group into log entries. There is
-// no timer: a batch is what gathered while the one before was on its way.
+// no timer: a batch is what gathered while the one before was on its way. A
+// caller that finds none on its way sends its entry itself, and is answered by
+// the goroutine that applied it: of a lone command's way through the node, two
+// hand-overs between goroutines less.
 type batcher struct {
 	apply func(data []byte) raft.ApplyFuture
 	// admit says whether this node may propose now; asked right before an
@@ -23,15 +26,17 @@ type batcher struct {
 
 	// order keeps entries in the order of their batches.
 	order sync.Mutex
+	// sent takes entries to the workers, which see whether they failed.
+	sent    chan sentEntry
+	workers sync.WaitGroup
 
 	mu      sync.Mutex
-	cond    sync.Cond
-	queue   []*batch // oldest first; the last one is open
-	onWay   int      // entries taken and not settled
-	waiting int      // commands in queue
-	bytes   int      // and their size
+	idle    sync.Cond   // of close: nothing waits, nothing is on its way
+	queue   []*batch    // oldest first; the last one is open
+	onWay   []sentEntry // taken and not settled, oldest first
+	waiting int         // commands in queue
+	bytes   int         // and their size
 	closed  bool
-	workers sync.WaitGroup
 }
 
 // batch is one entry to be. results, index and err are set before done is
@@ -40,14 +45,23 @@ type batch struct {
 	commands [][]byte
 	bytes    int
 	done     chan struct{}
+	finished bool // done is, or is about to be, closed; guarded by the batcher's mu
 	results  [][]byte
 	index    uint64
 	err      error
 }
 
+// sentEntry is a batch on its way.
+type sentEntry struct {
+	batch  *batch
+	data   []byte // the entry; it is the same array when it comes to be applied
+	future raft.ApplyFuture
+}
+
 func newBatcher(origin uint64, now func() time.Time, admit func() error, apply func([]byte) raft.ApplyFuture) *batcher {
 	b := &batcher{origin: origin, now: now, admit: admit, apply: apply, observe: func(int) {}}
-	b.cond.L = &b.mu
+	b.idle.L = &b.mu
+	b.sent = make(chan sentEntry, entriesInFlight)
 	return b
 }
 
@@ -58,12 +72,23 @@ func (b *batcher) start() {
 	}
 }
 
-// close refuses what still waits and returns when nothing is on its way.
+// close refuses what comes now and returns when nothing is on its way.
 func (b *batcher) close() {
 	b.mu.Lock()
+	closed := b.closed
 	b.closed = true
 	b.mu.Unlock()
-	b.cond.Broadcast()
+	if closed {
+		b.workers.Wait()
+		return
+	}
+	b.dispatch()
+	b.mu.Lock()
+	for len(b.queue) > 0 || len(b.onWay) > 0 {
+		b.idle.Wait()
+	}
+	b.mu.Unlock()
+	close(b.sent)
 	b.workers.Wait()
 }
 
@@ -98,18 +123,18 @@ func (b *batcher) enqueue(commands [][]byte, slots []slot) error {
 		b.bytes += len(c) + 4
 	}
 	b.waiting += len(commands)
-	if b.ready() {
-		b.cond.Signal()
-	}
 	return nil
 }
 
 // ready reports whether an entry may go: none is on its way, or one waits that
-// is full. An entry costs much the same whatever it holds, so one that could
+// is full, and no more than entriesInFlight at a time. An entry costs much the same whatever it holds, so one that could
 // still fill up waits. mu held.
 func (b *batcher) ready() bool {
+	if len(b.onWay) == entriesInFlight {
+		return false
+	}
 	return len(b.queue) > 1 || (len(b.queue) == 1 &&
-		(b.onWay == 0 || b.closed || len(b.queue[0].commands) >= maxEntryCommands))
+		(len(b.onWay) == 0 || b.closed || len(b.queue[0].commands) >= maxEntryCommands))
 }
 
 // propose returns the commands' results. After an error of ctx the outcome is
@@ -123,6 +148,7 @@ func (b *batcher) propose(ctx context.Context, commands [][]byte, replies []Repl
 	if err := b.enqueue(commands, slots); err != nil {
 		return err
 	}
+	b.dispatch()
 	// Slots come in order of their batches: waiting for each batch once.
 	var refused error
 	reached := false
@@ -150,46 +176,33 @@ func (b *batcher) propose(ctx context.Context, commands [][]byte, replies []Repl
 	return refused
 }
 
-func (b *batcher) work() {
-	defer b.workers.Done()
-	for {
-		b.order.Lock()
+// dispatch sends what is ready. Of several callers one does it for all: the
+// others may leave, since it looks again when it is done.
+func (b *batcher) dispatch() {
+	for b.order.TryLock() {
 		next := b.take()
-		if next == nil {
-			b.order.Unlock()
-			return
-		}
-		err := b.admit()
-		var future raft.ApplyFuture
-		if err == nil {
-			b.observe(len(next.commands))
-			size := entryHeader + next.bytes
-			future = b.apply(appendEntry(make([]byte, 0, size), b.origin, b.now().UnixMilli(), next.commands))
+		if next != nil {
+			b.send(next)
 		}
 		b.order.Unlock()
-		if future != nil {
-			err = b.settle(next, future)
+		if next == nil {
+			b.mu.Lock()
+			again := b.ready()
+			b.mu.Unlock()
+			if !again {
+				return
+			}
 		}
-		b.mu.Lock()
-		b.onWay--
-		b.mu.Unlock()
-		b.cond.Signal() // what waited for a full entry may go now
-		next.err = err
-		close(next.done)
 	}
 }
 
-// take waits for a batch; nil: the batcher is closed and empty.
+// take takes the oldest batch if it is ready, else nil.
 func (b *batcher) take() *batch {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for !b.ready() {
-		if b.closed {
-			return nil
-		}
-		b.cond.Wait()
+	if !b.ready() {
+		return nil
 	}
-	b.onWay++
 	next := b.queue[0]
 	b.queue[0] = nil
 	b.queue = b.queue[1:]
@@ -198,19 +211,83 @@ func (b *batcher) take() *batch {
 	}
 	b.waiting -= len(next.commands)
 	b.bytes -= next.bytes
+	b.onWay = append(b.onWay, sentEntry{batch: next})
 	return next
 }
 
-func (b *batcher) settle(next *batch, future raft.ApplyFuture) error {
-	if err := future.Error(); err != nil {
-		return proposeError(err)
+// send gives a batch to Raft. order held.
+func (b *batcher) send(next *batch) {
+	if err := b.admit(); err != nil {
+		b.finish(next, nil, 0, err)
+		b.settled(next)
+		return
 	}
-	results, ok := future.Response().([][]byte)
-	if !ok || len(results) != len(next.commands) {
-		return ErrOutcomeUnknown // the machine has failed; the node is ending
+	b.observe(len(next.commands))
+	data := appendEntry(make([]byte, 0, entryHeader+next.bytes), b.origin, b.now().UnixMilli(), next.commands)
+	b.mu.Lock()
+	for i := range b.onWay {
+		if b.onWay[i].batch == next {
+			b.onWay[i].data = data
+		}
 	}
-	next.results, next.index = results, future.Index()
-	return nil
+	b.mu.Unlock()
+	b.sent <- sentEntry{batch: next, future: b.apply(data)} // there is room for all on their way
+}
+
+// work waits for entries to be settled.
+func (b *batcher) work() {
+	defer b.workers.Done()
+	for s := range b.sent {
+		if err := s.future.Error(); err != nil {
+			b.finish(s.batch, nil, 0, proposeError(err))
+		} else if results, ok := s.future.Response().([][]byte); ok && len(results) == len(s.batch.commands) {
+			b.finish(s.batch, results, s.future.Index(), nil) // applied as a rule has
+		} else {
+			b.finish(s.batch, nil, 0, ErrOutcomeUnknown) // the machine has failed; the node is ending
+		}
+		b.settled(s.batch)
+		b.dispatch()
+	}
+}
+
+// applied is told what an entry of this node came to, as soon as it is applied.
+func (b *batcher) applied(data []byte, results [][]byte, index uint64) {
+	var found *batch
+	b.mu.Lock()
+	for _, s := range b.onWay {
+		if len(s.data) > 0 && &s.data[0] == &data[0] && len(results) == len(s.batch.commands) {
+			found = s.batch
+		}
+	}
+	b.mu.Unlock()
+	if found != nil {
+		b.finish(found, results, index, nil)
+	}
+}
+
+// finish answers whoever waits for a batch, once.
+func (b *batcher) finish(done *batch, results [][]byte, index uint64, err error) {
+	b.mu.Lock()
+	first := !done.finished
+	done.finished = true
+	b.mu.Unlock()
+	if first {
+		done.results, done.index, done.err = results, index, err
+		close(done.done)
+	}
+}
+
+// settled makes room for the next entry.
+func (b *batcher) settled(done *batch) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for i := range b.onWay {
+		if b.onWay[i].batch == done {
+			b.onWay = append(b.onWay[:i], b.onWay[i+1:]...)
+			break
+		}
+	}
+	b.idle.Signal()
 }
 
 // proposeError maps Raft's errors. Only those that are given before an entry

@@ -78,6 +78,7 @@ func (n *Node) openGroup(id GroupID, form []raft.Server) (*group, error) {
 	}
 	g.batch = newBatcher(origin, n.cfg.Now, g.admit, g.applyEntry)
 	g.batch.observe = g.metrics.batch
+	g.apply.answer = g.batch.applied
 	if err := g.startRaft(form); err != nil {
 		return nil, err
 	}

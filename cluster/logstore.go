@@ -320,7 +320,7 @@ func (g *groupLog) write(batch *pebble.Batch, last uint64) error {
 	start := time.Now()
 	g.writing.Store(g.store.moment(start))
 	defer g.writing.Store(0)
-	if err := batch.Commit(pebble.Sync); err != nil {
+	if err := g.guarded(func() error { return batch.Commit(pebble.Sync) }); err != nil {
 		return g.failed(err)
 	}
 	g.store.latency(time.Since(start))
@@ -371,7 +371,7 @@ func (g *groupLog) DeleteRange(low, high uint64) error {
 	if high == ^uint64(0) {
 		end = logGroupEnd(g.id)
 	}
-	if err := g.store.db.DeleteRange(g.key(low), end, sync); err != nil {
+	if err := g.guarded(func() error { return g.store.db.DeleteRange(g.key(low), end, sync) }); err != nil {
 		return g.failed(err)
 	}
 	for i := low; g.withheld != nil && i <= high; i++ {
@@ -387,6 +387,17 @@ func (g *groupLog) DeleteRange(low, high uint64) error {
 	}
 	g.durable.Store(min(g.durable.Load(), g.last))
 	return nil
+}
+
+// guarded makes an error of Pebble's panic, which is how it meets a write-ahead
+// log that failed before: the node ends by it, but says so first.
+func (g *groupLog) guarded(write func() error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%v", r)
+		}
+	}()
+	return write()
 }
 
 func (g *groupLog) failed(err error) error {
