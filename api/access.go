@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -34,10 +35,48 @@ var (
 	problemNotReady = &problem{code: cloudlicenses.NoLeader, detail: "the node has not joined its cluster yet; nothing was done"}
 )
 
+// memo is what was found out about the last request of a connection whose Host
+// and key were the same: most clients send the same ones each time.
+type memo struct {
+	host   []byte // as sent; nil: none was of a tenant yet
+	tenant cloudlicenses.TenantID
+
+	authorization []byte // as sent
+	keyTenant     cloudlicenses.TenantID
+	keyHash       [32]byte
+	secrets       *shard.Secrets // by which keyHash was made; nil: none was yet
+}
+
+// memory returns the connection's memo, or an empty one where it has none.
+func (c *call) memory() *memo {
+	g := guard.Of(c.ctx.Conn())
+	if g == nil {
+		return new(memo)
+	}
+	m, ok := g.Memo.(*memo)
+	if !ok {
+		m = new(memo)
+		g.Memo = m
+	}
+	return m
+}
+
 // host returns the tenant that the Host names; it is empty for the platform's
 // own hosts.
 func (c *call) host() (cloudlicenses.TenantID, *problem) {
 	host := c.ctx.Host()
+	m := c.memory()
+	if m.host != nil && bytes.Equal(host, m.host) {
+		return m.tenant, nil
+	}
+	tenant, p := c.tenantOf(host)
+	if p == nil && tenant != "" {
+		m.host, m.tenant = append(m.host[:0], host...), tenant
+	}
+	return tenant, p
+}
+
+func (c *call) tenantOf(host []byte) (cloudlicenses.TenantID, *problem) {
 	name, ok := hostName(host)
 	if !ok {
 		return "", problemNoTenant
@@ -91,26 +130,40 @@ func (c *call) authenticate() *problem {
 	if len(header) <= len(scheme) || !guard.EqualFold(header[:len(scheme)], scheme) {
 		return problemNoKey
 	}
-	key := strings.Trim(string(header[len(scheme):]), " ")
-	tenant, err := shard.ParseAPIKey(key)
-	if err != nil {
-		return problemBadKey
+	hash, p := c.keyHash(header, header[len(scheme):])
+	if p != nil {
+		return p
 	}
-	if tenant != c.tenant {
-		return problemWrongTenant
-	}
-	secrets := c.server.shard.Secrets()
-	if secrets == nil || c.server.signer() == nil {
-		return problemNotReady
-	}
-	c.caller = license.Caller{
-		KeyHash: shard.HashAPIKey(secrets.KeyHMAC, key),
-		Address: c.address(),
-	}
+	c.caller = license.Caller{KeyHash: hash, Address: c.address()}
 	if g, isTLS := c.ctx.Conn().(*guard.TLSConn); isTLS {
 		_, c.caller.CertName = g.Names()
 	}
 	return c.facts()
+}
+
+// keyHash checks a key's form and tenant and returns its hash. What it remembers
+// has passed every check, and is used for the same bytes and tenant alone.
+func (c *call) keyHash(header, text []byte) ([32]byte, *problem) {
+	secrets := c.server.shard.Secrets()
+	m := c.memory()
+	if secrets != nil && m.secrets == secrets && m.keyTenant == c.tenant && bytes.Equal(header, m.authorization) {
+		return m.keyHash, nil
+	}
+	key := strings.Trim(string(text), " ")
+	tenant, err := shard.ParseAPIKey(key)
+	if err != nil {
+		return [32]byte{}, problemBadKey
+	}
+	if tenant != c.tenant {
+		return [32]byte{}, problemWrongTenant
+	}
+	if secrets == nil || c.server.signer() == nil {
+		return [32]byte{}, problemNotReady
+	}
+	hash := shard.HashAPIKey(secrets.KeyHMAC, key)
+	m.authorization = append(m.authorization[:0], header...)
+	m.keyTenant, m.keyHash, m.secrets = c.tenant, hash, secrets
+	return hash, nil
 }
 
 // facts takes over what the client says of itself.

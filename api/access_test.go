@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bufio"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -355,4 +356,55 @@ func selfSigned(t *testing.T, names ...string) (tls.Certificate, *x509.CertPool)
 	roots := x509.NewCertPool()
 	roots.AddCert(parsed)
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, roots
+}
+
+// TestOneConnectionManyAskers: what one request of a connection leaves to the
+// next changes no answer, whoever asks through it, as behind a proxy.
+func TestOneConnectionManyAskers(t *testing.T) {
+	p, other := newPool(t, 50, 0), newPool(t, 1, 0)
+	all := cloudlicenses.ScopeCheckout | cloudlicenses.ScopeReturn
+	revoked, id := p.newKey(all, time.Time{})
+	p.command(license.OpRevokeKey, &license.RevokeKey{ID: id})
+	second, _ := p.newKey(all, time.Time{})
+	asks := []struct {
+		tenant        cloudlicenses.TenantID
+		authorization string
+		status        int
+	}{
+		{p.tenant, "Bearer " + p.key, 200},
+		{other.tenant, "Bearer " + p.key, 403},
+		{p.tenant, "Bearer " + other.key, 403},
+		{other.tenant, "Bearer " + other.key, 200},
+		{p.tenant, "Bearer " + revoked, 401},
+		{p.tenant, "Bearer " + second, 200},
+		{p.tenant, "Bearer " + p.key + "x", 401},
+		{p.tenant, "Bearer", 401},
+		{p.tenant, "", 401},
+		{"nobody-here", "Bearer " + p.key, 403},
+	}
+	conn, err := net.Dial("tcp", live.edge)
+	require.NoError(t, err)
+	defer conn.Close()
+	answers := bufio.NewReader(conn)
+	ask := func(at int) {
+		a := asks[at]
+		head := "GET /api/v1/leases HTTP/1.1\r\nHost: " + string(a.tenant) + ".localhost\r\n"
+		if a.authorization != "" {
+			head += "Authorization: " + a.authorization + "\r\n"
+		}
+		_, err := io.WriteString(conn, head+"\r\n")
+		require.NoError(t, err)
+		response, err := http.ReadResponse(answers, nil)
+		require.NoError(t, err)
+		_, err = io.Copy(io.Discard, response.Body)
+		require.NoError(t, err)
+		require.NoError(t, response.Body.Close())
+		require.Equal(t, a.status, response.StatusCode, "%d: %+v", at, a)
+	}
+	for i := range asks { // every one after every other
+		for j := range asks {
+			ask(i)
+			ask(j)
+		}
+	}
 }

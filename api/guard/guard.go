@@ -103,6 +103,10 @@ type Conn struct {
 	writeSince time.Time // when the write deadline was last set
 
 	lingering atomic.Bool
+
+	// Memo is the handler's own, for what one request of the connection leaves
+	// to the next. Only the connection's goroutine uses it.
+	Memo any
 }
 
 // Read hands on checked bytes of at most one request.
