@@ -66,4 +66,34 @@ const (
 	// MaxClockOffset is how far a node's clock may be off most of its peers'
 	// before it neither stamps entries nor leads.
 	MaxClockOffset = 500 * time.Millisecond
+
+	// MaxUsers bounds the users of a tenant (402 plan_limit_exceeded).
+	MaxUsers = 1000
+	// MaxEmailLength bounds an e-mail address, in bytes (422).
+	MaxEmailLength = 254
+	// MaxPersonNameLength bounds a user's name, in characters (422).
+	MaxPersonNameLength = 100
+	// MinPasswordLength in characters and MaxPasswordBytes bound a password (422).
+	MinPasswordLength = 12
+	MaxPasswordBytes  = 256
+	// MaxSessions bounds the sessions of a user: one more ends the oldest.
+	MaxSessions = 20
+	// SessionLife is how long a session lives, whatever happens.
+	SessionLife = 24 * time.Hour
+	// SessionIdle ends a session that nobody used (401).
+	SessionIdle = 2 * time.Hour
+	// SessionTouch is how old the last use on record may grow before a use is
+	// recorded: reading must not write each time.
+	SessionTouch = 5 * time.Minute
+	// LoginFailures within LoginWindow lock an e-mail address out of logging
+	// in for LoginLock (429 login_locked).
+	LoginFailures = 5
+	LoginWindow   = 15 * time.Minute
+	LoginLock     = 15 * time.Minute
+	// MaxLoginGuards bounds the addresses without a user whose failures a
+	// tenant remembers.
+	MaxLoginGuards = 4096
+	// InviteLife and ResetLife are how long a mailed one-time token works.
+	InviteLife = 7 * 24 * time.Hour
+	ResetLife  = time.Hour
 )

@@ -1,0 +1,62 @@
+package cloudlicenses_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	cl "github.com/cloudlicenses/cloudlicenses"
+)
+
+// TestRoleTable holds every action × role against a table of its own: a new
+// action or role fails until somebody has decided.
+func TestRoleTable(t *testing.T) {
+	const o, a, b, v = cl.RoleOwner, cl.RoleAdmin, cl.RoleBilling, cl.RoleViewer
+	may := map[cl.Action][]cl.Role{
+		cl.ActOwnAccount: {o, a, b, v}, cl.ActViewLicenses: {o, a, b, v}, cl.ActViewLeases: {o, a, b, v},
+		cl.ActReleaseLease: {o, a}, cl.ActViewUsers: {o, a}, cl.ActManageUsers: {o, a}, cl.ActManageOwners: {o},
+		cl.ActViewKeys: {o, a}, cl.ActManageKeys: {o, a}, cl.ActViewCosts: {o, a, b}, cl.ActViewAudit: {o, a},
+		cl.ActViewAlerts: {o, a, b, v}, cl.ActManageAlerts: {o, a}, cl.ActViewFingerprints: {o, a},
+		cl.ActManageFingerprints: {o, a}, cl.ActViewSettings: {o, a}, cl.ActManageSettings: {o, a}, cl.ActViewEvents: {o, a, b, v},
+	}
+	require.Len(t, may, len(cl.Actions))
+	require.Equal(t, []cl.Role{o, a, b, v}, cl.Roles)
+	for i, action := range cl.Actions {
+		require.Equal(t, cl.Action(i+1), action, "Actions lists every action, in order")
+		require.Contains(t, may, action)
+		for _, role := range cl.Roles {
+			want := false
+			for _, r := range may[action] {
+				want = want || r == role
+			}
+			require.Equal(t, want, role.May(action), "%s, action %d", role, action)
+		}
+		for _, nobody := range []cl.Role{"", "Owner", "root"} {
+			require.False(t, nobody.May(action), "%q, action %d", nobody, action)
+			require.False(t, nobody.Valid())
+		}
+	}
+	for _, unknown := range []cl.Action{0, cl.Action(len(cl.Actions) + 1), 255} {
+		require.False(t, cl.RoleOwner.May(unknown))
+	}
+}
+
+func TestNormalizeEmail(t *testing.T) {
+	for text, want := range map[string]string{"Admin@Mercedes.COM": "admin@mercedes.com", " a@b ": "a@b", "a+b.c@x-y.org": "a+b.c@x-y.org", "ü@bücher.de": "ü@bücher.de"} {
+		got, err := cl.NormalizeEmail(text)
+		require.NoError(t, err, text)
+		require.Equal(t, want, got)
+	}
+	for _, text := range []string{"", "a", "@", "a@", "@b", "a@b@c", "a b@c", "a@b\r\nBcc: x@y", "<a@b>", "a,b@c", "a@.b", "a@b.", "a\xff@b", string(make([]byte, 300)) + "@b"} {
+		_, err := cl.NormalizeEmail(text)
+		require.ErrorIs(t, err, cl.ErrEmail, "%q", text)
+	}
+}
+
+func TestValidatePassword(t *testing.T) {
+	require.NoError(t, cl.ValidatePassword("correct horse", "a@b"))
+	require.NoError(t, cl.ValidatePassword("äöüäöüäöüäöü", "a@b"))
+	for _, bad := range []string{"", "short", "elevenchars", "long.enough@example.com", "LONG.enough@example.com", string(make([]byte, 257)), "twelve chars\xff"} {
+		require.ErrorIs(t, cl.ValidatePassword(bad, "long.enough@example.com"), cl.ErrPassword, "%q", bad)
+	}
+}

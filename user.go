@@ -1,0 +1,83 @@
+package cloudlicenses
+
+import (
+	"errors"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// UserID names a user of a tenant, such as "user-0192f…".
+type UserID string
+
+// UserStatus is where a user stands in its life.
+type UserStatus string
+
+// The states of a user. Only an active one may log in.
+const (
+	UserInvited  UserStatus = "invited"
+	UserActive   UserStatus = "active"
+	UserDisabled UserStatus = "disabled"
+)
+
+// TokenPurpose says what a one-time token was mailed for. All of them set a
+// password.
+type TokenPurpose string
+
+// The purposes of a one-time token.
+const (
+	TokenWelcome TokenPurpose = "welcome" // a new tenant's first owner
+	TokenInvite  TokenPurpose = "invite"
+	TokenReset   TokenPurpose = "reset"
+)
+
+// Valid reports whether p is one of the purposes.
+func (p TokenPurpose) Valid() bool {
+	return p == TokenWelcome || p == TokenInvite || p == TokenReset
+}
+
+// Errors of what a person typed.
+var (
+	// ErrEmail: the text can't be an e-mail address.
+	ErrEmail = errors.New("must be an e-mail address of at most 254 bytes")
+	// ErrPersonName: the text can't be a name.
+	ErrPersonName = errors.New("must be 1 to 100 characters without control characters")
+	// ErrPassword: the password is too short, too long, or the e-mail address.
+	ErrPassword = errors.New("must be at least 12 characters and at most 256 bytes, and not the e-mail address")
+)
+
+// NormalizeEmail returns the one form in which an address is kept: lower case,
+// without white space around it. An address is text@host without spaces; who
+// reads its mail is known once a link has been followed.
+func NormalizeEmail(text string) (string, error) {
+	email := strings.ToLower(strings.TrimSpace(text))
+	local, host, found := strings.Cut(email, "@")
+	if !found || local == "" || host == "" || len(local) > 64 || len(email) > MaxEmailLength || strings.Contains(host, "@") ||
+		strings.HasPrefix(host, ".") || strings.HasSuffix(host, ".") || !utf8.ValidString(text) {
+		return "", ErrEmail
+	}
+	if strings.ContainsFunc(email, func(r rune) bool {
+		return unicode.IsSpace(r) || unicode.IsControl(r) || strings.ContainsRune(`"(),:;<>[]\`, r)
+	}) {
+		return "", ErrEmail
+	}
+	return email, nil
+}
+
+// ValidatePersonName reports whether a text may name a person.
+func ValidatePersonName(name string) error {
+	if n := utf8.RuneCountInString(name); !utf8.ValidString(name) || n < 1 || n > MaxPersonNameLength ||
+		strings.TrimSpace(name) == "" || strings.ContainsFunc(name, unicode.IsControl) {
+		return ErrPersonName
+	}
+	return nil
+}
+
+// ValidatePassword reports whether a password is good enough for a user.
+func ValidatePassword(password, email string) error {
+	if utf8.RuneCountInString(password) < MinPasswordLength || len(password) > MaxPasswordBytes ||
+		!utf8.ValidString(password) || strings.EqualFold(strings.TrimSpace(password), email) {
+		return ErrPassword
+	}
+	return nil
+}
