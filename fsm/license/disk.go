@@ -88,6 +88,8 @@ func load(store *fsm.Store) (*state, error) {
 		{prefixSpend, l.spend},
 		{prefixLease, l.lease},
 		{prefixCredit, l.credit},
+		{prefixUser, l.user},
+		{prefixGuard, l.guard},
 	}
 	for _, step := range steps {
 		if err := each(store, []byte{step.prefix}, step.take); err != nil {

@@ -67,6 +67,7 @@ func (s *state) hashTenant(h *stateHasher, t *tenant) {
 	for _, c := range credits {
 		h.add(c.record())
 	}
+	h.users(&t.users)
 }
 
 // hashIntents adds all intents that may still be repeated. Their keys come

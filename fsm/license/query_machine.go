@@ -73,6 +73,14 @@ func (q *question) ask(op fsm.Op) (reply, error) {
 		return q.verify()
 	case QueryOutbox:
 		return q.outbox()
+	case QueryUsers:
+		return q.users()
+	case QueryLogin:
+		return q.login()
+	case QuerySession:
+		return q.session()
+	case QueryToken:
+		return q.token()
 	case QueryHash:
 		return q.m.queryHash(), nil
 	}

@@ -110,6 +110,10 @@ func (s *session) propose(ops []fsm.Op, bodies []msgp.Marshaler, a arguments) st
 		case license.OpCheckout, license.OpHeartbeat, license.OpReturn, license.OpRelease:
 			s.showLease(&out, ops[i], decodeLease(s.r.t, result), a.text("mentions", ""))
 		default:
+			if isUserOp(ops[i]) {
+				s.showUser(&out, decodeUser(s.r.t, result))
+				continue
+			}
 			ack := decodeAck(s.r.t, result)
 			s.showCode(&out, ack.Code, ack.Layer, ack.Detail, a.text("mentions", ""))
 			if ack.LicenseID != "" {
@@ -156,6 +160,9 @@ func (s *session) command(name string, a arguments) (fsm.Op, msgp.Marshaler) {
 			done.Sequences = append(done.Sequences, uint64(a.parse(n)))
 		}
 		return license.OpOutboxDone, &done
+	}
+	if op, body, known := s.userCommand(name, a); known {
+		return op, body
 	}
 	s.r.t.Fatalf("%s: unknown command %q", a.line, name)
 	return 0, nil

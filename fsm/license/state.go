@@ -71,6 +71,7 @@ type tenant struct {
 	keyByNumber []*key // [number − 1]
 
 	leases leaseTable
+	users  userTable
 
 	leaseSequence   uint64
 	overageSequence uint64
