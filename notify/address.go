@@ -1,0 +1,73 @@
+package notify
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+)
+
+// ErrAddress: a webhook's host is at an address that nobody outside may make us
+// talk to. Permanent.
+var ErrAddress = errors.New("not a public address")
+
+// closed are the networks inside of what is unicast that no stranger's server is
+// in: IANA's special-purpose registries (RFC 6890 and after), and clouds' services.
+var closed = prefixes(
+	"0.0.0.0/8",         // this network
+	"10.0.0.0/8",        // private
+	"100.64.0.0/10",     // carriers' NAT; a cloud's metadata at 100.100.100.200
+	"127.0.0.0/8",       // loopback
+	"168.63.129.16/32",  // a cloud's metadata at an address that looks public
+	"169.254.0.0/16",    // link-local; clouds' metadata at 169.254.169.254
+	"172.16.0.0/12",     // private
+	"192.0.0.0/24",      // protocol assignments
+	"192.0.2.0/24",      // documentation
+	"192.31.196.0/24",   // AS112
+	"192.52.193.0/24",   // AMT
+	"192.88.99.0/24",    // 6to4 relays
+	"192.168.0.0/16",    // private
+	"192.175.48.0/24",   // AS112
+	"198.18.0.0/15",     // benchmarks
+	"198.51.100.0/24",   // documentation
+	"203.0.113.0/24",    // documentation
+	"224.0.0.0/3",       // multicast, reserved, broadcast
+	"2001::/23",         // protocol assignments, Teredo among them
+	"2001:db8::/32",     // documentation
+	"2002::/16",         // 6to4: an IPv4 address inside
+	"2620:4f:8000::/48", // AS112
+	"3fff::/20",         // documentation
+)
+
+// unicast6 is all of IPv6 that is given out. What is outside is loopback,
+// link-local, private (fd00:ec2::254 is a cloud's metadata), multicast, or wraps an
+// IPv4 address (::/96, 64:ff9b::/96).
+var unicast6 = netip.MustParsePrefix("2000::/3")
+
+func prefixes(texts ...string) []netip.Prefix {
+	out := make([]netip.Prefix, len(texts))
+	for i, text := range texts {
+		out[i] = netip.MustParsePrefix(text)
+	}
+	return out
+}
+
+// checkAddress refuses an address, with an [ErrAddress], that is neither public
+// nor in one of the networks allowed. An IPv4 address mapped into IPv6 is what it
+// maps.
+func checkAddress(addr netip.Addr, allowed []netip.Prefix) error {
+	addr = addr.Unmap().WithZone("")
+	for _, p := range allowed {
+		if p.Contains(addr) {
+			return nil
+		}
+	}
+	if !addr.IsValid() || addr.Is6() && !unicast6.Contains(addr) {
+		return fmt.Errorf("%w: %s", ErrAddress, addr)
+	}
+	for _, p := range closed {
+		if p.Contains(addr) {
+			return fmt.Errorf("%w: %s", ErrAddress, addr)
+		}
+	}
+	return nil
+}
