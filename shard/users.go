@@ -1,0 +1,215 @@
+package shard
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/tinylib/msgp/msgp"
+
+	"github.com/cloudlicenses/cloudlicenses"
+	"github.com/cloudlicenses/cloudlicenses/fsm"
+	"github.com/cloudlicenses/cloudlicenses/fsm/license"
+)
+
+var errNoSecrets = errors.New("the cluster's secrets are not open yet")
+
+// NewUserID makes up an id.
+func NewUserID() (cloudlicenses.UserID, error) {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return "", fmt.Errorf("make a user id: %w", err)
+	}
+	return cloudlicenses.UserID("user-" + id.String()), nil
+}
+
+// DoUser has the tenant's group commit a command about users.
+func (s *Shard) DoUser(ctx context.Context, tenant cloudlicenses.TenantID, op fsm.Op, payload msgp.Marshaler) (license.UserResult, Written, error) {
+	var result license.UserResult
+	w, err := s.Do(ctx, tenant, Command{Op: op, Payload: payload, Result: &result})
+	return result, w, err
+}
+
+// readNow asks the tenant's leader.
+func (s *Shard) readNow(ctx context.Context, tenant cloudlicenses.TenantID, op fsm.Op, query msgp.Marshaler, into msgp.Unmarshaler) error {
+	_, err := s.Read(ctx, tenant, Command{Op: op, Payload: query, Result: into}, ReadOptions{Linearizable: true})
+	return err
+}
+
+// Credentials are what a person typed to log in.
+type Credentials struct {
+	Email    string // normalized
+	Password string
+	Code     string // of the second factor; empty: none
+	Address  string // of the client
+}
+
+// LoggedIn is what an attempt came to. Token is empty where it was refused.
+type LoggedIn struct {
+	license.UserResult
+	Token string
+}
+
+// LogIn opens a session. A refusal takes as long, and reads the same, whether
+// or not there is such a user.
+func (s *Shard) LogIn(ctx context.Context, tenant cloudlicenses.TenantID, c Credentials) (LoggedIn, Written, error) {
+	secrets := s.Secrets()
+	if secrets == nil {
+		return LoggedIn{}, Written{}, errNoSecrets
+	}
+	ctx, cancel := withDeadline(ctx)
+	defer cancel()
+	var facts license.LoginFacts
+	if err := s.readNow(ctx, tenant, license.QueryLogin, &license.FindLogin{Email: c.Email}, &facts); err != nil {
+		return LoggedIn{}, Written{}, err
+	}
+	if facts.LockedMillis > time.Now().UnixMilli() {
+		refusal := license.UserResult{Code: cloudlicenses.LoginLocked, LockedMillis: facts.LockedMillis}
+		return LoggedIn{UserResult: refusal}, Written{}, nil
+	}
+	fits, err := PasswordFits(ctx, c.Password, facts.PasswordHash)
+	if err != nil {
+		return LoggedIn{}, Written{}, err
+	}
+	attempt := &license.Login{
+		Email: c.Email, PasswordOK: fits, PasswordSum: sha256.Sum256(facts.PasswordHash), CodeSent: c.Code != "", Address: c.Address,
+	}
+	if c.Code != "" && len(facts.Secret) > 0 {
+		secret, err := secrets.openFactor(tenant, facts.UserID, facts.Secret)
+		if err != nil {
+			return LoggedIn{}, Written{}, err
+		}
+		attempt.Step = codeStep(secret, c.Code, time.Now())
+	}
+	token := NewSessionToken()
+	attempt.Session = HashToken(token)
+	result, w, err := s.DoUser(ctx, tenant, license.OpLogin, attempt)
+	if err != nil || result.Code != cloudlicenses.OK {
+		token = ""
+	}
+	return LoggedIn{result, token}, w, err
+}
+
+// Session tells whose a session is. It asks the leader: a session that was
+// ended is refused on every node at once.
+func (s *Shard) Session(ctx context.Context, tenant cloudlicenses.TenantID, hash [32]byte) (license.SessionFacts, error) {
+	var facts license.SessionFacts
+	now := time.Now().UnixMilli()
+	err := s.readNow(ctx, tenant, license.QuerySession, &license.FindSession{Session: hash, NowMillis: now}, &facts)
+	if err != nil || facts.Code != cloudlicenses.OK || now-facts.Session.SeenMillis < cloudlicenses.SessionTouch.Milliseconds() {
+		return facts, err
+	}
+	result, _, err := s.DoUser(ctx, tenant, license.OpTouchSession, &license.TouchSession{Session: hash})
+	if result.Code != cloudlicenses.OK {
+		facts.Code = result.Code
+	}
+	return facts, err
+}
+
+// SetPassword trades a one-time token for a password that its user may have.
+func (s *Shard) SetPassword(ctx context.Context, tenant cloudlicenses.TenantID, token, password, address string) (license.UserResult, Written, error) {
+	ctx, cancel := withDeadline(ctx)
+	defer cancel()
+	hash := HashToken(token)
+	var facts license.TokenFacts
+	query := &license.FindToken{TokenHash: hash, NowMillis: time.Now().UnixMilli()}
+	if err := s.readNow(ctx, tenant, license.QueryToken, query, &facts); err != nil {
+		return license.UserResult{}, Written{}, err
+	}
+	if facts.Code != cloudlicenses.OK {
+		return license.UserResult{Code: cloudlicenses.InvalidField, Detail: "token: is not valid, or not any more"}, Written{}, nil
+	}
+	if err := cloudlicenses.ValidatePassword(password, facts.Email); err != nil {
+		return license.UserResult{Code: cloudlicenses.InvalidField, Detail: "password: " + err.Error()}, Written{}, nil
+	}
+	kept, err := HashPassword(ctx, password)
+	if err != nil {
+		return license.UserResult{}, Written{}, err
+	}
+	return s.DoUser(ctx, tenant, license.OpSetPassword, &license.SetPassword{TokenHash: hash, PasswordHash: kept, Address: address})
+}
+
+// NewMail makes up a one-time token to be mailed.
+func NewMail(purpose cloudlicenses.TokenPurpose) license.Mail {
+	life := cloudlicenses.InviteLife
+	if purpose == cloudlicenses.TokenReset {
+		life = cloudlicenses.ResetLife
+	}
+	return license.Mail{Token: NewOneTimeToken(), Purpose: purpose, ExpiresMillis: time.Now().Add(life).UnixMilli()}
+}
+
+// BeginFactor gives a session's user a second factor that is not in force
+// before ConfirmFactor.
+func (s *Shard) BeginFactor(ctx context.Context, tenant cloudlicenses.TenantID, by license.By, user *license.User) (secret, url string, result license.UserResult, w Written, err error) {
+	secrets := s.Secrets()
+	if secrets == nil {
+		return "", "", result, w, errNoSecrets
+	}
+	if secret, url, err = newFactor(tenant, user.Email); err != nil {
+		return "", "", result, w, err
+	}
+	sealed, err := secrets.sealFactor(tenant, user.ID, secret)
+	if err != nil {
+		return "", "", result, w, err
+	}
+	result, w, err = s.DoUser(ctx, tenant, license.OpSecondFactor, &license.SecondFactor{By: by, Secret: sealed})
+	return secret, url, result, w, err
+}
+
+// ConfirmFactor puts a second factor into force by a code of it.
+func (s *Shard) ConfirmFactor(ctx context.Context, tenant cloudlicenses.TenantID, by license.By, facts *license.SessionFacts, code string) (license.UserResult, Written, error) {
+	secrets := s.Secrets()
+	if secrets == nil {
+		return license.UserResult{}, Written{}, errNoSecrets
+	}
+	if len(facts.Pending) == 0 {
+		return license.UserResult{Code: cloudlicenses.InvalidField, Detail: "code: nothing was begun that it could confirm"}, Written{}, nil
+	}
+	secret, err := secrets.openFactor(tenant, facts.User.ID, facts.Pending)
+	if err != nil {
+		return license.UserResult{}, Written{}, err
+	}
+	step := codeStep(secret, code, time.Now())
+	if step == 0 {
+		return license.UserResult{Code: cloudlicenses.InvalidField, Detail: "code: is not the one of this moment"}, Written{}, nil
+	}
+	return s.DoUser(ctx, tenant, license.OpSecondFactor, &license.SecondFactor{By: by, Step: step, Secret: facts.Pending})
+}
+
+// PutOwner makes an owner who logs in with a password right away, or gives the
+// one of that id this password.
+func (s *Shard) PutOwner(ctx context.Context, tenant cloudlicenses.TenantID, id cloudlicenses.UserID, email, name, password string) error {
+	kept, err := HashPassword(ctx, password)
+	if err != nil {
+		return err
+	}
+	platform := license.By{Platform: true}
+	result, _, err := s.DoUser(ctx, tenant, license.OpPutUser, &license.PutUser{
+		By: platform, ID: id, Email: email, Name: name, Role: cloudlicenses.RoleOwner, PasswordHash: kept,
+	})
+	if err == nil {
+		err = refused(result.Code, result.Detail)
+	}
+	if err != nil {
+		return fmt.Errorf("create the owner of %s: %w", tenant, err)
+	}
+	var facts license.LoginFacts
+	if err := s.readNow(ctx, tenant, license.QueryLogin, &license.FindLogin{Email: email}, &facts); err != nil {
+		return err
+	}
+	if fits, err := PasswordFits(ctx, password, facts.PasswordHash); err != nil || fits {
+		return err
+	}
+	mail := NewMail(cloudlicenses.TokenReset)
+	result, _, err = s.DoUser(ctx, tenant, license.OpMailToken, &license.MailToken{By: platform, ID: id, Mail: mail})
+	if err == nil && result.Code == cloudlicenses.OK {
+		result, _, err = s.SetPassword(ctx, tenant, mail.Token, password, "")
+	}
+	if err == nil {
+		err = refused(result.Code, result.Detail)
+	}
+	return err
+}

@@ -1,0 +1,94 @@
+package shard
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pquerna/otp/totp"
+	"github.com/stretchr/testify/require"
+)
+
+func TestPasswords(t *testing.T) {
+	ctx := context.Background()
+	kept, err := HashPassword(ctx, "correct horse battery")
+	require.NoError(t, err)
+	require.True(t, strings.HasPrefix(string(kept), "$argon2id$v=19$m=19456,t=2,p=1$"))
+	again, err := HashPassword(ctx, "correct horse battery")
+	require.NoError(t, err)
+	require.NotEqual(t, kept, again)
+	for password, want := range map[string]bool{"correct horse battery": true, "correct horse batterY": false, "": false} {
+		fits, err := PasswordFits(ctx, password, kept)
+		require.NoError(t, err)
+		require.Equal(t, want, fits, password)
+	}
+	fits, err := PasswordFits(ctx, "", nil)
+	require.NoError(t, err)
+	require.False(t, fits, "nobody has no password")
+	for _, damaged := range []string{"x", argonForm, argonForm + "$", argonForm + "AAAA$AAAA", string(kept[:len(kept)-2])} {
+		_, err := PasswordFits(ctx, "p", []byte(damaged))
+		require.Error(t, err, damaged)
+	}
+}
+
+func TestHashingIsCapped(t *testing.T) {
+	for range cap(hashing) {
+		hashing <- struct{}{}
+	}
+	defer func() {
+		for range cap(hashing) {
+			<-hashing
+		}
+	}()
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	_, err := HashPassword(ctx, "correct horse battery")
+	require.ErrorIs(t, err, ErrHashing)
+}
+
+func TestTokensOfSessions(t *testing.T) {
+	session, once := NewSessionToken(), NewOneTimeToken()
+	require.True(t, IsSessionToken(session))
+	require.True(t, IsOneTimeToken(once))
+	require.NotEqual(t, session, NewSessionToken())
+	for _, bad := range []string{"", "clus_", session[:47], session + "0", "clus_" + once[:42] + "!", "clsk" + session[4:]} {
+		require.False(t, IsSessionToken(bad), bad)
+		require.False(t, IsOneTimeToken(bad), bad)
+	}
+}
+
+func TestSecondFactor(t *testing.T) {
+	secret, url, err := newFactor("acme", "ann@acme")
+	require.NoError(t, err)
+	require.Contains(t, url, "otpauth://totp/cloudlicenses%20acme:ann@acme?")
+	require.Contains(t, url, secret)
+	now := time.Unix(1_800_000_000, 0)
+	for offset, want := range map[int64]bool{-61: false, -30: true, 0: true, 29: true, 30: true, 61: false} {
+		at := now.Add(time.Duration(offset) * time.Second)
+		code, err := totp.GenerateCode(secret, at)
+		require.NoError(t, err)
+		step := codeStep(secret, code, now)
+		require.Equal(t, want, step != 0, offset)
+		if want {
+			require.Equal(t, at.Unix()/30, step)
+		}
+	}
+	require.Zero(t, codeStep(secret, "", now))
+
+	s := newSecrets()
+	sealed, err := s.sealFactor("acme", "user-1", secret)
+	require.NoError(t, err)
+	require.NotContains(t, string(sealed), secret)
+	opened, err := s.openFactor("acme", "user-1", sealed)
+	require.NoError(t, err)
+	require.Equal(t, secret, opened)
+	_, err = s.openFactor("acme", "user-2", sealed)
+	require.Error(t, err, "sealed for another user")
+	_, err = newSecrets().openFactor("acme", "user-1", sealed)
+	require.Error(t, err, "sealed by another cluster")
+	for cut := range len(sealed) {
+		_, err = s.openFactor("acme", "user-1", sealed[:cut])
+		require.Error(t, err)
+	}
+}
