@@ -95,6 +95,9 @@ func TestAccess(t *testing.T) {
 	stranger := shard.NewAPIKey("no-such-tenant")
 
 	for _, route := range routeTable() {
+		if route.on == forUsers || route.on == onTenantOpen {
+			continue // TestUserAccess
+		}
 		name := route.method + " " + route.path
 		row, ok := rows[name]
 		require.True(t, ok, "route %s has no row in accessRows", name)

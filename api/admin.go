@@ -255,6 +255,14 @@ func (c *adminCall) decode(v any) error {
 	case err != nil:
 		return &problem{code: cloudlicenses.MalformedRequest, detail: "the body could not be read"}
 	}
+	if p := strictly(text, v); p != nil {
+		return p
+	}
+	return nil
+}
+
+// strictly decodes a JSON object into v as strictly as the hot path does.
+func strictly(text []byte, v any) *problem {
 	var reader body.Reader
 	reader.Reset(text)
 	reader.Skip()

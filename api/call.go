@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"log/slog"
@@ -88,6 +89,9 @@ type call struct {
 	dec body.Decoder
 	out []byte
 
+	user    *license.SessionFacts // who asks by a session; nil: a key, or nobody
+	session [32]byte              // of user
+
 	caller    license.Caller
 	op        body.Operation
 	checkout  license.Checkout
@@ -108,7 +112,7 @@ func (s *Server) acquire(ctx *fasthttp.RequestCtx) *call {
 const maxPooledReply = 64 << 10
 
 func (s *Server) release(c *call) {
-	c.ctx, c.route, c.pathID, c.tenant, c.code, c.err = nil, nil, nil, "", "", nil
+	c.ctx, c.route, c.pathID, c.tenant, c.code, c.err, c.user = nil, nil, nil, "", "", nil, nil
 	c.dec.Reset(nil)
 	c.op = body.Operation{}
 	c.caller = license.Caller{}
@@ -146,7 +150,7 @@ func (c *call) serve() {
 		return
 	}
 	rows, id := c.server.router.find(c.ctx.URI().Path())
-	if rows == nil || (rows[0].on == onTenant && host == "") {
+	if rows == nil || (rows[0].on.ofTenant() && host == "") {
 		c.refuse(&problem{code: cloudlicenses.NotFound, detail: "nothing is served at this path of this host"})
 		return
 	}
@@ -156,11 +160,20 @@ func (c *call) serve() {
 		return
 	}
 	c.pathID, c.tenant = id, host
-	if c.route.on == onTenant {
-		if p := c.authenticate(); p != nil {
-			c.refuse(p)
-			return
+	switch c.route.on {
+	case onTenant:
+		if p = c.authenticate(); p != nil && c.route.action != 0 && c.hasSession() {
+			p = c.authenticateUser()
 		}
+	case forUsers:
+		p = c.authenticateUser()
+	case onTenantOpen:
+		p = c.sameSite()
+	case onAnywhere, everywhere:
+	}
+	if p != nil {
+		c.refuse(p)
+		return
 	}
 	c.route.handle(c)
 }
@@ -209,8 +222,8 @@ func (c *call) refuse(p *problem) {
 	h := &c.ctx.Response.Header
 	h.SetContentType(typeProblem)
 	h.SetBytesV(headerRequestID, c.id.text[:])
-	if m.retryAfter > 0 {
-		h.Set("Retry-After", strconv.Itoa(m.retryAfter))
+	if retry := cmp.Or(p.retryIn, m.retryAfter); retry > 0 {
+		h.Set("Retry-After", strconv.Itoa(retry))
 	}
 	switch {
 	case status == fasthttp.StatusUnauthorized && c.ctx.Request.Header.Peek("Authorization") == nil:

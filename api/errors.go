@@ -115,6 +115,7 @@ type problem struct {
 	detail    string
 	invalid   []body.FieldError
 	licenseID cloudlicenses.LicenseID
+	retryIn   int // seconds of Retry-After; 0: those of the code
 }
 
 // bodyTooLarge is the detail of body_too_large.
@@ -148,7 +149,7 @@ func codeOf(err error) cloudlicenses.Code {
 		return cloudlicenses.TenantMoving
 	case errors.Is(err, cluster.ErrOutcomeUnknown):
 		return cloudlicenses.OutcomeUnknown
-	case errors.Is(err, cluster.ErrOverloaded):
+	case errors.Is(err, cluster.ErrOverloaded), errors.Is(err, shard.ErrHashing):
 		return cloudlicenses.Overloaded
 	case errors.Is(err, cluster.ErrNotCaughtUp):
 		return cloudlicenses.NotCaughtUp

@@ -68,7 +68,7 @@ func (c *call) read(op fsm.Op, query msgp.Marshaler, result msgp.Unmarshaler, o 
 	return true
 }
 
-func (c *call) access() license.Access { return license.Access{Caller: c.caller, ByKey: true} }
+func (c *call) access() license.Access { return license.Access{Caller: c.caller, ByKey: c.user == nil} }
 
 // serveLicenses is GET /api/v1/licenses.
 func (c *call) serveLicenses() {
@@ -117,7 +117,8 @@ func (c *call) serveLicense() {
 	c.reply(fasthttp.StatusOK)
 }
 
-// serveLeases is GET /api/v1/leases: the key's own live leases.
+// serveLeases is GET /api/v1/leases: the key's own live leases, or for a user
+// all of the tenant.
 func (c *call) serveLeases() {
 	o, ok := c.options()
 	if !ok {

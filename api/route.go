@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"strings"
 
 	"github.com/cloudlicenses/cloudlicenses"
@@ -10,16 +11,21 @@ import (
 type audience uint8
 
 const (
-	onTenant   audience = iota // <tenant>.<domain>, with a key of that tenant
-	onAnywhere                 // every host of the platform, without a key
-	everywhere                 // whatever the Host, without a key
+	onTenant     audience = iota // <tenant>.<domain>, with a key of that tenant
+	onAnywhere                   // every host of the platform, without a key
+	forUsers                     // <tenant>.<domain>, with the session of a user
+	onTenantOpen                 // <tenant>.<domain>, without key or session
+	everywhere                   // whatever the Host, without a key
 )
+
+// ofTenant reports whether a route is served on tenants' hosts alone.
+func (a audience) ofTenant() bool { return a == onTenant || a == forUsers || a == onTenantOpen }
 
 // route is one row of the table that the dispatcher, openapi.yaml and the
 // access tests are held against.
 type route struct {
 	method string
-	path   string // as in openapi.yaml; one trailing {id} at most
+	path   string // as in openapi.yaml; one {id} at most
 	name   string // in metrics and logs
 	on     audience
 	// scope a key must have. The tenant's leader decides it; it stands here
@@ -27,23 +33,26 @@ type route struct {
 	scope  cloudlicenses.Scope
 	handle func(*call)
 	index  int // its place in the table, set by newRouter
+	// action that a user's role must allow; 0 on a tenant's host: for keys
+	// alone.
+	action cloudlicenses.Action
 }
 
 // routeTable returns every route of the public address. A route without a row
 // here is not served, and one without a row in the access test does not pass.
 func routeTable() []route {
-	return []route{
-		{"POST", "/api/v1/licenses/checkout", "checkout", onTenant, cloudlicenses.ScopeCheckout, (*call).serveCheckout, 0},
-		{"POST", "/api/v1/licenses/heartbeat", "heartbeat", onTenant, cloudlicenses.ScopeCheckout, (*call).serveHeartbeat, 0},
-		{"POST", "/api/v1/licenses/return", "return", onTenant, cloudlicenses.ScopeReturn, (*call).serveReturn, 0},
-		{"POST", "/api/v1/licenses/batch", "batch", onTenant, cloudlicenses.ScopeCheckout, (*call).serveBatch, 0},
-		{"GET", "/api/v1/licenses", "licenses", onTenant, cloudlicenses.ScopeCheckout, (*call).serveLicenses, 0},
-		{"GET", "/api/v1/licenses/{id}", "license", onTenant, cloudlicenses.ScopeCheckout, (*call).serveLicense, 0},
-		{"GET", "/api/v1/leases", "leases", onTenant, cloudlicenses.ScopeCheckout, (*call).serveLeases, 0},
-		{"GET", "/.well-known/jwks.json", "jwks", onAnywhere, 0, (*call).serveJWKS, 0},
-		{"GET", "/openapi.yaml", "openapi", everywhere, 0, (*call).serveOpenAPI, 0},
-		{"GET", "/", "welcome", everywhere, 0, (*call).serveWelcome, 0},
-	}
+	return append([]route{
+		{"POST", "/api/v1/licenses/checkout", "checkout", onTenant, cloudlicenses.ScopeCheckout, (*call).serveCheckout, 0, 0},
+		{"POST", "/api/v1/licenses/heartbeat", "heartbeat", onTenant, cloudlicenses.ScopeCheckout, (*call).serveHeartbeat, 0, 0},
+		{"POST", "/api/v1/licenses/return", "return", onTenant, cloudlicenses.ScopeReturn, (*call).serveReturn, 0, 0},
+		{"POST", "/api/v1/licenses/batch", "batch", onTenant, cloudlicenses.ScopeCheckout, (*call).serveBatch, 0, 0},
+		{"GET", "/api/v1/licenses", "licenses", onTenant, cloudlicenses.ScopeCheckout, (*call).serveLicenses, 0, cloudlicenses.ActViewLicenses},
+		{"GET", "/api/v1/licenses/{id}", "license", onTenant, cloudlicenses.ScopeCheckout, (*call).serveLicense, 0, cloudlicenses.ActViewLicenses},
+		{"GET", "/api/v1/leases", "leases", onTenant, cloudlicenses.ScopeCheckout, (*call).serveLeases, 0, cloudlicenses.ActViewLeases},
+		{"GET", "/.well-known/jwks.json", "jwks", onAnywhere, 0, (*call).serveJWKS, 0, 0},
+		{"GET", "/openapi.yaml", "openapi", everywhere, 0, (*call).serveOpenAPI, 0, 0},
+		{"GET", "/", "welcome", everywhere, 0, (*call).serveWelcome, 0, 0},
+	}, userRoutes()...)
 }
 
 // router finds routes by path.
@@ -52,10 +61,10 @@ type router struct {
 	prefixed []prefixed
 }
 
-// prefixed are the routes of a path that ends in {id}.
+// prefixed are the routes of a path with an {id}.
 type prefixed struct {
-	prefix string
-	routes []*route
+	prefix, suffix string // before and after the {id}
+	routes         []*route
 }
 
 func newRouter(table []route) *router {
@@ -63,19 +72,19 @@ func newRouter(table []route) *router {
 	for i := range table {
 		row := &table[i]
 		row.index = i
-		prefix, isPrefixed := strings.CutSuffix(row.path, "{id}")
+		prefix, suffix, isPrefixed := strings.Cut(row.path, "{id}")
 		if !isPrefixed {
 			r.exact[row.path] = append(r.exact[row.path], row)
 			continue
 		}
 		at := -1
 		for j := range r.prefixed {
-			if r.prefixed[j].prefix == prefix {
+			if r.prefixed[j].prefix == prefix && r.prefixed[j].suffix == suffix {
 				at = j
 			}
 		}
 		if at < 0 {
-			at, r.prefixed = len(r.prefixed), append(r.prefixed, prefixed{prefix: prefix})
+			at, r.prefixed = len(r.prefixed), append(r.prefixed, prefixed{prefix: prefix, suffix: suffix})
 		}
 		r.prefixed[at].routes = append(r.prefixed[at].routes, row)
 	}
@@ -90,13 +99,12 @@ func (r *router) find(path []byte) (rows []*route, id []byte) {
 	}
 	for i := range r.prefixed {
 		p := &r.prefixed[i]
-		if len(path) > len(p.prefix) && string(path[:len(p.prefix)]) == p.prefix {
-			id = path[len(p.prefix):]
-			for _, c := range id {
-				if c == '/' {
-					return nil, nil
-				}
-			}
+		if len(path) <= len(p.prefix)+len(p.suffix) || string(path[:len(p.prefix)]) != p.prefix ||
+			string(path[len(path)-len(p.suffix):]) != p.suffix {
+			continue
+		}
+		id = path[len(p.prefix) : len(path)-len(p.suffix)]
+		if bytes.IndexByte(id, '/') < 0 {
 			return p.routes, id
 		}
 	}

@@ -1,0 +1,143 @@
+package api
+
+import (
+	"github.com/valyala/fasthttp"
+
+	"github.com/cloudlicenses/cloudlicenses"
+	"github.com/cloudlicenses/cloudlicenses/api/body"
+	"github.com/cloudlicenses/cloudlicenses/fsm/license"
+	"github.com/cloudlicenses/cloudlicenses/shard"
+)
+
+// shownLogin is the reply to a log-in, and without the token that to /me.
+type shownLogin struct {
+	Token     string                 `json:"token,omitempty"`
+	TenantID  cloudlicenses.TenantID `json:"tenant_id,omitempty"`
+	ExpiresAt *string                `json:"expires_at"`
+	User      shownUser              `json:"user"`
+}
+
+// serveLogin is POST /api/v1/login.
+func (c *call) serveLogin() {
+	var in struct {
+		Email    *string `json:"email"`
+		Password *string `json:"password"`
+		TOTP     string  `json:"totp"`
+	}
+	if !c.decode(&in) {
+		return
+	}
+	var w wrong
+	email := w.email(in.Email)
+	w.check(in.Password == nil, "password", "is missing")
+	w.check(in.Password != nil && len(*in.Password) > cloudlicenses.MaxPasswordBytes, "password", invalidPassword)
+	w.check(len(in.TOTP) > 16, "totp", "must be a code of six digits")
+	if !c.valid(w) {
+		return
+	}
+	opened, written, err := c.server.shard.LogIn(c.context(), c.tenant, shard.Credentials{
+		Email: email, Password: *in.Password, Code: in.TOTP, Address: c.address(),
+	})
+	if err != nil {
+		c.fail(err)
+		return
+	}
+	if written.Applied != "" {
+		c.written(written)
+	}
+	if opened.Code != cloudlicenses.OK {
+		c.refuse(refusedLogin(&opened.UserResult))
+		return
+	}
+	c.setCookie(opened.Token)
+	c.send(fasthttp.StatusOK, shownLogin{Token: opened.Token, ExpiresAt: timeText(opened.Session.ExpiresMillis), User: showUser(&opened.User)})
+}
+
+// refusedLogin never says whether there is such a user; that a code is wanted
+// says it only to who knows the password.
+func refusedLogin(r *license.UserResult) *problem {
+	p := &problem{code: r.Code}
+	switch {
+	case r.Code == cloudlicenses.LoginLocked:
+		p.detail, p.retryIn = "too many attempts failed: wait, or ask for a new password", secondsUntil(r.LockedMillis)
+	case r.Code == cloudlicenses.Unauthenticated && r.NeedsCode:
+		p.detail = "the account has a second factor: send its code as totp"
+		p.invalid = []body.FieldError{{Pointer: "/totp", Detail: "is missing"}}
+	case r.Code == cloudlicenses.Unauthenticated:
+		p.detail = "e-mail address, password or code is wrong"
+	}
+	return p
+}
+
+// serveLogout is POST /api/v1/logout.
+func (c *call) serveLogout() {
+	if _, ok := c.doUser(license.OpLogout, &license.Logout{Session: c.session, Address: c.address()}); ok {
+		c.setCookie("")
+		c.done()
+	}
+}
+
+// servePassword is POST /api/v1/password: the link of a mail leads to it.
+func (c *call) servePassword() {
+	var in struct {
+		Token    *string `json:"token"`
+		Password *string `json:"password"`
+	}
+	if !c.decode(&in) {
+		return
+	}
+	var w wrong
+	w.check(in.Token == nil || !shard.IsOneTimeToken(*in.Token), "token", "is not valid, or not any more")
+	w.check(in.Password == nil || cloudlicenses.ValidatePassword(*in.Password, "") != nil, "password", cloudlicenses.ErrPassword.Error())
+	if !c.valid(w) {
+		return
+	}
+	result, written, err := c.server.shard.SetPassword(c.context(), c.tenant, *in.Token, *in.Password, c.address())
+	if c.decidedUser(&result, written, err) {
+		c.send(fasthttp.StatusOK, showUser(&result.User))
+	}
+}
+
+// serveMe is GET /api/v1/me.
+func (c *call) serveMe() {
+	c.send(fasthttp.StatusOK, shownLogin{
+		TenantID: c.tenant, ExpiresAt: timeText(c.user.Session.ExpiresMillis), User: showUser(&c.user.User),
+	})
+}
+
+// serveBeginFactor is POST /api/v1/me/totp.
+func (c *call) serveBeginFactor() {
+	secret, url, result, written, err := c.server.shard.BeginFactor(c.context(), c.tenant, c.by(), &c.user.User)
+	if c.decidedUser(&result, written, err) {
+		c.send(fasthttp.StatusOK, struct {
+			Secret string `json:"secret"`
+			URL    string `json:"otpauth_url"`
+		}{secret, url})
+	}
+}
+
+// serveConfirmFactor is POST /api/v1/me/totp/confirm.
+func (c *call) serveConfirmFactor() {
+	var in struct {
+		Code *string `json:"code"`
+	}
+	if !c.decode(&in) {
+		return
+	}
+	var w wrong
+	w.check(in.Code == nil || len(*in.Code) != 6, "code", "must be a code of six digits")
+	if !c.valid(w) {
+		return
+	}
+	result, written, err := c.server.shard.ConfirmFactor(c.context(), c.tenant, c.by(), c.user, *in.Code)
+	if c.decidedUser(&result, written, err) {
+		c.send(fasthttp.StatusOK, showUser(&result.User))
+	}
+}
+
+// serveRemoveFactor is DELETE /api/v1/me/totp.
+func (c *call) serveRemoveFactor() {
+	if _, ok := c.doUser(license.OpSecondFactor, &license.SecondFactor{By: c.by()}); ok {
+		c.done()
+	}
+}
