@@ -13,14 +13,20 @@ import (
 const (
 	demoTenant = shard.DemoTenant
 	demoUser   = "alice@mercedes.com"
-	// demoKeyFile keeps the demo's API key in dev's folder: the cluster knows
-	// but its hash, and a key in somebody's shell outlives a restart.
+	// demoKeyFile keeps the demo's API key and password in dev's folder: the
+	// cluster knows but their hashes, and a key in somebody's shell outlives a
+	// restart.
 	demoKeyFile = "demo.json"
+
+	demoAdminID    = "user-demo"
+	demoAdminEmail = "admin@mercedes.com"
+	demoAdminName  = "License Administrator"
 )
 
 // demoKey is what demoKeyFile holds.
 type demoKey struct {
-	APIKey string `json:"api_key"`
+	APIKey        string `json:"api_key"`
+	AdminPassword string `json:"admin_password"` // of the tenant's owner
 }
 
 // makeDemo makes the demo, or finds it as an earlier start left it.
@@ -38,11 +44,20 @@ func makeDemo(ctx context.Context, door *shard.Shard, dataDir string) (*readyDem
 	if err != nil {
 		return nil, err
 	}
-	if made.APIKey != kept.APIKey {
+	if made.APIKey != kept.APIKey || kept.AdminPassword == "" {
 		kept.APIKey = made.APIKey
-		if err := writeJSONFile(path, demoKey{made.APIKey}, modeSecret); err != nil {
+		if kept.AdminPassword == "" {
+			kept.AdminPassword = shard.NewOneTimeToken()[:20]
+		}
+		if err := writeJSONFile(path, kept, modeSecret); err != nil {
 			return nil, err
 		}
+	}
+	err = patiently(ctx, bootPatience, func() error {
+		return door.PutOwner(ctx, demoTenant, demoAdminID, demoAdminEmail, demoAdminName, kept.AdminPassword)
+	})
+	if err != nil {
+		return nil, err
 	}
 	return &readyDemo{
 		VendorID:  string(shard.DemoVendor),
@@ -50,6 +65,9 @@ func makeDemo(ctx context.Context, door *shard.Shard, dataDir string) (*readyDem
 		LicenseID: string(made.LicenseIDs[0]),
 		ProductID: string(shard.DemoProduct),
 		APIKey:    kept.APIKey,
+
+		AdminEmail:    demoAdminEmail,
+		AdminPassword: kept.AdminPassword,
 	}, nil
 }
 

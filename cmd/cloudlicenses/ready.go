@@ -27,6 +27,10 @@ type readyDemo struct {
 	VendorID  string `json:"vendor_id"`
 	TenantID  string `json:"tenant_id"`
 	TenantURL string `json:"tenant_url"`
+	// Of the tenant's owner.
+	AdminEmail    string `json:"admin_email"`
+	AdminPassword string `json:"admin_password"`
+
 	LicenseID string `json:"license_id"`
 	ProductID string `json:"product_id"`
 	APIKey    string `json:"api_key"`
