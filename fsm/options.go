@@ -24,7 +24,7 @@ type Options struct {
 	// DirtyBytes is how much may wait for its write before the apply waits
 	// too (default 64 MiB, an estimate).
 	DirtyBytes int64
-	// MemTableBytes is the size of Pebble's memtable (default 32 MiB; up to
+	// MemTableBytes is the size of Pebble's memtable (default 64 MiB; up to
 	// four wait for their flush).
 	MemTableBytes uint64
 	// CacheBytes is the size of Pebble's block cache (default 32 MiB).
@@ -50,7 +50,7 @@ func (o Options) withDefaults() Options {
 		o.DirtyBytes = 64 << 20
 	}
 	if o.MemTableBytes == 0 {
-		o.MemTableBytes = 32 << 20
+		o.MemTableBytes = 64 << 20
 	}
 	if o.CacheBytes <= 0 {
 		o.CacheBytes = 32 << 20

@@ -14,6 +14,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/sstable/block"
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
@@ -182,7 +183,7 @@ func (s *Store) pebbleOptions(create bool) *pebble.Options {
 		CacheSize:                   s.cfg.Options.CacheBytes,
 		MemTableSize:                s.cfg.Options.MemTableBytes,
 		MemTableStopWritesThreshold: 4,
-		L0CompactionThreshold:       4,
+		L0CompactionThreshold:       12,
 		L0StopWritesThreshold:       1000,
 		CompactionConcurrencyRange:  func() (int, int) { return 1, 1 },
 		EventListener: &pebble.EventListener{
@@ -202,6 +203,13 @@ func (s *Store) pebbleOptions(create bool) *pebble.Options {
 	// compactions may run; where it is always one, the end of that one is when
 	// the next can begin.
 	o.Experimental.CompactionScheduler = pebble.NewConcurrencyLimitSchedulerWithNoPeriodicGrantingForTest()
+	// Much of what is flushed is overwritten or deleted soon: it is merged
+	// seldom, and compressed only once it is.
+	o.ApplyCompressionSettings(func() pebble.DBCompressionSettings {
+		settings := pebble.DBCompressionFastest
+		settings.Levels[0] = block.NoCompression
+		return settings
+	})
 	for i := range o.Levels {
 		o.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
 	}
