@@ -155,8 +155,9 @@ func (c *call) serve() {
 		return
 	}
 	if c.route = choose(rows, c.ctx.Method()); c.route == nil {
-		c.ctx.Response.Header.Set("Allow", allowed(rows))
-		c.refuse(&problem{code: cloudlicenses.MethodNotAllowed, detail: "the path has no such method"})
+		methods := allowed(rows)
+		c.ctx.Response.Header.Set("Allow", methods)
+		c.refuse(&problem{code: cloudlicenses.MethodNotAllowed, detail: "this path takes " + methods})
 		return
 	}
 	c.pathID, c.tenant = id, host
