@@ -98,6 +98,27 @@ func (c *call) servePassword() {
 	}
 }
 
+// serveReset is POST /api/v1/password/reset: it answers alike, whether or not a
+// link leaves by mail.
+func (c *call) serveReset() {
+	var in struct {
+		Email *string `json:"email"`
+	}
+	if !c.decode(&in) {
+		return
+	}
+	var w wrong
+	email := w.email(in.Email)
+	if !c.valid(w) {
+		return
+	}
+	if err := c.server.shard.MailReset(c.context(), c.tenant, email, c.address()); err != nil {
+		c.fail(err)
+		return
+	}
+	c.send(fasthttp.StatusAccepted, struct{}{})
+}
+
 // serveMe is GET /api/v1/me.
 func (c *call) serveMe() {
 	c.send(fasthttp.StatusOK, shownLogin{

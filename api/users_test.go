@@ -113,6 +113,25 @@ func TestUserStory(t *testing.T) {
 	p.as(session, "GET", "/api/v1/me", "").wants(t, 401, "unauthenticated")
 }
 
+// TestReset: a mailed link ends what was, and who asks learns nothing.
+func TestReset(t *testing.T) {
+	p := newPool(t, 1, 0)
+	session := p.newSession(p.newUser("ann", cloudlicenses.RoleOwner))
+	ask := func(email string) *reply {
+		return p.as("", "POST", "/api/v1/password/reset", fmt.Sprintf(`{"email":%q}`, email)).wants(t, 202, "")
+	}
+	require.Equal(t, ask("Ann@acme.example").raw, ask("eve@acme.example").raw)
+	token := mailed(t, p.tenant, "mail.reset", "ann@acme.example")["token"]
+	ask("ann@acme.example")
+	require.Equal(t, token, mailed(t, p.tenant, "mail.reset", "ann@acme.example")["token"], "one mail a minute")
+	p.as("", "POST", "/api/v1/password/reset", `{"email":"nonsense"}`).wants(t, 422, "invalid_field")
+	p.as(session, "GET", "/api/v1/me", "").wants(t, 200, "")
+	p.as("", "POST", "/api/v1/password", fmt.Sprintf(`{"token":%q,"password":"a fresh password"}`, token)).wants(t, 200, "")
+	p.as(session, "GET", "/api/v1/me", "").wants(t, 401, "unauthenticated")
+	p.login("ann@acme.example", testPassword, "").wants(t, 401, "unauthenticated")
+	p.login("ann@acme.example", "a fresh password", "").wants(t, 200, "")
+}
+
 // TestLoginTellsNothing: an address without a user reads as one with, up to
 // the lock-out.
 func TestLoginTellsNothing(t *testing.T) {

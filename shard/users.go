@@ -132,6 +132,23 @@ func (s *Shard) SetPassword(ctx context.Context, tenant cloudlicenses.TenantID, 
 	return s.DoUser(ctx, tenant, license.OpSetPassword, &license.SetPassword{TokenHash: hash, PasswordHash: kept, Address: address})
 }
 
+// MailReset mails a link for a new password, where there is such a user. It
+// costs what a log-in costs, so that nobody has the cluster write at will.
+func (s *Shard) MailReset(ctx context.Context, tenant cloudlicenses.TenantID, email, address string) error {
+	ctx, cancel := withDeadline(ctx)
+	defer cancel()
+	if _, err := PasswordFits(ctx, "", nil); err != nil {
+		return err
+	}
+	result, _, err := s.DoUser(ctx, tenant, license.OpMailToken, &license.MailToken{
+		By: license.By{Platform: true, Address: address}, Email: email, Mail: NewMail(cloudlicenses.TokenReset),
+	})
+	if err == nil {
+		err = refused(result.Code, result.Detail)
+	}
+	return err
+}
+
 // NewMail makes up a one-time token to be mailed.
 func NewMail(purpose cloudlicenses.TokenPurpose) license.Mail {
 	life := cloudlicenses.InviteLife
