@@ -23,6 +23,10 @@ func FuzzCommand(f *testing.F) {
 		f.Add(randomCommand(r))
 	}
 	f.Add(command(OpInit, twoRegions()))
+	f.Add(command(OpRegister, sampleRegister()))
+	f.Add(command(OpUnregister, &Unregister{ID: "mercedes", Intent: [16]byte{1}}))
+	f.Add(command(OpAdmit, &AdmitTenant{ID: "mercedes", Intent: [16]byte{1}}))
+	f.Add(command(OpAdmitted, &TenantAdmitted{ID: "mercedes"}))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var hashes [2][32]byte
 		for i := range hashes {
@@ -67,6 +71,7 @@ func FuzzRecord(f *testing.F) {
 	f.Add(keyTenant("mercedes"), encoded(&Tenant{ID: "mercedes"}))
 	f.Add(sequenceKey{"v", "t", 2025}.key(), encoded(sequenceRecord{Drawn: 3}))
 	f.Add(keyIntent(7), encoded(&intentRecord{Sequence: 7}))
+	f.Add(keyRegistration("mercedes"), encoded(&Registration{ID: "mercedes", Domain: "mercedes.com", Status: RegistrationPending, ExpiresMillis: 7}))
 	f.Add([]byte{kindMeta}, encoded(metaRecord{}))
 	f.Add([]byte{kindCluster}, encoded(twoRegions()))
 	f.Fuzz(func(t *testing.T, key, value []byte) {

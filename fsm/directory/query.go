@@ -66,6 +66,13 @@ func (s *state) query(query []byte, applied uint64) (msgp.Marshaler, error) {
 			}
 			return page
 		})
+	case QueryRegistration:
+		return queryOne(payload, s.registration)
+	case QueryRegistrations:
+		if len(payload) > 0 {
+			return nil, errTrailing
+		}
+		return s.unfinished(), nil
 	case QueryHash:
 		if len(payload) > 0 {
 			return nil, errTrailing

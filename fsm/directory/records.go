@@ -20,16 +20,18 @@ import (
 //	'C'                                            Init         the cluster's birth
 //	'I' sequence (uint64, big endian)              intentRecord a reservation, in order of time
 //	'M'                                            metaRecord   clock and sequences
+//	'R' tenant                                     Registration
 //	'S' vendor 0 tenant 0 year (uint32, b. e.)     sequenceRecord
 //	'T' tenant                                     Tenant
 //	'V' vendor                                     Vendor
 const (
-	kindCluster  = 'C'
-	kindIntent   = 'I'
-	kindMeta     = 'M'
-	kindSequence = 'S'
-	kindTenant   = 'T'
-	kindVendor   = 'V'
+	kindCluster      = 'C'
+	kindIntent       = 'I'
+	kindMeta         = 'M'
+	kindRegistration = 'R'
+	kindSequence     = 'S'
+	kindTenant       = 'T'
+	kindVendor       = 'V'
 )
 
 // metaRecord holds what belongs to no other record.

@@ -22,6 +22,9 @@ import (
 //	tenant id=T [region=R] [plan=P] [company=C]
 //	status id=T status=S
 //	reserve intent=I vendor=V tenant=T [year=Y] [count=N]
+//	register id=T domain=D [region=R] [plan=P] [company=C] [intent=N] [groups=(1,2)]
+//	unregister|admit id=T [intent=N], admitted id=T
+//	get-registration id=T, unfinished
 //	clock at=MILLIS                  the stamp of the entries that follow
 //	get-tenant|get-vendor id=X, cluster
 //	tenants|vendors [cursor=C] [limit=N]
@@ -63,6 +66,8 @@ func (s *session) run(_ *testing.T, d *datadriven.TestData) string {
 	switch d.Cmd {
 	case "init", "vendor", "tenant", "status", "reserve":
 		return s.change(d)
+	case "register", "unregister", "admit", "admitted":
+		return s.signUp(d)
 	case "clock":
 		s.stamp = number(d, "at", 0)
 		return ""
@@ -158,6 +163,16 @@ func (s *session) disturb(d *datadriven.TestData) string {
 func (s *session) question(d *datadriven.TestData) string {
 	var b strings.Builder
 	switch d.Cmd {
+	case "get-registration":
+		var r RegistrationResult
+		ask(s.t, s.m, QueryRegistration, &GetTenant{ID: tenantID(arg(d, "id", ""))}, &r)
+		return showRegistration(&r)
+	case "unfinished":
+		var r Unfinished
+		ask(s.t, s.m, QueryRegistrations, nil, &r)
+		for i := range r.Items {
+			b.WriteString(showTenant(&r.Items[i]))
+		}
 	case "cluster":
 		var r ClusterResult
 		ask(s.t, s.m, QueryCluster, nil, &r)

@@ -44,6 +44,8 @@ type state struct {
 	sequences     map[sequenceKey]int64
 	sequenceOrder []sequenceKey // in order of their keys on disk
 
+	registrations registrations
+
 	intents     map[string]*intentRecord
 	intentOrder []*intentRecord // by Sequence: oldest first
 }
@@ -57,6 +59,8 @@ func newState(out sink) *state {
 		perGroup:  map[uint32]int64{},
 		sequences: map[sequenceKey]int64{},
 		intents:   map[string]*intentRecord{},
+
+		registrations: newRegistrations(),
 	}
 }
 
@@ -85,6 +89,7 @@ func (s *state) advance(stampMillis int64) {
 		delete(s.intents, old.Request.Intent)
 		s.out.Delete(keyIntent(old.Sequence))
 	}
+	s.expireRegistrations()
 }
 
 // insertSorted puts v into its place of a sorted slice that lacks it.
@@ -103,6 +108,7 @@ func (s *state) addTenant(t *Tenant) {
 	s.tenants[t.ID] = t
 	s.tenantIDs = insertSorted(s.tenantIDs, t.ID)
 	s.perGroup[t.Group]++
+	s.registrations.looks[t.ID.Skeleton()]++
 }
 
 func (s *state) setSequence(k sequenceKey, drawn int64) {
@@ -135,6 +141,11 @@ func (s *state) load(key, value []byte) error {
 		}
 	case kindMeta:
 		err = decode(value, &s.meta)
+	case kindRegistration:
+		r := &Registration{}
+		if err = decode(value, r); err == nil {
+			s.registrations.add(r)
+		}
 	case kindSequence:
 		var k sequenceKey
 		var r sequenceRecord
@@ -184,6 +195,9 @@ func (s *state) records(visit func(key []byte, record msgp.Marshaler)) {
 		visit(keyIntent(r.Sequence), r)
 	}
 	visit([]byte{kindMeta}, s.meta)
+	for _, id := range s.registrations.ids {
+		visit(keyRegistration(id), s.registrations.byID[id])
+	}
 	for _, k := range s.sequenceOrder {
 		visit(k.key(), sequenceRecord{Drawn: s.sequences[k]})
 	}

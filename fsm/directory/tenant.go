@@ -2,6 +2,7 @@ package directory
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/tinylib/msgp/msgp"
 
@@ -12,14 +13,15 @@ import (
 const firstEpoch = 1
 
 // place returns the group of the region with the fewest tenants, the lowest
-// of those where several have as few; 0 where the region has none.
-func (s *state) place(region string) uint32 {
+// of those where several have as few; 0 where the region has none. Where allowed
+// is not nil, it is one of those.
+func (s *state) place(region string, allowed []uint32) uint32 {
 	if s.cluster == nil {
 		return 0
 	}
 	var best uint32
 	for _, g := range s.cluster.Groups { // in order of id
-		if g.Region == region && (best == 0 || s.perGroup[g.ID] < s.perGroup[best]) {
+		if g.Region == region && (allowed == nil || slices.Contains(allowed, g.ID)) && (best == 0 || s.perGroup[g.ID] < s.perGroup[best]) {
 			best = g.ID
 		}
 	}
@@ -34,13 +36,16 @@ func (s *state) createTenant(c *CreateTenant) msgp.Marshaler {
 	if known := s.tenants[c.ID]; known != nil {
 		return &TenantResult{Code: cloudlicenses.AlreadyExists, Detail: "there is a tenant of this id", Tenant: *known}
 	}
+	if s.registrations.byID[c.ID] != nil {
+		return refuseTenant(cloudlicenses.AlreadyExists, "somebody has signed up under this id")
+	}
 	switch {
 	case len(c.Company) > maxNameLength:
 		return refuseTenant(cloudlicenses.InvalidField, "the company's name is longer than 300 bytes")
 	case cloudlicenses.ValidateID(c.Plan) != nil:
 		return refuseTenant(cloudlicenses.InvalidField, "plan: "+cloudlicenses.ErrID.Error())
 	}
-	group := s.place(c.Region)
+	group := s.place(c.Region, nil)
 	if group == 0 {
 		return refuseTenant(cloudlicenses.RegionUnavailable, fmt.Sprintf("no license group is in region %q", c.Region))
 	}

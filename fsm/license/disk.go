@@ -90,6 +90,7 @@ func load(store *fsm.Store) (*state, error) {
 		{prefixCredit, l.credit},
 		{prefixUser, l.user},
 		{prefixGuard, l.guard},
+		{prefixSignUp, l.signUp},
 	}
 	for _, step := range steps {
 		if err := each(store, []byte{step.prefix}, step.take); err != nil {

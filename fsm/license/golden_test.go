@@ -69,6 +69,10 @@ func samples() []sample {
 			DenyOverage: true, Caps: []license.Cap{{LicenseID: "lic-1", MaxUses: 3, MaxMinor: -1}, {KeyID: "key-1", MaxUses: -1, MaxMinor: 500}},
 		}}},
 		{"OpOutboxDone", license.OpOutboxDone, false, &license.OutboxDone{Sequences: []uint64{1, 300}}},
+		{"OpPutSignUp", license.OpPutSignUp, true, &license.PutSignUp{
+			TokenHash: keyHash("token"), Country: "DE", TaxID: "DE123456789", Email: "admin@mercedes.com", Name: "License Administrator", ExpiresMillis: epochStart + hour,
+		}},
+		{"OpTrySignUp", license.OpTrySignUp, true, &license.TrySignUp{TokenHash: tokenHash("token")}},
 	}, userSamples()...)
 }
 
@@ -85,6 +89,12 @@ func querySamples() []sample {
 		{"QueryVerify", license.QueryVerify, true, &license.VerifyAudit{}},
 		{"QueryOutbox", license.QueryOutbox, false, &license.ListOutbox{Limit: 50}},
 	}, userQuerySamples()...)
+}
+
+// tokenHash is a hash by the token's name.
+func tokenHash(token string) []byte {
+	hash := keyHash(token)
+	return hash[:]
 }
 
 // rewriting reports whether golden files are written anew: the flag is
@@ -143,6 +153,7 @@ func TestOperationNumbers(t *testing.T) {
 	found := map[string]map[string]string{"Op": {}, "Query": {}}
 	for _, c := range []struct{ file, prefix string }{
 		{"command.go", "Op"}, {"users_command.go", "Op"}, {"query.go", "Query"}, {"users_query.go", "Query"},
+		{"signup_command.go", "Op"},
 	} {
 		numbers := found[c.prefix]
 		parsed, err := parser.ParseFile(token.NewFileSet(), c.file, nil, 0)

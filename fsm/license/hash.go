@@ -34,6 +34,7 @@ func (s *state) hash() (sum [32]byte) {
 	for _, name := range slices.Sorted(maps.Keys(s.tenants)) {
 		s.hashTenant(h, s.tenants[name])
 	}
+	h.signUps(&s.signUps)
 	s.hashIntents(h)
 	h.h.Sum(sum[:0])
 	return sum

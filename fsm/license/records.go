@@ -31,6 +31,7 @@ import (
 //	'A' tenant(4) millis(8) sequence(8)        audit block, see audit.go
 //	'X' sequence(8)                            Outgoing
 //	'W', 'G'                                   of users, see users_records.go
+//	'R'                                        of sign-ups, see signup.go
 //
 // tenant, license and key are numbers in their order of creation, from 1;
 // month is year × 12 + month (January = 0); hour is Unix hours.

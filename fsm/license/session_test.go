@@ -154,6 +154,12 @@ func (s *session) command(name string, a arguments) (fsm.Op, msgp.Marshaler) {
 		return license.OpExpire, &license.Expire{Limit: a.number("limit", 1000)}
 	case "rules":
 		return license.OpRules, s.rules(a)
+	case "put-signup":
+		return license.OpPutSignUp, &license.PutSignUp{
+			TokenHash: keyHash(a.text("token", "")), Country: "DE", Email: "admin@acme", Name: "Ann", ExpiresMillis: s.r.now + a.duration("life", hour),
+		}
+	case "try-signup":
+		return license.OpTrySignUp, &license.TrySignUp{TokenHash: tokenHash(a.text("token", ""))}
 	case "outbox-done":
 		var done license.OutboxDone
 		for _, n := range a.list("sequences") {

@@ -26,6 +26,7 @@ type state struct {
 	due     poolHeap // pools with live leases, by a lower bound of their next expiry
 	intents intents
 	credits fifo[*credit] // in order of expiry
+	signUps signUps
 
 	month      uint32 // of monthStart ≤ clock < monthEnd
 	monthStart int64

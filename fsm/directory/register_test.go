@@ -1,0 +1,76 @@
+package directory
+
+import (
+	"encoding/hex"
+	"fmt"
+	"strconv"
+	"testing"
+
+	"github.com/cockroachdb/datadriven"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloudlicenses/cloudlicenses"
+)
+
+// signUp runs the directives about registrations.
+func (s *session) signUp(d *datadriven.TestData) string {
+	id, intent := tenantID(arg(d, "id", "")), [16]byte{byte(number(d, "intent", 1))}
+	switch d.Cmd {
+	case "register":
+		c := &Register{
+			Intent: intent, ID: id, Company: arg(d, "company", "C"), Domain: arg(d, "domain", string(id)+".com"),
+			Region: arg(d, "region", "eu"), Plan: arg(d, "plan", "free"), Groups: []uint32{},
+		}
+		for _, a := range d.CmdArgs {
+			if a.Key == "groups" {
+				for _, v := range a.Vals {
+					n, err := strconv.ParseUint(v, 10, 32)
+					require.NoError(s.t, err)
+					c.Groups = append(c.Groups, uint32(n))
+				}
+			}
+		}
+		var r RegistrationResult
+		s.apply(OpRegister, c, &r)
+		return showRegistration(&r)
+	case "unregister":
+		return s.ack(OpUnregister, &Unregister{ID: id, Intent: intent})
+	case "admitted":
+		return s.ack(OpAdmitted, &TenantAdmitted{ID: id})
+	default: // admit
+		var r TenantResult
+		s.apply(OpAdmit, &AdmitTenant{ID: id, Intent: intent}, &r)
+		return showTenantResult(&r)
+	}
+}
+
+func showRegistration(r *RegistrationResult) string {
+	if r.Code != cloudlicenses.OK {
+		return refusal(r.Code, r.Detail)
+	}
+	x := &r.Registration
+	return fmt.Sprintf("%s %q %s %s %s %s group %d created %d expires %d\n", x.ID, x.Company, x.Domain, x.Region, x.Plan, x.Status, x.Group, x.CreatedMillis, x.ExpiresMillis)
+}
+
+func sampleRegister() *Register {
+	return &Register{
+		Intent: [16]byte{1}, ID: "mercedes", Company: "Mercedes-Benz AG", Domain: "mercedes.com", Region: "eu", Plan: "enterprise",
+		EmailHash: [32]byte{2}, Groups: []uint32{1, 2},
+	}
+}
+
+// TestSignUpEncodings: the bytes of the commands are what they were; a log of
+// the last release has to be read by the next.
+func TestSignUpEncodings(t *testing.T) {
+	id := "a86d65726365646573"
+	intent := "c41001000000000000000000000000000000"
+	email := "c420" + "02" + fmt.Sprintf("%062d", 0)
+	for want, got := range map[string][]byte{
+		"0701000000000098" + intent + id + "b04d657263656465732d42656e7a204147" + "ac6d657263656465732e636f6d" + "a26575" + "aa656e7465727072697365" + email + "920102": command(OpRegister, sampleRegister()),
+		"0801000000000092" + intent + id: command(OpUnregister, &Unregister{ID: "mercedes", Intent: [16]byte{1}}),
+		"0901000000000092" + intent + id: command(OpAdmit, &AdmitTenant{ID: "mercedes", Intent: [16]byte{1}}),
+		"0a01000000000091" + id:          command(OpAdmitted, &TenantAdmitted{ID: "mercedes"}),
+	} {
+		require.Equal(t, want, hex.EncodeToString(got))
+	}
+}
