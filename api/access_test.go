@@ -72,12 +72,14 @@ func accessRows(p *pool) map[string]accessRow {
 		"POST /api/v1/licenses/batch": {ok: 200, body: func(id string) string {
 			return fmt.Sprintf(`{"operations":[{"op":"heartbeat","lease_id":%q}]}`, id)
 		}},
-		"GET /api/v1/licenses":       {ok: 200, body: none},
-		"GET /api/v1/licenses/{id}":  {ok: 200, body: none, path: "/api/v1/licenses/" + string(p.license), missing: "/api/v1/licenses/lic-none"},
-		"GET /api/v1/leases":         {ok: 200, body: none},
-		"GET /.well-known/jwks.json": {ok: 200, body: none},
-		"GET /openapi.yaml":          {ok: 200, body: none},
-		"GET /":                      {ok: 200, body: none},
+		"GET /api/v1/licenses":          {ok: 200, body: none},
+		"GET /api/v1/licenses/{id}":     {ok: 200, body: none, path: "/api/v1/licenses/" + string(p.license), missing: "/api/v1/licenses/lic-none"},
+		"GET /api/v1/leases":            {ok: 200, body: none},
+		"POST /api/v1/tenants/register": {ok: 422, body: none},
+		"POST /api/v1/tenants/verify":   {ok: 422, body: none},
+		"GET /.well-known/jwks.json":    {ok: 200, body: none},
+		"GET /openapi.yaml":             {ok: 200, body: none},
+		"GET /":                         {ok: 200, body: none},
 	}
 }
 
@@ -108,6 +110,16 @@ func TestAccess(t *testing.T) {
 		held := p.checkout("holder").wants(t, 201, "").text("lease_id")
 		ask := func(tenant cloudlicenses.TenantID, path, authorization string) *reply {
 			return send(t, live.edge, string(tenant)+".localhost", route.method, path, row.body(held), header{"Authorization", authorization})
+		}
+		if route.on == onApex {
+			for _, authorization := range []string{"", "Bearer " + p.key, "Bearer x"} { // a key makes no difference
+				send(t, live.edge, "localhost", route.method, path, "{}", header{"Authorization", authorization}).wants(t, row.ok, "invalid_field")
+			}
+			for _, host := range []string{"vendors.localhost", string(p.tenant) + ".localhost", "nobody.localhost"} {
+				send(t, live.edge, host, route.method, path, "{}").wants(t, 404, "not_found")
+			}
+			send(t, live.edge, "example.com", route.method, path, "{}").wants(t, 404, "tenant_not_found")
+			continue
 		}
 		if route.on != onTenant {
 			for _, host := range []string{"localhost", "vendors.localhost", string(p.tenant) + ".localhost", "nobody.localhost"} {

@@ -38,6 +38,7 @@ func adminTable() []adminRoute {
 		{"GET /v1/cluster", false, (*adminCall).cluster},
 		{"POST /v1/cluster/join", false, (*adminCall).join},
 		{"GET /v1/groups/{group}/hash", false, (*adminCall).stateHash},
+		{"PUT /v1/dev/dns", false, (*adminCall).setDNS},
 		{"POST /v1/vendors", false, (*adminCall).createVendor},
 		{"GET /v1/vendors", false, (*adminCall).listVendors},
 		{"POST /v1/tenants", false, (*adminCall).createTenant},
@@ -101,7 +102,7 @@ func (s *Server) problems(mux *http.ServeMux) http.Handler {
 			return
 		}
 		var methods []string
-		for _, method := range [...]string{http.MethodGet, http.MethodPost} {
+		for _, method := range [...]string{http.MethodGet, http.MethodPost, http.MethodPut} {
 			probe := r.Clone(r.Context())
 			probe.Method = method
 			if _, pattern := mux.Handler(probe); pattern != "" {

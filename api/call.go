@@ -150,7 +150,7 @@ func (c *call) serve() {
 		return
 	}
 	rows, id := c.server.router.find(c.ctx.URI().Path())
-	if rows == nil || (rows[0].on.ofTenant() && host == "") {
+	if rows == nil || (rows[0].on.ofTenant() && host == "") || (rows[0].on == onApex && !c.onApex()) {
 		c.refuse(&problem{code: cloudlicenses.NotFound, detail: "nothing is served at this path of this host"})
 		return
 	}
@@ -170,7 +170,7 @@ func (c *call) serve() {
 		p = c.authenticateUser()
 	case onTenantOpen:
 		p = c.sameSite()
-	case onAnywhere, everywhere:
+	case onApex, onAnywhere, everywhere:
 	}
 	if p != nil {
 		c.refuse(p)

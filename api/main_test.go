@@ -22,6 +22,7 @@ import (
 	"github.com/cloudlicenses/cloudlicenses/fsm"
 	"github.com/cloudlicenses/cloudlicenses/fsm/directory"
 	"github.com/cloudlicenses/cloudlicenses/fsm/license"
+	"github.com/cloudlicenses/cloudlicenses/internal/dnstxt"
 	"github.com/cloudlicenses/cloudlicenses/shard"
 )
 
@@ -34,6 +35,7 @@ var live struct {
 	registry    *prometheus.Registry
 	edge, admin string // host:port
 	log         *lockedBuffer
+	dns         *dnstxt.Server
 }
 
 func TestMain(m *testing.M) {
@@ -119,10 +121,13 @@ func startLive() (stop func() error, err error) {
 		return nil, err
 	}
 	live.edge, live.admin = edge.Addr().String(), admin.Addr().String()
-	live.shard = shard.New(shard.Config{Node: live.node, Domain: "localhost", Logger: quietLog})
+	if live.dns, err = dnstxt.Listen("127.0.0.1:0"); err != nil {
+		return nil, err
+	}
+	live.shard = shard.New(shard.Config{Node: live.node, Domain: "localhost", Logger: quietLog, Resolver: live.dns.Addr()})
 	live.server = New(Config{
 		Shard: live.shard, Node: live.node, NodeID: "n1", Domain: "localhost", Scheme: "http",
-		Port: edge.Addr().(*net.TCPAddr).Port, Logger: logger, Metrics: live.registry,
+		Port: edge.Addr().(*net.TCPAddr).Port, Logger: logger, Metrics: live.registry, DevDNS: live.dns,
 	})
 	go func() { _ = live.server.Serve(edge) }()
 	go func() { _ = live.server.ServeAdmin(admin) }()
@@ -133,6 +138,9 @@ func startLive() (stop func() error, err error) {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
 		if err := live.server.Shutdown(ctx); err != nil {
+			return err
+		}
+		if err := live.dns.Close(); err != nil {
 			return err
 		}
 		if err := live.node.Shutdown(ctx); err != nil {

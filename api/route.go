@@ -12,6 +12,7 @@ type audience uint8
 
 const (
 	onTenant     audience = iota // <tenant>.<domain>, with a key of that tenant
+	onApex                       // <domain> itself, without a key
 	onAnywhere                   // every host of the platform, without a key
 	forUsers                     // <tenant>.<domain>, with the session of a user
 	onTenantOpen                 // <tenant>.<domain>, without key or session
@@ -49,6 +50,8 @@ func routeTable() []route {
 		{"GET", "/api/v1/licenses", "licenses", onTenant, cloudlicenses.ScopeCheckout, (*call).serveLicenses, 0, cloudlicenses.ActViewLicenses},
 		{"GET", "/api/v1/licenses/{id}", "license", onTenant, cloudlicenses.ScopeCheckout, (*call).serveLicense, 0, cloudlicenses.ActViewLicenses},
 		{"GET", "/api/v1/leases", "leases", onTenant, cloudlicenses.ScopeCheckout, (*call).serveLeases, 0, cloudlicenses.ActViewLeases},
+		{"POST", "/api/v1/tenants/register", "register", onApex, 0, (*call).serveRegister, 0, 0},
+		{"POST", "/api/v1/tenants/verify", "verify", onApex, 0, (*call).serveVerify, 0, 0},
 		{"GET", "/.well-known/jwks.json", "jwks", onAnywhere, 0, (*call).serveJWKS, 0, 0},
 		{"GET", "/openapi.yaml", "openapi", everywhere, 0, (*call).serveOpenAPI, 0, 0},
 		{"GET", "/", "welcome", everywhere, 0, (*call).serveWelcome, 0, 0},

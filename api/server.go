@@ -20,6 +20,7 @@ import (
 	"github.com/cloudlicenses/cloudlicenses"
 	"github.com/cloudlicenses/cloudlicenses/api/guard"
 	"github.com/cloudlicenses/cloudlicenses/cluster"
+	"github.com/cloudlicenses/cloudlicenses/internal/dnstxt"
 	"github.com/cloudlicenses/cloudlicenses/shard"
 )
 
@@ -43,6 +44,9 @@ type Config struct {
 	// Metrics takes the edge's metrics and is what /metrics shows; nil: a
 	// registry of its own.
 	Metrics *prometheus.Registry
+	// DevDNS is the DNS server of dev, whose records PUT /v1/dev/dns sets; nil:
+	// that path is not served.
+	DevDNS *dnstxt.Server
 }
 
 // Server is the edge of one node. It is safe for concurrent use.

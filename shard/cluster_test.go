@@ -51,6 +51,8 @@ type trio struct {
 	gossip [3]string
 	kek    [3][]byte
 
+	resolver string
+
 	mu     sync.Mutex
 	nodes  [3]*cluster.Node
 	shards [3]*Shard
@@ -98,7 +100,7 @@ func (c *trio) start(which ...int) {
 		require.NoError(c.t, err)
 		c.mu.Lock()
 		c.nodes[i] = node
-		c.shards[i] = New(Config{Node: node, Domain: "example.test", Logger: logger})
+		c.shards[i] = New(Config{Node: node, Domain: "example.test", Logger: logger, Resolver: c.resolver})
 		c.mu.Unlock()
 	}
 	var booting sync.WaitGroup

@@ -75,6 +75,9 @@ type Config struct {
 	// TenantURL returns a tenant's base URL; nil: "https://<tenant>.<domain>".
 	TenantURL func(cloudlicenses.TenantID) string
 	Logger    *slog.Logger // nil: the default one
+	// Resolver is the "host:port" of the DNS resolver that sign-ups are
+	// verified by; empty: none can be.
+	Resolver string
 }
 
 // Shard is the door. It is safe for concurrent use.
@@ -85,6 +88,7 @@ type Shard struct {
 	logger    *slog.Logger
 	places    *places
 	tries     firstTries
+	resolver  string
 
 	secrets atomic.Pointer[Secrets]
 	region  atomic.Pointer[string] // this node's, for tenants that name none
@@ -98,7 +102,7 @@ func New(cfg Config) *Shard {
 }
 
 func newShard(e engine, cfg Config) *Shard {
-	s := &Shard{engine: e, tenantURL: cfg.TenantURL, logger: cfg.Logger}
+	s := &Shard{engine: e, tenantURL: cfg.TenantURL, logger: cfg.Logger, resolver: cfg.Resolver}
 	if s.logger == nil {
 		s.logger = slog.Default()
 	}

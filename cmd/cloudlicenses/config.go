@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 	"slices"
@@ -56,6 +57,7 @@ type serverConfig struct {
 	AdminTokenFile string   `koanf:"admin_token_file"`
 	TrustedProxies []string `koanf:"trusted_proxies"`
 	LogLevel       string   `koanf:"log_level"`
+	DNSResolver    string   `koanf:"dns_resolver"`
 
 	// ClockOffset shifts the node's clock; for tests of clock skew.
 	ClockOffset time.Duration `koanf:"clock_offset"`
@@ -98,6 +100,7 @@ func addServerFlags(fs *pflag.FlagSet) {
 	fs.String("ready-file", "", "JSON file to write once the node serves")
 	fs.String("admin-token-file", "", "where to keep the admin token (default: admin.token in the data folder)")
 	fs.StringSlice("trusted-proxies", nil, "networks (CIDR) whose X-Forwarded-For counts")
+	fs.String("dns-resolver", "", "host:port of the DNS resolver that verifies sign-ups' domains (default: the first of /etc/resolv.conf)")
 	fs.String("log-level", "info", "debug, info, warn or error")
 	fs.Duration("clock-offset", 0, "shift this node's clock")
 	fs.Int64("snapshot-entries", 0, "log entries between two snapshots")
@@ -255,6 +258,9 @@ func (c *serverConfig) check() error {
 	}
 	if _, err := c.proxies(); err != nil {
 		return err
+	}
+	if _, _, err := net.SplitHostPort(c.DNSResolver); c.DNSResolver != "" && err != nil {
+		return usagef("--dns-resolver %q: want host:port, such as 127.0.0.1:53", c.DNSResolver)
 	}
 	if err := c.validateAddresses(); err != nil {
 		return err

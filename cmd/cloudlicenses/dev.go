@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/cloudlicenses/cloudlicenses/internal/dnstxt"
 )
 
 // What `dev` keeps in its folder, beside a folder per node.
@@ -51,7 +53,9 @@ func newDevCommand() *cobra.Command {
 		Long: `Runs a whole cluster in one process on loopback: real Raft, real disks, real HTTP,
 no certificates. Node i (from 0) serves on the port of --http plus i; every other
 port is the system's choice. The demo is a tenant with a license of 5 committed
-and 15 overage seats and an API key; it prints a checkout to paste.
+and 15 overage seats and an API key; it prints a checkout to paste. Sign-ups are
+verified by a DNS server of its own, whose records PUT /v1/dev/dns sets on the
+admin address.
 
 The data folder keeps everything, the demo's key included: starting again with
 the same folder goes on where it stopped. The key that wraps the cluster's
@@ -104,6 +108,7 @@ type devCluster struct {
 	cfg   *devConfig
 	kek   []byte
 	nodes []*node
+	dns   *dnstxt.Server
 	log   *slog.Logger
 }
 
@@ -176,6 +181,10 @@ func (d *devCluster) prepare() error {
 // start opens every listener first, so that a port in use is found before
 // anything runs, then the nodes: each joins the first one.
 func (d *devCluster) start() error {
+	var err error
+	if d.dns, err = dnstxt.Listen("127.0.0.1:0"); err != nil {
+		return err
+	}
 	wirings := make([]nodeConfig, d.cfg.nodes)
 	for i := range wirings {
 		if err := d.wire(&wirings[i], i); err != nil {
@@ -227,6 +236,7 @@ func (d *devCluster) wire(w *nodeConfig, i int) error {
 	w.groups, w.replicas = devGroups, min(3, d.cfg.nodes)
 	w.region, w.domain = devRegion, devDomain
 	w.kek = d.kek
+	w.resolver, w.dns = d.dns.Addr(), d.dns
 	w.logger = d.log
 	w.tuning.LogWriteLimit = devLogWriteLimit
 	return nil
@@ -243,12 +253,15 @@ func (d *devCluster) stop() error {
 	for range d.nodes {
 		err = errors.Join(err, <-errs)
 	}
+	if d.dns != nil {
+		err = errors.Join(err, d.dns.Close())
+	}
 	return err
 }
 
 // ready makes the demo, prints what there is and writes the ready file.
 func (d *devCluster) ready(ctx context.Context, stdout io.Writer, began time.Time) error {
-	file := &readyFile{Domain: devDomain, AdminToken: d.nodes[0].door.Secrets().AdminToken}
+	file := &readyFile{Domain: devDomain, AdminToken: d.nodes[0].door.Secrets().AdminToken, DNSAddr: d.dns.Addr()}
 	for _, n := range d.nodes {
 		file.Nodes = append(file.Nodes, readyNode{n.cfg.id, n.cfg.edgeURL, n.cfg.adminURL})
 	}

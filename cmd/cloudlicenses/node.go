@@ -22,6 +22,7 @@ import (
 	"github.com/cloudlicenses/cloudlicenses/api"
 	"github.com/cloudlicenses/cloudlicenses/cluster"
 	"github.com/cloudlicenses/cloudlicenses/fsm"
+	"github.com/cloudlicenses/cloudlicenses/internal/dnstxt"
 	"github.com/cloudlicenses/cloudlicenses/shard"
 )
 
@@ -58,6 +59,8 @@ type nodeConfig struct {
 	certDir              string // for messages
 	security             nodeSecurity
 	trustedProxies       []netip.Prefix
+	resolver             string         // host:port of the DNS resolver
+	dns                  *dnstxt.Server // of dev; nil: none
 	clockOffset          time.Duration
 	tuning               cluster.Tuning
 	logger               *slog.Logger // without the node's id, which startNode adds
@@ -71,6 +74,8 @@ type node struct {
 	engine *cluster.Node
 	door   *shard.Shard
 	edge   *api.Server
+
+	stopSagas context.CancelFunc
 
 	draining atomic.Bool
 }
@@ -113,14 +118,17 @@ func startNode(cfg nodeConfig) (*node, error) {
 	scheme, port := cfg.publicURL()
 	n.engine = engine
 	n.door = shard.New(shard.Config{
-		Node: engine, Domain: cfg.domain, Logger: cfg.logger,
+		Node: engine, Domain: cfg.domain, Logger: cfg.logger, Resolver: cfg.resolver,
 		TenantURL: func(id cloudlicenses.TenantID) string { return n.edge.TenantURL(id) },
 	})
 	n.edge = api.New(api.Config{
 		Shard: n.door, Node: engine, NodeID: cfg.id,
 		Domain: cfg.domain, Scheme: scheme, Port: port,
-		TrustedProxies: cfg.trustedProxies, Logger: cfg.logger, Metrics: registry,
+		TrustedProxies: cfg.trustedProxies, Logger: cfg.logger, Metrics: registry, DevDNS: cfg.dns,
 	})
+	sagas, stop := context.WithCancel(context.Background())
+	n.stopSagas = stop
+	go n.door.ResumeSignUps(sagas)
 	close(wired)
 	go n.serve("public API", n.edge.Serve, secured(cfg.edge, cfg.security.edge))
 	go n.serve("admin address", n.edge.ServeAdmin, secured(cfg.admin, cfg.security.admin))
@@ -189,6 +197,7 @@ func (n *node) serve(what string, serve func(net.Listener) error, ln net.Listene
 // drain answers what is in flight, hands leadership over and closes.
 func (n *node) drain() error {
 	n.draining.Store(true)
+	n.stopSagas()
 	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
 	defer cancel()
 	var err error

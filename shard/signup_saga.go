@@ -1,0 +1,89 @@
+package shard
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/cloudlicenses/cloudlicenses"
+	"github.com/cloudlicenses/cloudlicenses/fsm/directory"
+	"github.com/cloudlicenses/cloudlicenses/fsm/license"
+)
+
+// resumeEvery is how often the directory's leader looks for sagas that were
+// left half-way.
+const resumeEvery = time.Second
+
+// finishTenant takes an admitted tenant to its end: its group, its owner,
+// active, done. Every step may be repeated, by any node.
+func (s *Shard) finishTenant(ctx context.Context, tenant *directory.Tenant) error {
+	var opened license.Ack
+	_, err := s.doPlaced(ctx, tenant, Command{
+		Op: license.OpTenant, Payload: &license.PutTenant{Epoch: tenant.Epoch, URL: s.tenantURL(tenant.ID)}, Result: &opened,
+	})
+	if err == nil {
+		err = refused(opened.Code, opened.Detail)
+	}
+	if err != nil {
+		return fmt.Errorf("open tenant %s in group %d: %w", tenant.ID, tenant.Group, err)
+	}
+	if err := s.inviteOwner(ctx, tenant); err != nil {
+		return fmt.Errorf("invite the owner of %s: %w", tenant.ID, err)
+	}
+	if tenant.Status == cloudlicenses.TenantPending { // one suspended meanwhile stays so
+		if err := s.activate(ctx, tenant); err != nil {
+			return err
+		}
+	}
+	var done directory.Ack
+	_, err = s.DoDirectory(ctx, Command{Op: directory.OpAdmitted, Payload: &directory.TenantAdmitted{ID: tenant.ID}, Result: &done})
+	if err == nil {
+		err = refused(done.Code, done.Detail)
+	}
+	if err != nil {
+		return fmt.Errorf("end the sign-up of %s: %w", tenant.ID, err)
+	}
+	return nil
+}
+
+// inviteOwner is where the tenant's administrator becomes its owner: the
+// address and the name are in the sign-up that the tenant's group keeps. There
+// are no users yet, so it invites nobody.
+func (s *Shard) inviteOwner(context.Context, *directory.Tenant) error { return nil }
+
+// ResumeSignUps finishes, while this node leads the directory, the tenants
+// whose sagas were interrupted. It returns when ctx is done.
+func (s *Shard) ResumeSignUps(ctx context.Context) {
+	ticker := time.NewTicker(resumeEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		if s.Secrets() == nil || !s.node.Leads(directoryGroup) {
+			continue
+		}
+		if err := s.resumeSignUps(ctx); err != nil && ctx.Err() == nil {
+			s.logger.Warn("a sign-up can't be finished yet", "error", err)
+		}
+	}
+}
+
+// resumeSignUps goes through what is unfinished once.
+func (s *Shard) resumeSignUps(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*cloudlicenses.RequestTimeout)
+	defer cancel()
+	var result directory.Unfinished
+	_, err := s.ReadDirectory(ctx, Command{Op: directory.QueryRegistrations, Result: &result}, ReadOptions{})
+	if err != nil {
+		return fmt.Errorf("read unfinished sign-ups: %w", err)
+	}
+	for i := range result.Items {
+		if err := s.finishTenant(ctx, &result.Items[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
