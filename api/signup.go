@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/valyala/fasthttp"
 
@@ -86,11 +85,12 @@ func (n *newRegistration) check() (in shard.SignUp, wrong []body.FieldError) {
 	if !slices.Contains(shard.Plans(), in.Plan) {
 		complain("/tenant/plan", "must be one of "+strings.Join(shard.Plans(), ", "))
 	}
-	if !validEmail(in.Email) {
+	normal, err := cloudlicenses.NormalizeEmail(in.Email)
+	if in.Email = normal; err != nil || !validEmail(normal) {
 		complain("/admin/email", "must be an e-mail address of at most "+strconv.Itoa(maxEmail)+" bytes")
 	}
-	if text("/admin/name", in.Name, 4*cloudlicenses.MaxUserLength); utf8.RuneCountInString(in.Name) > cloudlicenses.MaxUserLength {
-		complain("/admin/name", "must be at most "+strconv.Itoa(cloudlicenses.MaxUserLength)+" characters")
+	if err := cloudlicenses.ValidatePersonName(in.Name); err != nil {
+		complain("/admin/name", err.Error())
 	}
 	return in, wrong
 }

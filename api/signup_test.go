@@ -12,6 +12,7 @@ import (
 
 	"github.com/cloudlicenses/cloudlicenses"
 	"github.com/cloudlicenses/cloudlicenses/fsm/directory"
+	"github.com/cloudlicenses/cloudlicenses/fsm/license"
 	"github.com/cloudlicenses/cloudlicenses/shard"
 )
 
@@ -96,7 +97,15 @@ func TestSignUp(t *testing.T) {
 	require.Equal(t, verified.text("crm_id"), shown.text("customer_id"))
 	send(t, live.edge, id+".localhost", "GET", "/api/v1/licenses", "", header{"Authorization", "Bearer " + shard.NewAPIKey(cloudlicenses.TenantID(id))}).
 		wants(t, 401, "unauthenticated") // the tenant is there, and has no key
-	_, err := live.shard.CreateTenant(context.Background(), shard.CreateTenantRequest{ID: cloudlicenses.TenantID(id)})
+	var users license.UserPage
+	_, err := live.shard.Read(t.Context(), cloudlicenses.TenantID(id), shard.Command{
+		Op: license.QueryUsers, Payload: &license.ListUsers{Limit: 10}, Result: &users,
+	}, shard.ReadOptions{Linearizable: true})
+	require.NoError(t, err)
+	require.Len(t, users.Items, 1)
+	require.Equal(t, cloudlicenses.RoleOwner, users.Items[0].Role)
+	require.Equal(t, "admin@"+id+".com", users.Items[0].Email)
+	_, err = live.shard.CreateTenant(context.Background(), shard.CreateTenantRequest{ID: cloudlicenses.TenantID(id)})
 	require.ErrorContains(t, err, "already_exists")
 }
 

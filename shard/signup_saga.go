@@ -47,9 +47,22 @@ func (s *Shard) finishTenant(ctx context.Context, tenant *directory.Tenant) erro
 }
 
 // inviteOwner is where the tenant's administrator becomes its owner: the
-// address and the name are in the sign-up that the tenant's group keeps. There
-// are no users yet, so it invites nobody.
-func (s *Shard) inviteOwner(context.Context, *directory.Tenant) error { return nil }
+// address and the name are in the sign-up that the tenant's group keeps.
+func (s *Shard) inviteOwner(ctx context.Context, tenant *directory.Tenant) error {
+	id, err := NewUserID()
+	if err != nil {
+		return err
+	}
+	mail := NewMail(cloudlicenses.TokenWelcome)
+	var ack license.Ack
+	_, err = s.doPlaced(ctx, tenant, Command{Op: license.OpOwnSignUp, Result: &ack, Payload: &license.OwnSignUp{
+		UserID: string(id), Token: mail.Token, ExpiresMillis: mail.ExpiresMillis, Company: tenant.Company,
+	}})
+	if err == nil {
+		err = refused(ack.Code, ack.Detail)
+	}
+	return err
+}
 
 // ResumeSignUps finishes, while this node leads the directory, the tenants
 // whose sagas were interrupted. It returns when ctx is done.

@@ -73,6 +73,7 @@ func samples() []sample {
 			TokenHash: keyHash("token"), Country: "DE", TaxID: "DE123456789", Email: "admin@mercedes.com", Name: "License Administrator", ExpiresMillis: epochStart + hour,
 		}},
 		{"OpTrySignUp", license.OpTrySignUp, true, &license.TrySignUp{TokenHash: tokenHash("token")}},
+		{"OpOwnSignUp", license.OpOwnSignUp, true, &license.OwnSignUp{UserID: "user-9", Token: "t", ExpiresMillis: epochStart + hour, Company: "Acme"}},
 	}, userSamples()...)
 }
 

@@ -158,6 +158,8 @@ func (s *session) command(name string, a arguments) (fsm.Op, msgp.Marshaler) {
 		return license.OpPutSignUp, &license.PutSignUp{
 			TokenHash: keyHash(a.text("token", "")), Country: "DE", Email: "admin@acme", Name: "Ann", ExpiresMillis: s.r.now + a.duration("life", hour),
 		}
+	case "own-signup":
+		return license.OpOwnSignUp, &license.OwnSignUp{UserID: "user-9", Token: "t9", ExpiresMillis: s.r.now + hour, Company: "Acme"}
 	case "try-signup":
 		return license.OpTrySignUp, &license.TrySignUp{TokenHash: tokenHash(a.text("token", ""))}
 	case "outbox-done":

@@ -12,6 +12,7 @@ import (
 var (
 	_ = register(OpPutSignUp, operation{name: "put sign-up", needs: needsName, create: (*Machine).applyPutSignUp})
 	_ = register(OpTrySignUp, operation{name: "try sign-up", needs: needsName, create: (*Machine).applyTrySignUp})
+	_ = register(OpOwnSignUp, operation{name: "own sign-up", needs: needsTenant, apply: (*Machine).applyOwnSignUp})
 )
 
 // prefixSignUp begins the key of a signUpRecord: 'R' number(8).
@@ -125,6 +126,33 @@ func (m *Machine) applyTrySignUp(name cloudlicenses.TenantID, payload []byte) (r
 	if !right {
 		return m.acked(cloudlicenses.VerificationFailed, "the token is not the registration's, or has expired"), nil
 	}
+	return m.acked(cloudlicenses.OK, ""), nil
+}
+
+func (m *Machine) applyOwnSignUp(t *tenant, payload []byte) (reply, error) {
+	var p OwnSignUp
+	if err := decode(&p, payload); err != nil {
+		return nil, err
+	}
+	s := m.state
+	signUp := s.signUps.byTenant[t.name]
+	if signUp == nil || signUp.Put.Email == "" {
+		return m.acked(cloudlicenses.OK, ""), nil
+	}
+	who := &signUp.Put
+	if t.users.byEmail[who.Email] == nil && t.users.byID[cloudlicenses.UserID(p.UserID)] == nil {
+		u := &user{number: t.users.next()}
+		u.User = User{
+			ID: cloudlicenses.UserID(p.UserID), Email: who.Email, Name: who.Name, Role: cloudlicenses.RoleOwner,
+			Status: cloudlicenses.UserInvited, CreatedMillis: s.clock,
+		}
+		t.users.admit(u)
+		m.auditUser(t, actionUserCreate, resultSuccess, actorPlatform, "", u)
+		m.mail(t, u, &Mail{Token: p.Token, Purpose: cloudlicenses.TokenWelcome, ExpiresMillis: p.ExpiresMillis, Company: p.Company}, actorPlatform)
+		m.storeUser(t, u)
+	}
+	who.Email, who.Name = "", ""
+	m.put(key8(prefixSignUp, signUp.number), &signUp.signUpRecord)
 	return m.acked(cloudlicenses.OK, ""), nil
 }
 

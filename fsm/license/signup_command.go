@@ -14,6 +14,7 @@ import (
 const (
 	OpPutSignUp fsm.Op = 30 // PutSignUp → Ack
 	OpTrySignUp fsm.Op = 31 // TrySignUp → Ack
+	OpOwnSignUp fsm.Op = 32 // OwnSignUp → Ack: of a tenant that is here
 )
 
 // PutSignUp keeps what a sign-up says of persons, in its region, until the
@@ -36,6 +37,18 @@ type PutSignUp struct {
 //msgp:tuple TrySignUp
 type TrySignUp struct {
 	TokenHash []byte
+}
+
+// OwnSignUp makes the administrator of a sign-up the tenant's owner, mails the
+// welcome and forgets who it was. Said again, or without a sign-up, it changes
+// nothing.
+//
+//msgp:tuple OwnSignUp
+type OwnSignUp struct {
+	UserID        string
+	Token         string // one-time
+	ExpiresMillis int64
+	Company       string
 }
 
 // signUpRecord is a sign-up on disk. Its key is its number, in order of

@@ -14,6 +14,60 @@ const (
 )
 
 // MarshalMsg implements msgp.Marshaler
+func (z *OwnSignUp) MarshalMsg(b []byte) (o []byte, err error) {
+	o = msgp.Require(b, z.Msgsize())
+	// array header, size 4
+	o = append(o, 0x94)
+	o = msgp.AppendString(o, z.UserID)
+	o = msgp.AppendString(o, z.Token)
+	o = msgp.AppendInt64(o, z.ExpiresMillis)
+	o = msgp.AppendString(o, z.Company)
+	return
+}
+
+// UnmarshalMsg implements msgp.Unmarshaler
+func (z *OwnSignUp) UnmarshalMsg(bts []byte) (o []byte, err error) {
+	var zb0001 uint32
+	zb0001, bts, err = msgp.ReadArrayHeaderBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err)
+		return
+	}
+	if zb0001 != 4 {
+		err = msgp.ArrayError{Wanted: 4, Got: zb0001}
+		return
+	}
+	z.UserID, bts, err = msgp.ReadStringBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "UserID")
+		return
+	}
+	z.Token, bts, err = msgp.ReadStringBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Token")
+		return
+	}
+	z.ExpiresMillis, bts, err = msgp.ReadInt64Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "ExpiresMillis")
+		return
+	}
+	z.Company, bts, err = msgp.ReadStringBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Company")
+		return
+	}
+	o = bts
+	return
+}
+
+// Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
+func (z *OwnSignUp) Msgsize() (s int) {
+	s = 1 + msgp.StringPrefixSize + len(z.UserID) + msgp.StringPrefixSize + len(z.Token) + msgp.Int64Size + msgp.StringPrefixSize + len(z.Company)
+	return
+}
+
+// MarshalMsg implements msgp.Marshaler
 func (z *PutSignUp) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
 	// array header, size 6
