@@ -130,6 +130,9 @@ func (c *call) serveRegister() {
 	c.reply(fasthttp.StatusCreated)
 }
 
+// signUpWindow is the hour over which tries of a token are counted, in seconds.
+const signUpWindow = 3600
+
 // serveVerify is POST /api/v1/tenants/verify.
 func (c *call) serveVerify() {
 	var n struct {
@@ -180,6 +183,8 @@ func (c *call) refuseSignUp(err error) {
 		c.refuse(&problem{code: cloudlicenses.Overloaded, detail: "DNS gives no answer at the moment; nothing was done, ask again"})
 	case !errors.As(err, &refusal):
 		c.fail(err)
+	case refusal.Code == cloudlicenses.RateLimited:
+		c.refuse(&problem{code: refusal.Code, detail: refusal.Detail, retryIn: signUpWindow})
 	case refusal.Code == cloudlicenses.AlreadyExists && refusal.Detail == "domain":
 		c.refuse(&problem{code: refusal.Code, detail: "the domain belongs to another sign-up or tenant", invalid: []body.FieldError{
 			{Pointer: "/company/domain", Detail: "has a tenant, or a sign-up that has not expired"},

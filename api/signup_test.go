@@ -81,7 +81,7 @@ func TestSignUp(t *testing.T) {
 	require.NoError(t, live.dns.Set(name, "something else"))
 	askApex(t, "verify", verification(id, token)).wants(t, 409, "verification_pending")
 	require.NoError(t, live.dns.Set(name, "something else", "cloudlicenses-verify="+token))
-	askApex(t, "verify", verification(id, token[1:]+"x")).wants(t, 403, "verification_failed")
+	askApex(t, "verify", verification(id, token[1:]+"-")).wants(t, 403, "verification_failed")
 	askApex(t, "verify", verification("nobody-at-all", token)).wants(t, 404, "tenant_not_found")
 
 	verified := askApex(t, "verify", verification(id, token)).wants(t, 200, "")
@@ -90,7 +90,7 @@ func TestSignUp(t *testing.T) {
 	require.Equal(t, string(verified.raw), string(askApex(t, "verify", verification(id, token)).wants(t, 200, "").raw), "the same again")
 	require.NoError(t, live.dns.Set(name))
 	askApex(t, "verify", verification(id, token)).wants(t, 200, "")
-	askApex(t, "verify", verification(id, "x"+token[1:])).wants(t, 403, "verification_failed")
+	askApex(t, "verify", verification(id, "-"+token[1:])).wants(t, 403, "verification_failed")
 
 	shown := adminDo(t, "GET", "/v1/tenants/"+id, "").wants(t, 200, "")
 	require.Equal(t, "active", shown.text("status"))
@@ -133,23 +133,20 @@ func TestSignUpSaysWhichFieldIsWrong(t *testing.T) {
 	askApex(t, "register", signUp(id+"m")).wants(t, 409, "already_exists")
 }
 
-func TestVerifyIsLimitedAndTellsNoFromMaybe(t *testing.T) {
+func TestVerifyIsLimited(t *testing.T) {
 	id := freshID()
 	name, token := recordOf(t, askApex(t, "register", signUp(id)).wants(t, 201, ""))
 	for range 20 {
 		askApex(t, "verify", verification(id, "wrong")).wants(t, 403, "verification_failed")
 	}
 	limited := askApex(t, "verify", verification(id, "wrong")).wants(t, 429, "rate_limited")
-	require.NotEmpty(t, limited.Header.Get("Retry-After"))
+	require.Equal(t, "3600", limited.Header.Get("Retry-After"))
 	require.NoError(t, live.dns.Set(name, "cloudlicenses-verify="+token))
 
-	deaf := shard.New(shard.Config{Node: live.node, Domain: "localhost", Resolver: "127.0.0.1"}) // no port, no answer
-	_, _, err := deaf.Verify(t.Context(), cloudlicenses.TenantID(id), token)
-	require.Error(t, err)
 	askApex(t, "verify", verification(id, token)).wants(t, 200, "") // whatever strangers tried
 
 	var result directory.RegistrationResult
-	_, err = live.shard.ReadDirectory(t.Context(), shard.Command{
+	_, err := live.shard.ReadDirectory(t.Context(), shard.Command{
 		Op: directory.QueryRegistration, Payload: &directory.GetTenant{ID: cloudlicenses.TenantID(id)}, Result: &result,
 	}, shard.ReadOptions{})
 	require.NoError(t, err)
