@@ -524,3 +524,22 @@ func TestStrangersAreCounted(t *testing.T) {
 	}
 	require.Equal(t, []string{"key.generate success", "key.generate success", "key.revoke success", "checkout key_revoked"}, results)
 }
+
+// TestTenantLimit: an operator limits all keys of a tenant together.
+func TestTenantLimit(t *testing.T) {
+	p := newPool(t, 50, 0)
+	at := "/v1/tenants/" + string(p.tenant) + "/limits"
+	adminDo(t, http.MethodPut, at, `{"checkouts_per_minute":2}`).wants(t, 200, "")
+	second, _ := p.newKey(cloudlicenses.ScopeCheckout, time.Time{})
+	p.checkout("u").wants(t, 201, "")
+	p.with(second).wants(t, 201, "")
+	for _, key := range []string{p.key, second} {
+		require.Equal(t, `"tenant-minute";q=2;w=60`, p.with(key).wants(t, 429, "rate_limited").Header.Get("RateLimit-Policy"))
+	}
+	adminDo(t, http.MethodPut, at, `{"checkouts_per_minute":0}`).wants(t, 200, "")
+	p.with(second).wants(t, 201, "")
+	for _, body := range []string{`{}`, `{"checkouts_per_minute":-1}`, `{"checkouts_per_minute":1000001}`} {
+		adminDo(t, http.MethodPut, at, body).wants(t, 422, "invalid_field")
+	}
+	adminDo(t, http.MethodPut, "/v1/tenants/no-such-tenant/limits", `{"checkouts_per_minute":2}`).wants(t, 404, "tenant_not_found")
+}

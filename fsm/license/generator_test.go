@@ -175,7 +175,7 @@ func (g *generator) one() step {
 }
 
 func (g *generator) administration(tenant cl.TenantID) step {
-	switch g.pick(12) {
+	switch g.pick(13) {
 	case 0:
 		l := g.license(g.pick(3))
 		if g.chance(20) {
@@ -210,7 +210,9 @@ func (g *generator) administration(tenant cl.TenantID) step {
 		return g.to(license.OpRestrictKey, tenant, &license.RestrictKey{
 			By: platform, ID: cl.KeyID(fmt.Sprint("k", 1+g.pick(3))), Set: all, Restrictions: g.restrictions(),
 		})
-	case 9, 10:
+	case 9:
+		return g.to(license.OpLimitTenant, tenant, &license.LimitTenant{By: platform, CheckoutsPerMinute: int64(g.pick(3) * 40)})
+	case 10, 11:
 		return g.to(license.OpRotateKey, tenant, g.rotate(tenant))
 	default:
 		return g.to(license.OpTenant, tenant, &license.PutTenant{Epoch: 1})

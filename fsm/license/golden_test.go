@@ -81,6 +81,7 @@ func samples() []sample {
 			By: platform, ID: "key-1", Set: license.RestrictHostnames | license.RestrictHour, Restrictions: sampleRestrictions(),
 		}},
 		{"OpRotateKey", license.OpRotateKey, true, &license.RotateKey{By: platform, ID: "key-1", Hash: keyHash("k2"), OverlapMillis: 86_400_000}},
+		{"OpLimitTenant", license.OpLimitTenant, true, &license.LimitTenant{By: platform, CheckoutsPerMinute: 6000}},
 		{"OpPutSignUp", license.OpPutSignUp, true, &license.PutSignUp{
 			TokenHash: keyHash("token"), Country: "DE", TaxID: "DE123456789", Email: "admin@mercedes.com", Name: "License Administrator", ExpiresMillis: epochStart + hour,
 		}},

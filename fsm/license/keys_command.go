@@ -17,6 +17,7 @@ import (
 const (
 	OpRestrictKey fsm.Op = 40 // RestrictKey
 	OpRotateKey   fsm.Op = 41 // RotateKey
+	OpLimitTenant fsm.Op = 42 // LimitTenant
 )
 
 // Key is an API key as stored: never the key itself. Its id stays through
@@ -113,6 +114,15 @@ type RevokeKey struct {
 	By            By
 	ID            cloudlicenses.KeyID
 	ReleaseLeases bool
+}
+
+// LimitTenant limits how often all keys of a tenant together check out: an
+// operator's matter.
+//
+//msgp:tuple LimitTenant
+type LimitTenant struct {
+	By                 By
+	CheckoutsPerMinute int64 // 0: no limit
 }
 
 // KeyState is a key with what it was last used for.

@@ -308,6 +308,52 @@ func (z *KeyState) Msgsize() (s int) {
 }
 
 // MarshalMsg implements msgp.Marshaler
+func (z *LimitTenant) MarshalMsg(b []byte) (o []byte, err error) {
+	o = msgp.Require(b, z.Msgsize())
+	// array header, size 2
+	o = append(o, 0x92)
+	o, err = z.By.MarshalMsg(o)
+	if err != nil {
+		err = msgp.WrapError(err, "By")
+		return
+	}
+	o = msgp.AppendInt64(o, z.CheckoutsPerMinute)
+	return
+}
+
+// UnmarshalMsg implements msgp.Unmarshaler
+func (z *LimitTenant) UnmarshalMsg(bts []byte) (o []byte, err error) {
+	var zb0001 uint32
+	zb0001, bts, err = msgp.ReadArrayHeaderBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err)
+		return
+	}
+	if zb0001 != 2 {
+		err = msgp.ArrayError{Wanted: 2, Got: zb0001}
+		return
+	}
+	bts, err = z.By.UnmarshalMsg(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "By")
+		return
+	}
+	z.CheckoutsPerMinute, bts, err = msgp.ReadInt64Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "CheckoutsPerMinute")
+		return
+	}
+	o = bts
+	return
+}
+
+// Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
+func (z *LimitTenant) Msgsize() (s int) {
+	s = 1 + z.By.Msgsize() + msgp.Int64Size
+	return
+}
+
+// MarshalMsg implements msgp.Marshaler
 func (z *PutKey) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
 	// array header, size 2

@@ -22,6 +22,8 @@ func (s *session) keyCommand(name string, a arguments) (op fsm.Op, body msgp.Mar
 		return license.OpKey, s.key(a), true
 	case "revoke-key":
 		return license.OpRevokeKey, &license.RevokeKey{By: a.by(), ID: id, ReleaseLeases: a.has("release")}, true
+	case "limit-tenant":
+		return license.OpLimitTenant, &license.LimitTenant{By: a.by(), CheckoutsPerMinute: a.number("per-minute", 0)}, true
 	case "rotate-key":
 		return license.OpRotateKey, &license.RotateKey{
 			By: a.by(), ID: id, Hash: keyHash(a.text("secret", "")), OverlapMillis: a.duration("overlap", 0),

@@ -39,6 +39,8 @@ func (m *model) administer(t *modelTenant, body any) license.Ack {
 		l.Status = b.Status
 	case *license.SetRules:
 		t.rules = b.Rules
+	case *license.LimitTenant:
+		t.perMinute = b.CheckoutsPerMinute
 	}
 	return license.Ack{}
 }

@@ -14,6 +14,31 @@ import (
 // Reads are answered by any replica, so each counts those of its own, beside
 // what the machine knows of the key's checkouts.
 
+var _ = register(OpLimitTenant, operation{name: "limit tenant", needs: needsTenant, apply: (*Machine).applyLimitTenant})
+
+const actionTenantLimit = "tenant.limit"
+
+// applyLimitTenant changes a tenant's own limit; what was counted counts on.
+func (m *Machine) applyLimitTenant(t *tenant, payload []byte) (reply, error) {
+	var p LimitTenant
+	if err := decode(&p, payload); err != nil {
+		return nil, err
+	}
+	switch {
+	case !p.By.Platform:
+		return m.acked(cloudlicenses.ForbiddenRole, ""), nil
+	case p.CheckoutsPerMinute < 0 || p.CheckoutsPerMinute > cloudlicenses.MaxRateLimit:
+		return m.acked(cloudlicenses.InvalidField, "checkouts_per_minute: is out of range"), nil
+	case t.checkoutsPerMinute == p.CheckoutsPerMinute:
+		return m.acked(cloudlicenses.OK, ""), nil
+	}
+	t.checkoutsPerMinute = p.CheckoutsPerMinute
+	m.state.touchTenant(t)
+	m.entry = Audit{Action: actionTenantLimit, Result: resultSuccess, Actor: actorPlatform, Address: p.By.Address}
+	m.recordAudit(t)
+	return m.acked(cloudlicenses.OK, ""), nil
+}
+
 // readCount are the reads by a key that this replica answered.
 type readCount struct {
 	mu   sync.Mutex
