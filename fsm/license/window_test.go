@@ -46,3 +46,22 @@ func TestWindow(t *testing.T) {
 		}
 	})
 }
+
+// TestRateCostsNoAllocation: counting a checkout takes no memory but the
+// windows' own, once.
+func TestRateCostsNoAllocation(t *testing.T) {
+	m := &Machine{state: newState()}
+	of := newTenant("acme", 1)
+	of.checkoutsPerMinute = 1 << 20
+	k := &key{Key: Key{Restrictions: Restrictions{CheckoutsPerMinute: 1 << 20, RequestsPerHour: 1 << 20}}, tenant: of}
+	now := int64(1_800_000_000_000)
+	take := func() {
+		now += 700
+		m.state.setClock(now)
+		if _, refused := m.takeRate(of, k); refused {
+			t.Fatal("refused below the limit")
+		}
+	}
+	take()
+	require.Zero(t, testing.AllocsPerRun(1000, take))
+}
