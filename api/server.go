@@ -56,6 +56,7 @@ type Server struct {
 	logger  *slog.Logger
 	router  *router
 	metrics *metrics
+	refused refusals
 	proxies proxies
 	tokens  tokens
 	http    *fasthttp.Server

@@ -55,7 +55,7 @@ func (s *Shard) Provision(ctx context.Context, req ProvisionRequest) (Provisione
 		return Provisioned{}, err
 	}
 	if !known {
-		if done.APIKey, err = s.putKey(ctx, tenant, req.AppName); err != nil {
+		if done.APIKey, err = s.putKey(ctx, tenant, req.AppName, DefaultRestrictions()); err != nil {
 			return Provisioned{}, err
 		}
 	}
@@ -90,8 +90,7 @@ func (s *Shard) knowsKey(ctx context.Context, tenant *directory.Tenant, key stri
 			return false, err
 		}
 		for i := range page.Items {
-			k := &page.Items[i]
-			if k.Hash == hash {
+			if k := &page.Items[i].Key; k.Hash == hash {
 				return k.RevokedMillis == 0 && (k.ExpiresMillis == 0 || k.ExpiresMillis > now), nil
 			}
 		}

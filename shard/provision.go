@@ -2,11 +2,8 @@ package shard
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
-
-	"github.com/google/uuid"
 
 	"github.com/cloudlicenses/cloudlicenses"
 	"github.com/cloudlicenses/cloudlicenses/fsm/directory"
@@ -98,8 +95,8 @@ type CreatedTenant struct {
 	APIKey    string                  `json:"api_key"`              // shown here and never again
 }
 
-// CreateTenant makes an active tenant with an API key of both scopes, and
-// licenses where asked. It is a saga (directory → group → active) that an
+// CreateTenant makes an active tenant with an API key of both scopes, without
+// a rate limit, and licenses where asked. It is a saga (directory → group → active) that an
 // interrupted caller resumes by repeating it; a tenant that is past it is an
 // already_exists Refusal.
 func (s *Shard) CreateTenant(ctx context.Context, req CreateTenantRequest) (CreatedTenant, error) {
@@ -121,7 +118,7 @@ func (s *Shard) CreateTenant(ctx context.Context, req CreateTenantRequest) (Crea
 		}
 		created.LicenseID = ids[0]
 	}
-	if created.APIKey, err = s.putKey(ctx, tenant, "operator"); err != nil {
+	if created.APIKey, err = s.putKey(ctx, tenant, "operator", license.Restrictions{}); err != nil {
 		return CreatedTenant{}, err
 	}
 	return created, s.activate(ctx, tenant)
@@ -212,33 +209,21 @@ func (s *Shard) putVendor(ctx context.Context, id cloudlicenses.VendorID, name, 
 }
 
 // putKey gives a tenant an API key of both scopes and returns it.
-func (s *Shard) putKey(ctx context.Context, tenant *directory.Tenant, app string) (string, error) {
-	secrets := s.Secrets()
-	if secrets == nil {
-		return "", errors.New("the cluster's secrets are not open yet")
-	}
-	id, err := uuid.NewV7()
-	if err != nil {
-		return "", fmt.Errorf("make a key id: %w", err)
-	}
-	key := NewAPIKey(tenant.ID)
-	var ack license.Ack
-	_, err = s.doPlaced(ctx, tenant, Command{
-		Op: license.OpKey,
-		Payload: &license.PutKey{Key: license.Key{
-			ID:            cloudlicenses.KeyID("key-" + id.String()),
-			Hash:          HashAPIKey(secrets.KeyHMAC, key),
-			AppName:       app,
-			Scopes:        cloudlicenses.ScopeCheckout | cloudlicenses.ScopeReturn,
-			CreatedMillis: time.Now().UnixMilli(),
-		}},
-		Result: &ack,
+func (s *Shard) putKey(ctx context.Context, tenant *directory.Tenant, app string, restrictions license.Restrictions) (string, error) {
+	text := NewAPIKey(tenant.ID)
+	put, err := s.putKeyCommand(license.By{Platform: true}, text, license.Key{
+		AppName: app, Scopes: cloudlicenses.ScopeCheckout | cloudlicenses.ScopeReturn, Restrictions: restrictions,
 	})
+	if err != nil {
+		return "", err
+	}
+	var result license.KeyResult
+	_, err = s.doPlaced(ctx, tenant, Command{Op: license.OpKey, Payload: put, Result: &result})
 	if err == nil {
-		err = refused(ack.Code, ack.Detail)
+		err = refused(result.Code, result.Detail)
 	}
 	if err != nil {
 		return "", fmt.Errorf("create an API key of %s: %w", tenant.ID, err)
 	}
-	return key, nil
+	return text, nil
 }

@@ -19,7 +19,9 @@ const resumeEvery = time.Second
 func (s *Shard) finishTenant(ctx context.Context, tenant *directory.Tenant) error {
 	var opened license.Ack
 	_, err := s.doPlaced(ctx, tenant, Command{
-		Op: license.OpTenant, Payload: &license.PutTenant{Epoch: tenant.Epoch, URL: s.tenantURL(tenant.ID)}, Result: &opened,
+		Op: license.OpTenant, Result: &opened, Payload: &license.PutTenant{
+			Epoch: tenant.Epoch, URL: s.tenantURL(tenant.ID), CheckoutsPerMinute: cloudlicenses.TenantCheckoutsPerMinute,
+		},
 	})
 	if err == nil {
 		err = refused(opened.Code, opened.Detail)

@@ -11,8 +11,8 @@ import (
 
 var _ = register(OpCheckout, operation{name: actionCheckout, needs: needsTenant, lease: true, byKey: true, apply: (*Machine).applyCheckout})
 
-// applyCheckout asks, in this order: access, a repeated intent, the license,
-// the version, the seats. All checks come first, all effects last.
+// applyCheckout asks, in this order: access, a repeated intent, the rate, the
+// license, the version, the seats. All checks come first, all effects last.
 func (m *Machine) applyCheckout(t *tenant, payload []byte) (reply, error) {
 	c := &m.checkout
 	if err := decode(c, payload); err != nil {
@@ -20,7 +20,7 @@ func (m *Machine) applyCheckout(t *tenant, payload []byte) (reply, error) {
 	}
 	s := m.state
 	m.result = LeaseResult{}
-	k, layer, code := s.admitted(t, &c.Caller, cloudlicenses.ScopeCheckout)
+	k, layer, code := t.admitted(&c.Caller, cloudlicenses.ScopeCheckout, s.clock)
 	if k == nil {
 		m.result.Code, m.result.Layer = code, layer
 		return &m.result, nil
@@ -39,14 +39,23 @@ func (m *Machine) applyCheckout(t *tenant, payload []byte) (reply, error) {
 		m.result = LeaseResult{Code: cloudlicenses.OutcomeUnknown, Detail: "a later try of this request was refused"}
 		return &m.result, nil
 	}
+	m.use(k)
+	rate, refused := m.takeRate(t, k)
+	if refused {
+		m.voidEarlier(k, c)
+		return m.refuseRate(rate), nil
+	}
 	lic, code, detail := s.findLicense(t, c.VendorID, c.ProductID)
 	if code == cloudlicenses.OK {
 		code, detail = lic.acceptsVersion(c.AppVersion)
 	}
 	if code != cloudlicenses.OK {
-		return m.refuseCheckout(t, k, lic, code, cloudlicenses.LayerNone, detail), nil
+		m.refuseCheckout(t, k, lic, code, cloudlicenses.LayerNone, detail)
+	} else {
+		m.takeSeats(t, k, lic, c)
 	}
-	return m.takeSeats(t, k, lic, c), nil
+	m.result.Rate = rate
+	return &m.result, nil
 }
 
 // checkNumbers keeps what no sender may send from ever becoming a lease.
@@ -147,9 +156,7 @@ func (s *state) admitLease(t *tenant, l *lease) {
 // be nil.
 func (m *Machine) refuseCheckout(t *tenant, k *key, lic *license, code cloudlicenses.Code, layer cloudlicenses.Layer, detail string) reply {
 	c := &m.checkout
-	if c.Try > 0 {
-		m.void(k.scoped(c.Request), c.Try)
-	}
+	m.voidEarlier(k, c)
 	m.countRefusal(lic, code)
 	m.describeCaller(actionCheckout, code, k, &c.Caller)
 	m.entry.ProductID, m.entry.User, m.entry.Count = c.ProductID, c.User, c.Count

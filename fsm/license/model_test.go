@@ -34,13 +34,16 @@ type model struct {
 type modelTenant struct {
 	epoch    uint32
 	licenses []*modelLicense
-	keys     []*license.Key
+	keys     []*modelKey
 	leases   []*modelLease // every lease ever, the first has id 1
 	intents  []modelIntent
 	rules    license.Rules
 	overage  []license.Overage
 	outbox   int
 	voids    []modelVoid
+
+	perMinute int64
+	checkouts []int64 // when one was counted
 }
 
 type modelLicense struct {
@@ -105,7 +108,7 @@ func (m *model) one(s step) any {
 	case *license.PutTenant:
 		t := m.tenants[s.tenant]
 		if t == nil {
-			t = &modelTenant{}
+			t = &modelTenant{perMinute: b.CheckoutsPerMinute}
 			m.tenants[s.tenant] = t
 		}
 		t.epoch = max(t.epoch, b.Epoch)
@@ -119,6 +122,11 @@ func (m *model) one(s step) any {
 			return license.LeaseResult{Code: cl.StalePlacement}
 		}
 		return m.lease(t, b)
+	case *license.PutKey, *license.RestrictKey, *license.RotateKey, *license.RevokeKey:
+		if stale {
+			return license.Ack{Code: cl.StalePlacement}
+		}
+		return m.manageKeys(t, b)
 	default:
 		if stale {
 			return license.Ack{Code: cl.StalePlacement}
@@ -167,25 +175,6 @@ func (m *model) lease(t *modelTenant, body any) license.LeaseResult {
 		return license.LeaseResult{Lease: l.Lease}
 	}
 	panic("no such command")
-}
-
-// access is the chain, as far as it decides anything today.
-func (m *model) access(t *modelTenant, c license.Caller, scope cl.Scope) (cl.KeyID, *license.LeaseResult) {
-	for _, k := range t.keys {
-		if k.Hash != c.KeyHash {
-			continue
-		}
-		switch {
-		case k.ExpiresMillis != 0 && m.clock >= k.ExpiresMillis:
-			return k.ID, &license.LeaseResult{Code: cl.KeyExpired, Layer: cl.LayerKey}
-		case k.RevokedMillis != 0:
-			return k.ID, &license.LeaseResult{Code: cl.KeyRevoked, Layer: cl.LayerKey}
-		case !k.Scopes.Has(scope):
-			return k.ID, &license.LeaseResult{Code: cl.MissingScope, Layer: cl.LayerScope}
-		}
-		return k.ID, nil
-	}
-	return "", &license.LeaseResult{Code: cl.Unauthenticated, Layer: cl.LayerKey}
 }
 
 // find finds a live lease; key empty: the administrator's. An ended one is
@@ -257,12 +246,16 @@ func (m *model) decide(t *modelTenant, c *license.Checkout) license.LeaseResult 
 	if m.void(t, key, c) {
 		return license.LeaseResult{Code: cl.OutcomeUnknown}
 	}
+	rate, limited := m.limit(t, key)
+	if limited {
+		return license.LeaseResult{Code: cl.RateLimited, Layer: cl.LayerRate, Rate: rate}
+	}
 	l, code := m.licenseFor(t, c)
 	if code != cl.OK {
 		if l != nil {
 			l.month(m.clock).refuse(code)
 		}
-		return license.LeaseResult{Code: code}
+		return license.LeaseResult{Code: code, Rate: rate}
 	}
 	commit, overage, credit, code := m.grant(t, l, key, c)
 	if code != cl.OK && m.collect(t, l) {
@@ -271,7 +264,7 @@ func (m *model) decide(t *modelTenant, c *license.Checkout) license.LeaseResult 
 	u := l.month(m.clock)
 	if code != cl.OK {
 		u.refuse(code)
-		return license.LeaseResult{Code: code}
+		return license.LeaseResult{Code: code, Rate: rate}
 	}
 	lease := &modelLease{license: l, Lease: license.Lease{
 		ID: cl.LeaseID(len(t.leases) + 1), LicenseID: l.ID, VendorID: l.VendorID, ProductID: l.ProductID, KeyID: key,
@@ -294,7 +287,7 @@ func (m *model) decide(t *modelTenant, c *license.Checkout) license.LeaseResult 
 			PriceMinor: l.OverageFeeMinor, Currency: l.Currency, AtMillis: m.clock,
 		})
 	}
-	return license.LeaseResult{Lease: lease.Lease}
+	return license.LeaseResult{Lease: lease.Lease, Rate: rate}
 }
 
 func (m *model) remembered(t *modelTenant, in modelIntent) bool {

@@ -33,9 +33,14 @@ func (v *voids) admit(request intentKey, r voidRecord) {
 	v.order.push(voidEntry{r.AtMillis, request})
 }
 
-// void makes the tries of a request before this one void for RequestIDMemory.
-func (m *Machine) void(request intentKey, try uint8) {
-	r := voidRecord{Try: try, AtMillis: m.state.clock + serverMemory}
+// voidEarlier makes the tries of a request before one that is being refused void
+// for RequestIDMemory.
+func (m *Machine) voidEarlier(k *key, c *Checkout) {
+	if c.Try == 0 {
+		return
+	}
+	request := k.scoped(c.Request)
+	r := voidRecord{Try: c.Try, AtMillis: m.state.clock + serverMemory}
 	m.state.voids.admit(request, r)
 	m.put(voidKey(request), &r)
 }

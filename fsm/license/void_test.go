@@ -18,7 +18,7 @@ func TestRefusedRetryVoidsWhatIsOnItsWay(t *testing.T) {
 	r.apply(
 		encode(license.OpTenant, tenant, 1, &license.PutTenant{Epoch: 1}),
 		encode(license.OpLicenses, tenant, 1, &license.PutLicenses{Licenses: []license.License{sampleLicense()}}),
-		encode(license.OpKey, tenant, 1, &license.PutKey{Key: license.Key{
+		encode(license.OpKey, tenant, 1, &license.PutKey{By: platform, Key: license.Key{
 			ID: "key-1", Hash: keyHash("k1"), Scopes: cl.ScopeCheckout | cl.ScopeReturn, CreatedMillis: epochStart,
 		}}),
 	)
