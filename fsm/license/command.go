@@ -37,7 +37,7 @@ const (
 	OpReturn     fsm.Op = 11 // Return
 	OpRelease    fsm.Op = 12 // Release: by an administrator
 	OpRules      fsm.Op = 13 // SetRules
-	OpOutboxDone fsm.Op = 14 // OutboxDone
+	// 14 was the removal of delivered records: see OpOutboxTried.
 )
 
 // Version is the payload version of every command and query above.
@@ -232,13 +232,6 @@ type Cap struct {
 //msgp:tuple SetRules
 type SetRules struct {
 	Rules Rules
-}
-
-// OutboxDone removes delivered records, by sequence number.
-//
-//msgp:tuple OutboxDone
-type OutboxDone struct {
-	Sequences []uint64
 }
 
 // Every result is a tuple whose first element is its Code, so that a caller
