@@ -24,7 +24,7 @@ const (
 	prefixSchedule = 'Y'
 	prefixDelivery = 'Z'
 
-	laneDead uint8 = 3
+	laneDead uint8 = 4
 )
 
 // mailPrefix begins the kinds of mails; what follows says which.
@@ -39,16 +39,20 @@ func deliveryKey(t *tenant, sequence uint64) []byte {
 	return key48(nil, prefixDelivery, t.number, ^sequence)
 }
 
-func (o *Outgoing) lane() uint8 {
-	if o.EndpointID == "" {
+// laneOf is the lane of a record that becomes pending; e is nil for a mail.
+func laneOf(e *endpoint) uint8 {
+	switch {
+	case e == nil:
 		return LaneMail
+	case e.Endpoint.Failures > 0:
+		return LaneFailing
 	}
 	return LaneWebhook
 }
 
 // pending counts a record in (1) or out (-1) of the pending ones.
 func (s *state) pending(o *Outgoing, by int64) {
-	if o.lane() == LaneMail {
+	if o.EndpointID == "" {
 		s.outbox.Mails += by
 	} else {
 		s.outbox.Webhooks += by
@@ -108,13 +112,14 @@ func (m *Machine) enqueue(t *tenant, e *endpoint, o *Outgoing) {
 
 // schedule writes a pending record and when it is due.
 func (m *Machine) schedule(t *tenant, e *endpoint, o *Outgoing) {
+	o.Lane = laneOf(e)
 	m.put(key8(prefixOutbox, o.Sequence), o)
 	var receiver uint64
 	if e != nil {
 		receiver = uint64(t.number)<<32 | uint64(e.number)
 		m.put(deliveryKey(t, o.Sequence), o)
 	}
-	m.store.Set(scheduleKey(o.lane(), o.NextMillis, o.Sequence), binary.BigEndian.AppendUint64(nil, receiver))
+	m.store.Set(scheduleKey(o.Lane, o.NextMillis, o.Sequence), binary.BigEndian.AppendUint64(nil, receiver))
 	m.outboxHead.Add(1)
 }
 
@@ -135,7 +140,7 @@ func (m *Machine) outgoing(sequence uint64) (*Outgoing, error) {
 // unscheduleDelivery takes a record out of what is pending.
 func (m *Machine) unscheduleDelivery(o *Outgoing) {
 	m.store.Delete(key8(prefixOutbox, o.Sequence))
-	m.store.Delete(scheduleKey(o.lane(), o.NextMillis, o.Sequence))
+	m.store.Delete(scheduleKey(o.Lane, o.NextMillis, o.Sequence))
 }
 
 // applyOutboxTried records an attempt. Two leaders may have made it at once:
@@ -145,14 +150,14 @@ func (m *Machine) applyOutboxTried(_ *tenant, payload []byte) (reply, error) {
 	if err := decode(&p, payload); err != nil {
 		return nil, err
 	}
-	if p.Result < TriedDelivered || p.Result > TriedDisabled || p.Attempt < 1 {
+	if p.Result < TriedDelivered || p.Result > TriedDisabled || p.Attempt < 0 || p.Attempt == 0 && p.Result != TriedFailed {
 		return m.acked(cloudlicenses.InvalidField, "result: is unknown"), nil
 	}
 	o, err := m.outgoing(p.Sequence)
 	if err != nil {
 		return nil, fmt.Errorf("outbox: %w", err)
 	}
-	if o == nil || o.Attempts+1 != p.Attempt && p.Result != TriedDelivered {
+	if o == nil || p.Attempt != 0 && p.Attempt != o.Attempts+1 && p.Result != TriedDelivered {
 		return m.acked(cloudlicenses.OK, ""), nil
 	}
 	t := m.state.tenants[o.TenantID]
@@ -161,7 +166,9 @@ func (m *Machine) applyOutboxTried(_ *tenant, payload []byte) (reply, error) {
 		e = t.endpoint(o.EndpointID)
 	}
 	m.unscheduleDelivery(o)
-	o.Attempts, o.TriedMillis, o.Status, o.Error = p.Attempt, m.state.clock, p.Status, p.Error
+	if o.Status, o.Error = p.Status, p.Error; p.Attempt > 0 {
+		o.Attempts, o.TriedMillis = p.Attempt, m.state.clock
+	}
 	switch {
 	case t == nil, o.EndpointID != "" && e == nil: // nobody is left to be told
 		m.state.pending(o, -1)
@@ -219,17 +226,15 @@ func (m *Machine) settleWebhook(t *tenant, e *endpoint, o *Outgoing, result uint
 	s := m.state
 	s.pending(o, -1)
 	e.Pending--
-	o.NextMillis, o.State = 0, cloudlicenses.DeliveryDelivered
-	e.Endpoint.Failures++
-	switch result {
-	case TriedDelivered:
-		e.Endpoint.Failures = 0
-	case TriedDisabled:
-		e.Endpoint.Disabled = cloudlicenses.DisabledGone
-		fallthrough
-	default:
-		o.State = cloudlicenses.DeliveryFailed
+	o.NextMillis, o.State = 0, cloudlicenses.DeliveryFailed
+	if result == TriedDelivered {
+		o.State, e.Endpoint.Failures = cloudlicenses.DeliveryDelivered, 0
+	} else {
+		e.Endpoint.Failures++
 		s.outbox.DeadWebhooks++
+	}
+	if result == TriedDisabled {
+		e.Endpoint.Disabled = cloudlicenses.DisabledGone
 	}
 	m.put(deliveryKey(t, o.Sequence), o)
 	at, _ := slices.BinarySearch(e.Settled, o.Sequence)

@@ -272,6 +272,7 @@ type Outgoing struct {
 	Number     uint64                   // of the endpoint's deliveries, from 1; a replay keeps it
 
 	State       cloudlicenses.DeliveryState
+	Lane        uint8 // of the schedule, while it is pending
 	Attempts    int64 // made so far
 	TriedMillis int64 // the last one; 0: none
 	NextMillis  int64 // the next one of what is pending, not before

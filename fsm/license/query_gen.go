@@ -1185,8 +1185,8 @@ func (z *OutboxPage) Msgsize() (s int) {
 // MarshalMsg implements msgp.Marshaler
 func (z *Outgoing) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// array header, size 14
-	o = append(o, 0x9e)
+	// array header, size 15
+	o = append(o, 0x9f)
 	o = msgp.AppendUint64(o, z.Sequence)
 	o = msgp.AppendString(o, string(z.TenantID))
 	o = msgp.AppendString(o, z.Kind)
@@ -1196,6 +1196,7 @@ func (z *Outgoing) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.AppendString(o, string(z.EndpointID))
 	o = msgp.AppendUint64(o, z.Number)
 	o = msgp.AppendString(o, string(z.State))
+	o = msgp.AppendUint8(o, z.Lane)
 	o = msgp.AppendInt64(o, z.Attempts)
 	o = msgp.AppendInt64(o, z.TriedMillis)
 	o = msgp.AppendInt64(o, z.NextMillis)
@@ -1212,8 +1213,8 @@ func (z *Outgoing) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err)
 		return
 	}
-	if zb0001 != 14 {
-		err = msgp.ArrayError{Wanted: 14, Got: zb0001}
+	if zb0001 != 15 {
+		err = msgp.ArrayError{Wanted: 15, Got: zb0001}
 		return
 	}
 	z.Sequence, bts, err = msgp.ReadUint64Bytes(bts)
@@ -1289,6 +1290,11 @@ func (z *Outgoing) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		}
 		z.State = cloudlicenses.DeliveryState(zb0005)
 	}
+	z.Lane, bts, err = msgp.ReadUint8Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Lane")
+		return
+	}
 	z.Attempts, bts, err = msgp.ReadInt64Bytes(bts)
 	if err != nil {
 		err = msgp.WrapError(err, "Attempts")
@@ -1320,7 +1326,7 @@ func (z *Outgoing) UnmarshalMsg(bts []byte) (o []byte, err error) {
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z *Outgoing) Msgsize() (s int) {
-	s = 1 + msgp.Uint64Size + msgp.StringPrefixSize + len(string(z.TenantID)) + msgp.StringPrefixSize + len(z.Kind) + msgp.Int64Size + msgp.Int64Size + msgp.BytesPrefixSize + len(z.Payload) + msgp.StringPrefixSize + len(string(z.EndpointID)) + msgp.Uint64Size + msgp.StringPrefixSize + len(string(z.State)) + msgp.Int64Size + msgp.Int64Size + msgp.Int64Size + msgp.Int64Size + msgp.StringPrefixSize + len(z.Error)
+	s = 1 + msgp.Uint64Size + msgp.StringPrefixSize + len(string(z.TenantID)) + msgp.StringPrefixSize + len(z.Kind) + msgp.Int64Size + msgp.Int64Size + msgp.BytesPrefixSize + len(z.Payload) + msgp.StringPrefixSize + len(string(z.EndpointID)) + msgp.Uint64Size + msgp.StringPrefixSize + len(string(z.State)) + msgp.Uint8Size + msgp.Int64Size + msgp.Int64Size + msgp.Int64Size + msgp.Int64Size + msgp.StringPrefixSize + len(z.Error)
 	return
 }
 

@@ -145,7 +145,7 @@ func (q *question) due() (reply, error) {
 	if len(ask.Cursor) > 0 {
 		lo = append(append([]byte(nil), ask.Cursor...), 0)
 	}
-	if ask.Lane != LaneMail && ask.Lane != LaneWebhook || len(lo) < 2 || lo[0] != prefixSchedule || lo[1] != ask.Lane {
+	if ask.Lane < LaneMail || ask.Lane > LaneFailing || len(lo) < 2 || lo[0] != prefixSchedule || lo[1] != ask.Lane {
 		return &DuePage{Code: cloudlicenses.InvalidField}, nil
 	}
 	scan, err := q.scanGroup(lo, []byte{prefixSchedule, ask.Lane + 1})

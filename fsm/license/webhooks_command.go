@@ -114,7 +114,7 @@ const (
 //msgp:tuple OutboxTried
 type OutboxTried struct {
 	Sequence   uint64
-	Attempt    int64 // this one's number, from 1
+	Attempt    int64 // this one's number, from 1; 0, with TriedFailed: none was made
 	Result     uint8
 	Status     int64 // HTTP status, SMTP reply; 0: no answer
 	NextMillis int64 // with TriedRetry

@@ -55,10 +55,12 @@ type DeliveryPage struct {
 	Next  string
 }
 
-// Lanes of the schedule of what is pending.
+// Lanes of the schedule of what is pending. Endpoints that did not answer well
+// the last time have a lane of their own, so that they hold up nobody else.
 const (
 	LaneMail    uint8 = 1
 	LaneWebhook uint8 = 2
+	LaneFailing uint8 = 3
 )
 
 // ListDue asks for what is due in a lane, in order of time, after Cursor.

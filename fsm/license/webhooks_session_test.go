@@ -153,7 +153,7 @@ func (s *session) deadMails(a arguments) string {
 // due pages through a lane, two at a time.
 func (s *session) due(a arguments) string {
 	var out strings.Builder
-	query := license.ListDue{Lane: map[string]uint8{"mail": license.LaneMail, "webhook": license.LaneWebhook}[a.text("lane", "webhook")], NowMillis: s.r.now, Limit: 2}
+	query := license.ListDue{Lane: map[string]uint8{"mail": license.LaneMail, "webhook": license.LaneWebhook, "failing": license.LaneFailing}[a.text("lane", "webhook")], NowMillis: s.r.now, Limit: 2}
 	for {
 		var page license.DuePage
 		ask(s.r.t, s.r.m, "", license.QueryDue, &query, &page)
