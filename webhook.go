@@ -1,6 +1,10 @@
 package cloudlicenses
 
-import "slices"
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
 
 // EndpointID identifies a webhook endpoint, everywhere: "wh-" and a UUID.
 type EndpointID string
@@ -47,3 +51,20 @@ const (
 	DeliveryDelivered DeliveryState = "delivered"
 	DeliveryFailed    DeliveryState = "failed" // for good, unless somebody replays it
 )
+
+// FormatDeliveryID names a delivery, in its webhook-id and in lists: the endpoint
+// and the number of the delivery there, which tells nothing of anybody else's.
+func FormatDeliveryID(endpoint EndpointID, number uint64) string {
+	return string(endpoint) + "-" + strconv.FormatUint(number, 10)
+}
+
+// ParseDeliveryID is the reverse of FormatDeliveryID.
+func ParseDeliveryID(id string) (endpoint EndpointID, number uint64, ok bool) {
+	cut := strings.LastIndexByte(id, '-')
+	if cut < 1 {
+		return "", 0, false
+	}
+	number, err := strconv.ParseUint(id[cut+1:], 10, 64)
+	endpoint = EndpointID(id[:cut])
+	return endpoint, number, err == nil && number > 0 && FormatDeliveryID(endpoint, number) == id
+}

@@ -18,7 +18,7 @@ type generator struct {
 	pick   func(n int) int // 0 … n−1
 	now    int64
 	serial uint64
-	tried  int // about the first delivery that is pending
+	tried  int                 // about the first delivery that is pending
 	leases map[cl.TenantID]int // ids that have surely been given, about
 	// intents that were used, to be used again with the same or another body
 	intents map[cl.TenantID][]*license.Checkout

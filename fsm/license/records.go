@@ -65,7 +65,7 @@ type metaRecord struct {
 	Tenants         uint32 // last tenant number
 	OutboxSequence  uint64 // last one given
 	Outbox          outboxCounts
-	EndedFloor      int64  // hour below which buckets of ended leases are gone
+	EndedFloor      int64 // hour below which buckets of ended leases are gone
 }
 
 // outboxCounts is how many records there are of each kind.
