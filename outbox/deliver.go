@@ -46,10 +46,16 @@ func (g *drain) deliver(sequence uint64) bool {
 	tried := &license.OutboxTried{Sequence: sequence, Attempt: o.Attempts + 1}
 	record, err := g.record(&it)
 	var outcome notify.Outcome
-	if err != nil {
+	switch {
+	case errors.Is(err, errUnknown):
+		outcome = notify.Outcome{Result: notify.Failed, Err: err}
+		if next, more := notify.NextAttempt(int(tried.Attempt), g.d.now(), 0); more {
+			outcome.Result, outcome.RetryAt = notify.Retry, next
+		}
+	case err != nil:
 		tried.Attempt = 0
 		outcome = notify.Outcome{Result: notify.Failed, Err: err}
-	} else {
+	default:
 		record.Attempt = int(tried.Attempt)
 		ctx, cancel := context.WithTimeout(g.d.ctx, attemptTimeout)
 		outcome = g.d.cfg.Sender.Deliver(ctx, record)

@@ -554,6 +554,24 @@ func TestMailThatFails(t *testing.T) {
 	require.NotContains(t, l.log.String(), "canary")
 }
 
+// TestLetters: every kind that a machine leaves has its words; one of a newer
+// version waits for it.
+func TestLetters(t *testing.T) {
+	in := letter{
+		TenantURL: "https://acme.example.test", Company: "Acme", Email: "ann@acme.example", Name: "Ann", Role: "owner", InvitedBy: "bob@acme.example",
+		Token: "t", ExpiresAt: time.Now().Add(time.Hour), VendorID: "vector-de", Vendor: "Vector", Count: 1,
+	}
+	for kind, subject := range map[string]string{
+		"mail.welcome": "is ready", "mail.invite": "invited", "mail.reset": "new password", "mail.provisioned": "from Vector", "mail.vendor_linked": "Vector is now linked",
+	} {
+		words, err := in.words(kind)
+		require.NoError(t, err, kind)
+		require.Contains(t, words.Subject, subject)
+	}
+	_, err := in.words("mail.of_tomorrow")
+	require.ErrorIs(t, err, errUnknown)
+}
+
 // TestOutcomeIsKeptUntilRecorded: as long as the group takes no command, its
 // leader sends nothing twice.
 func TestOutcomeIsKeptUntilRecorded(t *testing.T) {

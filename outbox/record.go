@@ -1,6 +1,7 @@
 package outbox
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,6 +11,9 @@ import (
 	"github.com/cloudlicenses/cloudlicenses/fsm/license"
 	"github.com/cloudlicenses/cloudlicenses/notify"
 )
+
+// errUnknown: a newer version left the record, and knows what to make of it.
+var errUnknown = errors.New("this version knows no such mail")
 
 // errExpired: nobody could use the link any more.
 var errExpired = errors.New("its link had expired before it could be sent")
@@ -59,6 +63,7 @@ type letter struct {
 	Token     string                 `json:"token"`
 	ExpiresAt time.Time              `json:"expires_at"`
 	VendorID  cloudlicenses.VendorID `json:"vendor_id"`
+	Vendor    string                 `json:"vendor_name"`
 	Count     int                    `json:"count"`
 	Licenses  []struct {
 		ID         cloudlicenses.LicenseID `json:"license_id"`
@@ -102,14 +107,16 @@ func (in *letter) words(kind string) (notify.Letter, error) {
 		}.Letter()
 	case "mail." + string(cloudlicenses.TokenReset):
 		return notify.PasswordReset{TenantURL: in.TenantURL, Token: in.Token, Expires: in.ExpiresAt}.Letter()
+	case "mail.vendor_linked":
+		return notify.VendorLinked{TenantURL: in.TenantURL, Vendor: in.Vendor, VendorID: in.VendorID}.Letter()
 	case license.MailProvisioned:
-		w := notify.LicenseProvisioned{TenantURL: in.TenantURL, Vendor: string(in.VendorID), Count: in.Count}
+		w := notify.LicenseProvisioned{TenantURL: in.TenantURL, Vendor: cmp.Or(in.Vendor, string(in.VendorID)), Count: in.Count}
 		for _, l := range in.Licenses {
 			w.Licenses = append(w.Licenses, notify.ProvisionedLicense{ID: l.ID, Product: l.Product, Seats: l.Seats, Commit: l.CommitQty, MaxOverage: l.MaxOverage})
 		}
 		return w.Letter()
 	}
-	return notify.Letter{}, fmt.Errorf("there is no mail %q", kind)
+	return notify.Letter{}, fmt.Errorf("%w: %q", errUnknown, kind)
 }
 
 func (d *Drainer) now() time.Time {

@@ -16,12 +16,12 @@ var (
 
 // The outbox on disk, besides 'X', as in records.go:
 //
-//	'Y' lane(1) next(8) sequence(8)     receiver(8): when what is pending is due
-//	'Y' laneDead millis(8) sequence(8)  Outgoing: a mail that failed for good
+//	'Q' lane(1) next(8) sequence(8)     receiver(8): when what is pending is due
+//	'Q' laneDead millis(8) sequence(8)  Outgoing: a mail that failed for good
 //	'Z' tenant(4) ^sequence(8)          Outgoing of a webhook, pending or settled;
 //	                                    the complement lists the newest first
 const (
-	prefixSchedule = 'Y'
+	prefixSchedule = 'Q'
 	prefixDelivery = 'Z'
 
 	laneDead uint8 = 4

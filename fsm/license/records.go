@@ -30,7 +30,7 @@ import (
 //	'O' tenant(4) month(4) sequence(8)         Overage
 //	'A' tenant(4) millis(8) sequence(8)        audit block, see audit.go
 //	'X' sequence(8)                            Outgoing, pending
-//	'Y', 'Z'                                   of the outbox, see outbox.go
+//	'Q', 'Z'                                   of the outbox, see outbox.go
 //	'H'                                        of webhooks, see webhooks_records.go
 //	'W', 'G'                                   of users, see users_records.go
 //	'R'                                        of sign-ups, see signup.go
