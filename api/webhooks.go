@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/google/uuid"
+	"github.com/tinylib/msgp/msgp"
 	"github.com/valyala/fasthttp"
 
 	"github.com/cloudlicenses/cloudlicenses"
@@ -14,7 +15,6 @@ import (
 	"github.com/cloudlicenses/cloudlicenses/fsm/license"
 	"github.com/cloudlicenses/cloudlicenses/notify"
 	"github.com/cloudlicenses/cloudlicenses/shard"
-	"github.com/tinylib/msgp/msgp"
 )
 
 // webhookRoutes are the rows of routeTable for an account's webhooks. The

@@ -3,6 +3,7 @@ package outbox
 import (
 	"context"
 	"errors"
+	"net"
 	"strings"
 	"time"
 
@@ -37,6 +38,7 @@ func (g *drain) deliver(sequence uint64) bool {
 	query := shard.Command{Op: license.QueryDelivery, Payload: &license.GetDelivery{Sequence: sequence}, Result: &it}
 	if _, err := g.door.ReadGroup(g.d.ctx, g.group, query, shard.ReadOptions{}); err != nil {
 		g.d.logger.Warn("a record of the outbox can't be read", "group", uint32(g.group), "sequence", sequence, "error", err)
+		g.pause()
 		return false
 	}
 	if it.Code != cloudlicenses.OK {
@@ -83,9 +85,22 @@ func describe(tried *license.OutboxTried, outcome notify.Outcome) {
 		tried.Result = license.TriedFailed
 	}
 	if outcome.Err != nil {
-		text := strings.Join(strings.Fields(strings.ToValidUTF8(outcome.Err.Error(), "")), " ")
+		text := strings.Join(strings.Fields(strings.ToValidUTF8(textOf(outcome.Err), "")), " ")
 		tried.Error = strings.ToValidUTF8(text[:min(len(text), maxErrorText)], "")
 	}
+}
+
+// textOf is an error as an account may see it: nothing of the network that this
+// node is in.
+func textOf(err error) string {
+	var name *net.DNSError
+	switch {
+	case errors.Is(err, notify.ErrAddress):
+		return "the URL's host has no public address"
+	case errors.As(err, &name):
+		return "the URL's host: " + name.Err
+	}
+	return err.Error()
 }
 
 // keep has the outcome recorded. While it is not, nothing is sent to the
@@ -97,14 +112,22 @@ func (g *drain) keep(tried *license.OutboxTried) bool {
 		if err = g.door.DoGroup(g.d.ctx, g.group, shard.Command{Op: license.OpOutboxTried, Payload: tried, Result: &ack}); err == nil {
 			return true
 		}
-		select {
-		case <-g.d.ctx.Done():
+		if g.pause(); g.d.ctx.Err() != nil {
 			return false
-		case <-time.After(cluster.TickInterval):
 		}
 	}
 	g.d.logger.Warn("an attempt could not be recorded: it will be made again", "group", uint32(g.group), "sequence", tried.Sequence, "error", err)
 	return false
+}
+
+// pause lets a moment pass, unless the drainer ends.
+func (g *drain) pause() {
+	timer := time.NewTimer(cluster.TickInterval)
+	defer timer.Stop()
+	select {
+	case <-g.d.ctx.Done():
+	case <-timer.C:
+	}
 }
 
 // tell counts an attempt, and logs what somebody may have to mend.

@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/mail"
 	"net/netip"
+	"os"
 	"regexp"
 	"strings"
 	"sync"
@@ -507,7 +509,7 @@ func TestPrivateAddress(t *testing.T) {
 	g.leader(func(c *Config) { c.Sender.Webhooks = notify.NewWebhookClient(notify.WebhookConfig{AllowHTTP: true}) })
 	require.EqualValues(t, 1, g.settled().DeadWebhooks)
 	require.Empty(t, receiver.received())
-	require.Contains(t, g.deliveries()[0].Error, "not a public address")
+	require.Equal(t, "the URL's host has no public address", g.deliveries()[0].Error, "and not which one it has")
 }
 
 // TestMailThatIsNotSetUp is kept, and said once; webhooks go out all the same.
@@ -570,6 +572,35 @@ func TestLetters(t *testing.T) {
 	}
 	_, err := in.words("mail.of_tomorrow")
 	require.ErrorIs(t, err, errUnknown)
+}
+
+// TestErrorsTellNothingOfTheNetwork that a node is in: accounts see them.
+func TestErrorsTellNothingOfTheNetwork(t *testing.T) {
+	lookup := &net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Err: "no such host", Name: "hooks.acme.example", Server: "10.1.2.3:53"}}
+	require.Equal(t, "the URL's host: no such host", textOf(fmt.Errorf("webhook: %w", lookup)))
+	require.Equal(t, "the receiver answered 500", textOf(errors.New("the receiver answered 500")))
+}
+
+// TestDocumentation: receivers read in docs/webhooks.md which events there are
+// and when a delivery is tried again, operators the same in docs/operations.md.
+func TestDocumentation(t *testing.T) {
+	read := func(path string) string {
+		text, err := os.ReadFile(path)
+		require.NoError(t, err)
+		return strings.Join(strings.Fields(string(text)), " ")
+	}
+	webhooks := read("../docs/webhooks.md")
+	for _, kind := range cloudlicenses.EventKinds {
+		require.Contains(t, webhooks, "`"+string(kind)+"`")
+	}
+	var waits []string
+	for _, wait := range notify.Schedule() {
+		text := strings.NewReplacer("m0s", " min", "h0m0s", " h", "s", " s").Replace(wait.String())
+		waits = append(waits, text)
+	}
+	require.Contains(t, read("../docs/operations.md"), "(after "+strings.Join(waits, ", ")+")")
+	last := len(waits) - 1
+	require.Contains(t, webhooks, "after "+strings.Join(waits[:last], ", ")+" and "+waits[last])
 }
 
 // TestOutcomeIsKeptUntilRecorded: as long as the group takes no command, its
