@@ -52,6 +52,15 @@ func (p *pool) keyDo(op fsm.Op, payload msgp.Marshaler) {
 	require.Equal(p.t, cloudlicenses.OK, result.Code, result.Detail)
 }
 
+// command commits one of the tenant's commands that answers with an Ack.
+func (p *pool) command(op fsm.Op, payload msgp.Marshaler) {
+	p.t.Helper()
+	var ack license.Ack
+	_, err := live.shard.Do(context.Background(), p.tenant, shard.Command{Op: op, Payload: payload, Result: &ack})
+	require.NoError(p.t, err)
+	require.Equal(p.t, cloudlicenses.OK, ack.Code, ack.Detail)
+}
+
 // revoke ends a key.
 func (p *pool) revoke(id cloudlicenses.KeyID) {
 	p.t.Helper()

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -59,7 +60,15 @@ func newClusterStatusCommand() *cobra.Command {
 			if op.output == outputJSON {
 				return printJSON(cmd.OutOrStdout(), status)
 			}
-			return status.print(cmd)
+			if err := status.print(cmd); err != nil {
+				return err
+			}
+			var left outboxStatus
+			if err := op.call(cmd.Context(), http.MethodGet, "/v1/outbox", nil, &left); err != nil {
+				_, err = fmt.Fprintf(cmd.ErrOrStderr(), "\nThe outbox can't be read: %v\n", err) // of a group without a leader
+				return err
+			}
+			return left.print(cmd.OutOrStdout())
 		},
 	}
 	op.addTo(cmd)
@@ -91,6 +100,44 @@ func (s *clusterStatus) print(cmd *cobra.Command) error {
 		return err
 	}
 	return groups.print(cmd.OutOrStdout())
+}
+
+// outboxStatus is the reply of GET /v1/outbox.
+type outboxStatus struct {
+	Groups []struct {
+		ID       uint32       `json:"id"`
+		Pending  outboxCounts `json:"pending"`
+		Dead     outboxCounts `json:"dead"`
+		OldestAt *string      `json:"oldest_at"`
+	} `json:"groups"`
+}
+
+type outboxCounts struct {
+	Mails    int64 `json:"mails"`
+	Webhooks int64 `json:"webhooks"`
+}
+
+// print says what has not left yet, or could not; nothing where all has.
+func (s *outboxStatus) print(w io.Writer) error {
+	left := table{header: []string{"OUTBOX OF GROUP", "MAILS", "WEBHOOKS", "OLDEST", "FAILED MAILS", "FAILED WEBHOOKS"}}
+	for _, g := range s.Groups {
+		if g.Pending == (outboxCounts{}) && g.Dead == (outboxCounts{}) {
+			continue
+		}
+		oldest := ""
+		if g.OldestAt != nil {
+			oldest = *g.OldestAt
+		}
+		number := func(n int64) string { return strconv.FormatInt(n, 10) }
+		left.add(number(int64(g.ID)), number(g.Pending.Mails), number(g.Pending.Webhooks), oldest, number(g.Dead.Mails), number(g.Dead.Webhooks))
+	}
+	if len(left.rows) == 0 {
+		return nil
+	}
+	if _, err := fmt.Fprintln(w); err != nil {
+		return err
+	}
+	return left.print(w)
 }
 
 func newClusterJoinCommand() *cobra.Command {

@@ -71,6 +71,7 @@ func (s *state) hashTenant(h *stateHasher, t *tenant) {
 		h.add(c.record())
 	}
 	h.users(&t.users)
+	h.endpoints(t.hooks)
 }
 
 // hashIntents adds all intents that may still be repeated. Their keys come

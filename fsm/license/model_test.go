@@ -29,6 +29,8 @@ type model struct {
 	clock     int64
 	leadSince int64
 	tenants   map[cl.TenantID]*modelTenant
+	sequence  uint64
+	pending   map[uint64]int64 // attempts made, by sequence
 }
 
 type modelTenant struct {
@@ -39,11 +41,11 @@ type modelTenant struct {
 	intents  []modelIntent
 	rules    license.Rules
 	overage  []license.Overage
-	outbox   int
 	voids    []modelVoid
 
 	perMinute int64
 	checkouts []int64 // when one was counted
+	hook      bool    // has an endpoint that gets everything
 }
 
 type modelLicense struct {
@@ -65,7 +67,9 @@ type modelIntent struct {
 	first    license.Lease
 }
 
-func newModel() *model { return &model{tenants: map[cl.TenantID]*modelTenant{}} }
+func newModel() *model {
+	return &model{tenants: map[cl.TenantID]*modelTenant{}, pending: map[uint64]int64{}}
+}
 
 // apply applies an entry and returns a result per command: an Ack or a
 // LeaseResult, without Detail.
@@ -104,6 +108,16 @@ func (m *model) one(s step) any {
 		return license.Ack{}
 	case *license.Expire:
 		m.expire(b.Limit)
+		return license.Ack{}
+	case *license.OutboxTried:
+		made, pending := m.pending[b.Sequence]
+		switch {
+		case !pending || made+1 != b.Attempt && b.Result != license.TriedDelivered:
+		case b.Result == license.TriedRetry:
+			m.pending[b.Sequence] = b.Attempt
+		default:
+			delete(m.pending, b.Sequence)
+		}
 		return license.Ack{}
 	case *license.PutTenant:
 		t := m.tenants[s.tenant]

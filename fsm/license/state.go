@@ -21,7 +21,7 @@ type state struct {
 	byNumber []*tenant                          // [number − 1]
 
 	outboxSequence uint64
-	outboxDone     uint64
+	outbox         outboxCounts
 	endedFloor     int64 // Unix hours
 
 	due     poolHeap // pools with live leases, by a lower bound of their next expiry
@@ -75,6 +75,7 @@ type tenant struct {
 
 	leases leaseTable
 	users  userTable
+	hooks  []*endpoint // by number, which is in order of creation
 
 	leaseSequence   uint64
 	overageSequence uint64
