@@ -110,3 +110,20 @@ func ValidateID(s string) error {
 	}
 	return nil
 }
+
+// ErrForeignID is returned for a text that can't be the id of a foreign system.
+var ErrForeignID = errors.New("an id of a CRM is 1–100 printable ASCII characters without '/', and no space at either end")
+
+// ValidateForeignID reports whether s may be a CRM's own id of an account or an
+// opportunity. It stands in paths as it is.
+func ValidateForeignID(s string) error {
+	if len(s) < 1 || len(s) > MaxIDLength || s[0] == ' ' || s[len(s)-1] == ' ' {
+		return ErrForeignID
+	}
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' || s[i] == '/' {
+			return ErrForeignID
+		}
+	}
+	return nil
+}

@@ -38,7 +38,9 @@ func randomLog(r *rand.Rand, entries int) []entry {
 func randomCommand(r *rand.Rand) []byte {
 	tenant := tenantID(fmt.Sprintf("t%d", r.IntN(40)))
 	vendor := cloudlicenses.VendorID(fmt.Sprintf("v%d", r.IntN(8)))
-	switch r.IntN(6) {
+	switch r.IntN(12) {
+	case 6, 7, 8, 9, 10, 11:
+		return randomLicenseCommand(r, vendor, tenant)
 	case 0:
 		return command(OpLead, Lead{Node: "n1"})
 	case 1:

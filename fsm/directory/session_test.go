@@ -25,7 +25,8 @@ import (
 //	register id=T domain=D [region=R] [plan=P] [company=C] [intent=N] [groups=(1,2)]
 //	unregister|admit id=T [intent=N], admitted id=T
 //	get-registration id=T, unfinished
-//	clock at=MILLIS                  the stamp of the entries that follow
+//	generate, provision, …           see licenseDirectives
+//	clock at=MILLIS or day=DATE      the stamp of the entries that follow
 //	get-tenant|get-vendor id=X, cluster
 //	tenants|vendors [cursor=C] [limit=N]
 //	restart                          close and open again
@@ -63,13 +64,16 @@ func (s *session) apply(op fsm.Op, payload msgp.Marshaler, result msgp.Unmarshal
 }
 
 func (s *session) run(_ *testing.T, d *datadriven.TestData) string {
+	if directive := licenseDirectives[d.Cmd]; directive != nil {
+		return directive(s, d)
+	}
 	switch d.Cmd {
 	case "init", "vendor", "tenant", "status", "reserve":
 		return s.change(d)
 	case "register", "unregister", "admit", "admitted":
 		return s.signUp(d)
 	case "clock":
-		s.stamp = number(d, "at", 0)
+		s.stamp = dayMillis(d, "day", number(d, "at", 0))
 		return ""
 	case "restart", "crash", "snapshot":
 		return s.disturb(d)

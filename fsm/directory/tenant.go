@@ -94,6 +94,9 @@ func (s *state) setTenantStatus(c *SetTenantStatus) msgp.Marshaler {
 		}
 	}
 	s.put(keyTenant(t.ID), t)
+	if t.Status == cloudlicenses.TenantActive {
+		s.tenantAppeared(t.ID)
+	}
 	return &TenantResult{Tenant: *t}
 }
 

@@ -55,3 +55,7 @@ func (s *state) putVendor(c *PutVendor) msgp.Marshaler {
 	s.put(keyVendor(v.ID), &v)
 	return Ack{}
 }
+
+// provisionsAlone reports whether the vendor's licenses are provisioned as they
+// are generated, where a customer's own setting does not say.
+func (v *Vendor) provisionsAlone() bool { return true }
