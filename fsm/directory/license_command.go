@@ -142,8 +142,8 @@ type GenerateLicense struct {
 	RequestHash   [32]byte               // over the decoded request
 	Terms         Terms
 	AutoProvision bool
-	Notice        NoticePlace // where the contact's notice was put before
 	NoticeKey     [16]byte
+	Notice        NoticePlace // where the contact's notice was put before
 }
 
 // ProvisionLicense has a license that was generated only provisioned. Said
@@ -154,8 +154,8 @@ type ProvisionLicense struct {
 	VendorID   cloudlicenses.VendorID
 	ID         cloudlicenses.LicenseID
 	CRMAccount string
-	Notice     NoticePlace // Nowhere: the one of generation stands
 	NoticeKey  [16]byte
+	Notice     NoticePlace // Nowhere: the one of generation stands
 }
 
 // LicenseSynced says that the license's group knows a revision.

@@ -548,8 +548,8 @@ func (z *GenerateLicense) MarshalMsg(b []byte) (o []byte, err error) {
 		return
 	}
 	o = msgp.AppendBool(o, z.AutoProvision)
-	o = msgp.AppendUint8(o, uint8(z.Notice))
 	o = msgp.AppendBytes(o, (z.NoticeKey)[:])
+	o = msgp.AppendUint8(o, uint8(z.Notice))
 	return
 }
 
@@ -627,6 +627,11 @@ func (z *GenerateLicense) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err, "AutoProvision")
 		return
 	}
+	bts, err = msgp.ReadExactBytes(bts, (z.NoticeKey)[:])
+	if err != nil {
+		err = msgp.WrapError(err, "NoticeKey")
+		return
+	}
 	{
 		var zb0005 uint8
 		zb0005, bts, err = msgp.ReadUint8Bytes(bts)
@@ -636,18 +641,13 @@ func (z *GenerateLicense) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		}
 		z.Notice = NoticePlace(zb0005)
 	}
-	bts, err = msgp.ReadExactBytes(bts, (z.NoticeKey)[:])
-	if err != nil {
-		err = msgp.WrapError(err, "NoticeKey")
-		return
-	}
 	o = bts
 	return
 }
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z *GenerateLicense) Msgsize() (s int) {
-	s = 1 + msgp.StringPrefixSize + len(string(z.VendorID)) + msgp.StringPrefixSize + len(z.OpportunityID) + msgp.StringPrefixSize + len(string(z.ProductID)) + msgp.StringPrefixSize + len(z.ProductName) + msgp.StringPrefixSize + len(z.CRMAccount) + msgp.StringPrefixSize + len(z.Company) + msgp.StringPrefixSize + len(string(z.TenantID)) + msgp.ArrayHeaderSize + (32 * (msgp.ByteSize)) + z.Terms.Msgsize() + msgp.BoolSize + msgp.Uint8Size + msgp.ArrayHeaderSize + (16 * (msgp.ByteSize))
+	s = 1 + msgp.StringPrefixSize + len(string(z.VendorID)) + msgp.StringPrefixSize + len(z.OpportunityID) + msgp.StringPrefixSize + len(string(z.ProductID)) + msgp.StringPrefixSize + len(z.ProductName) + msgp.StringPrefixSize + len(z.CRMAccount) + msgp.StringPrefixSize + len(z.Company) + msgp.StringPrefixSize + len(string(z.TenantID)) + msgp.ArrayHeaderSize + (32 * (msgp.ByteSize)) + z.Terms.Msgsize() + msgp.BoolSize + msgp.ArrayHeaderSize + (16 * (msgp.ByteSize)) + msgp.Uint8Size
 	return
 }
 
@@ -1833,8 +1833,8 @@ func (z *ProvisionLicense) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.AppendString(o, string(z.VendorID))
 	o = msgp.AppendString(o, string(z.ID))
 	o = msgp.AppendString(o, z.CRMAccount)
-	o = msgp.AppendUint8(o, uint8(z.Notice))
 	o = msgp.AppendBytes(o, (z.NoticeKey)[:])
+	o = msgp.AppendUint8(o, uint8(z.Notice))
 	return
 }
 
@@ -1873,6 +1873,11 @@ func (z *ProvisionLicense) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err, "CRMAccount")
 		return
 	}
+	bts, err = msgp.ReadExactBytes(bts, (z.NoticeKey)[:])
+	if err != nil {
+		err = msgp.WrapError(err, "NoticeKey")
+		return
+	}
 	{
 		var zb0004 uint8
 		zb0004, bts, err = msgp.ReadUint8Bytes(bts)
@@ -1882,18 +1887,13 @@ func (z *ProvisionLicense) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		}
 		z.Notice = NoticePlace(zb0004)
 	}
-	bts, err = msgp.ReadExactBytes(bts, (z.NoticeKey)[:])
-	if err != nil {
-		err = msgp.WrapError(err, "NoticeKey")
-		return
-	}
 	o = bts
 	return
 }
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z *ProvisionLicense) Msgsize() (s int) {
-	s = 1 + msgp.StringPrefixSize + len(string(z.VendorID)) + msgp.StringPrefixSize + len(string(z.ID)) + msgp.StringPrefixSize + len(z.CRMAccount) + msgp.Uint8Size + msgp.ArrayHeaderSize + (16 * (msgp.ByteSize))
+	s = 1 + msgp.StringPrefixSize + len(string(z.VendorID)) + msgp.StringPrefixSize + len(string(z.ID)) + msgp.StringPrefixSize + len(z.CRMAccount) + msgp.ArrayHeaderSize + (16 * (msgp.ByteSize)) + msgp.Uint8Size
 	return
 }
 
