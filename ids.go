@@ -13,6 +13,19 @@ type TenantID string
 // VendorID names a software vendor, such as "vector-de".
 type VendorID string
 
+// accountMark begins the name of a vendor's account; no tenant id holds it.
+const accountMark = "@"
+
+// Account is the name under which a vendor's users, keys, audit log and outbox
+// are kept: that of a tenant, which no tenant can have (docs/adr/0011).
+func (id VendorID) Account() TenantID { return TenantID(accountMark + id) }
+
+// Vendor returns the vendor whose account id names.
+func (id TenantID) Vendor() (VendorID, bool) {
+	vendor, ok := strings.CutPrefix(string(id), accountMark)
+	return VendorID(vendor), ok && ValidateID(vendor) == nil
+}
+
 // ProductID names a vendor's product, such as "davinci-configurator-se". Two
 // vendors may use one ProductID.
 type ProductID string

@@ -9,12 +9,21 @@ import (
 	"github.com/cloudlicenses/cloudlicenses/shard"
 )
 
-// shownLogin is the reply to a log-in, and without the token that to /me.
+// shownLogin is the reply to a log-in.
 type shownLogin struct {
-	Token     string                 `json:"token,omitempty"`
+	Token     string    `json:"token"`
+	ExpiresAt *string   `json:"expires_at"`
+	User      shownUser `json:"user"`
+}
+
+// shownMe says who asks: a user, or on the vendors' host a key.
+type shownMe struct {
 	TenantID  cloudlicenses.TenantID `json:"tenant_id,omitempty"`
-	ExpiresAt *string                `json:"expires_at"`
-	User      shownUser              `json:"user"`
+	VendorID  cloudlicenses.VendorID `json:"vendor_id,omitempty"`
+	ExpiresAt *string                `json:"expires_at"` // of the session or key
+	User      *shownUser             `json:"user,omitempty"`
+	KeyID     cloudlicenses.KeyID    `json:"key_id,omitempty"`
+	AppName   string                 `json:"app_name,omitempty"`
 }
 
 // serveLogin is POST /api/v1/login.
@@ -121,9 +130,8 @@ func (c *call) serveReset() {
 
 // serveMe is GET /api/v1/me.
 func (c *call) serveMe() {
-	c.send(fasthttp.StatusOK, shownLogin{
-		TenantID: c.tenant, ExpiresAt: timeText(c.user.Session.ExpiresMillis), User: showUser(&c.user.User),
-	})
+	user := showUser(&c.user.User)
+	c.send(fasthttp.StatusOK, shownMe{TenantID: c.tenant, ExpiresAt: timeText(c.user.Session.ExpiresMillis), User: &user})
 }
 
 // serveBeginFactor is POST /api/v1/me/totp.

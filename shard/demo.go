@@ -24,7 +24,9 @@ type ProvisionRequest struct {
 	// APIKey is one handed out earlier; where the tenant does not know it
 	// (or it is empty), a new one is made.
 	APIKey string
-	// AppName of a new key.
+	// VendorKey is the same of the vendor.
+	VendorKey string
+	// AppName of new keys.
 	AppName string
 }
 
@@ -33,6 +35,7 @@ type Provisioned struct {
 	TenantID   cloudlicenses.TenantID
 	LicenseIDs []cloudlicenses.LicenseID // the first of each of the request's Licenses
 	APIKey     string
+	VendorKey  string
 }
 
 // Provision brings a vendor, a tenant, its licenses and an API key about.
@@ -43,10 +46,14 @@ func (s *Shard) Provision(ctx context.Context, req ProvisionRequest) (Provisione
 	if err != nil {
 		return Provisioned{}, err
 	}
-	if err := s.putVendor(ctx, req.VendorID, req.VendorName, req.LicensePrefix); err != nil {
+	vendor, _, err := s.CreateVendor(ctx, CreateVendorRequest{ID: req.VendorID, Name: req.VendorName, LicensePrefix: req.LicensePrefix})
+	if err != nil {
 		return Provisioned{}, err
 	}
 	done := Provisioned{TenantID: tenant.ID, APIKey: req.APIKey}
+	if done.VendorKey, err = s.vendorKeyFor(ctx, &vendor, req.VendorKey, req.AppName); err != nil {
+		return Provisioned{}, err
+	}
 	if done.LicenseIDs, err = s.provision(ctx, tenant, req.VendorID, req.Licenses); err != nil {
 		return Provisioned{}, err
 	}
@@ -55,7 +62,7 @@ func (s *Shard) Provision(ctx context.Context, req ProvisionRequest) (Provisione
 		return Provisioned{}, err
 	}
 	if !known {
-		if done.APIKey, err = s.putKey(ctx, tenant, req.AppName); err != nil {
+		if done.APIKey, err = s.putKey(ctx, tenant, req.AppName, bothScopes); err != nil {
 			return Provisioned{}, err
 		}
 	}
@@ -70,7 +77,7 @@ func (s *Shard) Provision(ctx context.Context, req ProvisionRequest) (Provisione
 // knowsKey reports whether the tenant has the key, neither revoked nor expired.
 func (s *Shard) knowsKey(ctx context.Context, tenant *directory.Tenant, key string) (bool, error) {
 	secrets := s.Secrets()
-	if owner, err := ParseAPIKey(key); err != nil || owner != tenant.ID {
+	if owner, err := accountOf(key); err != nil || owner != tenant.ID {
 		return false, nil //nolint:nilerr // a text that is no key of the tenant is not known
 	}
 	if secrets == nil {
@@ -110,9 +117,9 @@ const (
 )
 
 // Demo provisions the demo: 20 seats, 5 of them committed, EUR 5000.00 a month
-// and EUR 500.00 per overage use. apiKey is the one that an earlier start
-// made, or empty.
-func (s *Shard) Demo(ctx context.Context, apiKey string) (Provisioned, error) {
+// and EUR 500.00 per overage use. The keys, of the tenant and of the vendor, are
+// those that an earlier start made, or empty.
+func (s *Shard) Demo(ctx context.Context, apiKey, vendorKey string) (Provisioned, error) {
 	return s.Provision(ctx, ProvisionRequest{
 		Tenant:        CreateTenantRequest{ID: DemoTenant, Company: "Mercedes-Benz AG"},
 		VendorID:      DemoVendor,
@@ -128,7 +135,8 @@ func (s *Shard) Demo(ctx context.Context, apiKey string) (Provisioned, error) {
 			OverageFeeMinor: 50_000,
 			Currency:        "EUR",
 		}},
-		APIKey:  apiKey,
-		AppName: "demo",
+		APIKey:    apiKey,
+		VendorKey: vendorKey,
+		AppName:   "demo",
 	})
 }

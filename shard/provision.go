@@ -13,13 +13,12 @@ import (
 	"github.com/cloudlicenses/cloudlicenses/fsm/license"
 )
 
-// The operator's own vendor, whose licenses `tenant create` makes.
-const (
-	operatorVendorID cloudlicenses.VendorID = "operator"
+// operatorVendor is the operator's own vendor, whose licenses `tenant create`
+// makes.
+var operatorVendor = CreateVendorRequest{ID: "operator", Name: "Operator", LicensePrefix: "operator"}
 
-	operatorVendorName = "Operator"
-	operatorPrefix     = "operator"
-)
+// bothScopes are those of a tenant's first key.
+const bothScopes = cloudlicenses.ScopeCheckout | cloudlicenses.ScopeReturn
 
 // DefaultPlan is a tenant's plan where none is named.
 const DefaultPlan = "enterprise"
@@ -112,16 +111,16 @@ func (s *Shard) CreateTenant(ctx context.Context, req CreateTenantRequest) (Crea
 	}
 	created := CreatedTenant{TenantID: tenant.ID}
 	if len(req.Licenses) > 0 {
-		if err := s.putVendor(ctx, operatorVendorID, operatorVendorName, operatorPrefix); err != nil {
+		if _, _, err := s.CreateVendor(ctx, operatorVendor); err != nil {
 			return CreatedTenant{}, err
 		}
-		ids, err := s.provision(ctx, tenant, operatorVendorID, req.Licenses)
+		ids, err := s.provision(ctx, tenant, operatorVendor.ID, req.Licenses)
 		if err != nil {
 			return CreatedTenant{}, err
 		}
 		created.LicenseID = ids[0]
 	}
-	if created.APIKey, err = s.putKey(ctx, tenant, "operator"); err != nil {
+	if created.APIKey, err = s.putKey(ctx, tenant, "operator", bothScopes); err != nil {
 		return CreatedTenant{}, err
 	}
 	return created, s.activate(ctx, tenant)
@@ -194,25 +193,9 @@ func (s *Shard) activate(ctx context.Context, tenant *directory.Tenant) error {
 	return nil
 }
 
-// putVendor makes a vendor known; the same one again is fine.
-func (s *Shard) putVendor(ctx context.Context, id cloudlicenses.VendorID, name, prefix string) error {
-	var ack directory.Ack
-	_, err := s.DoDirectory(ctx, Command{
-		Op:      directory.OpVendor,
-		Payload: &directory.PutVendor{Vendor: directory.Vendor{ID: id, Name: name, LicensePrefix: prefix}},
-		Result:  &ack,
-	})
-	if err == nil {
-		err = refused(ack.Code, ack.Detail)
-	}
-	if err != nil {
-		return fmt.Errorf("create vendor %s: %w", id, err)
-	}
-	return nil
-}
-
-// putKey gives a tenant an API key of both scopes and returns it.
-func (s *Shard) putKey(ctx context.Context, tenant *directory.Tenant, app string) (string, error) {
+// putKey gives a tenant, or a vendor's account, an API key of these scopes and
+// returns it.
+func (s *Shard) putKey(ctx context.Context, tenant *directory.Tenant, app string, scopes cloudlicenses.Scope) (string, error) {
 	secrets := s.Secrets()
 	if secrets == nil {
 		return "", errors.New("the cluster's secrets are not open yet")
@@ -229,7 +212,7 @@ func (s *Shard) putKey(ctx context.Context, tenant *directory.Tenant, app string
 			ID:            cloudlicenses.KeyID("key-" + id.String()),
 			Hash:          HashAPIKey(secrets.KeyHMAC, key),
 			AppName:       app,
-			Scopes:        cloudlicenses.ScopeCheckout | cloudlicenses.ScopeReturn,
+			Scopes:        scopes,
 			CreatedMillis: time.Now().UnixMilli(),
 		}},
 		Result: &ack,

@@ -84,7 +84,7 @@ func (s *Shard) LogIn(ctx context.Context, tenant cloudlicenses.TenantID, c Cred
 		}
 		attempt.Step = codeStep(secret, c.Code, time.Now())
 	}
-	token := NewSessionToken()
+	token := NewSessionToken(tenant)
 	attempt.Session = HashToken(token)
 	result, w, err := s.DoUser(ctx, tenant, license.OpLogin, attempt)
 	if err != nil || result.Code != cloudlicenses.OK {

@@ -13,7 +13,7 @@ import (
 const (
 	demoTenant = shard.DemoTenant
 	demoUser   = "alice@mercedes.com"
-	// demoKeyFile keeps the demo's API key and password in dev's folder: the
+	// demoKeyFile keeps the demo's API keys and password in dev's folder: the
 	// cluster knows but their hashes, and a key in somebody's shell outlives a
 	// restart.
 	demoKeyFile = "demo.json"
@@ -26,6 +26,7 @@ const (
 // demoKey is what demoKeyFile holds.
 type demoKey struct {
 	APIKey        string `json:"api_key"`
+	VendorAPIKey  string `json:"vendor_api_key"`
 	AdminPassword string `json:"admin_password"` // of the tenant's owner
 }
 
@@ -38,14 +39,14 @@ func makeDemo(ctx context.Context, door *shard.Shard, dataDir string) (*readyDem
 	}
 	var made shard.Provisioned
 	err := patiently(ctx, bootPatience, func() (err error) {
-		made, err = door.Demo(ctx, kept.APIKey)
+		made, err = door.Demo(ctx, kept.APIKey, kept.VendorAPIKey)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	if made.APIKey != kept.APIKey || kept.AdminPassword == "" {
-		kept.APIKey = made.APIKey
+	if made.APIKey != kept.APIKey || made.VendorKey != kept.VendorAPIKey || kept.AdminPassword == "" {
+		kept.APIKey, kept.VendorAPIKey = made.APIKey, made.VendorKey
 		if kept.AdminPassword == "" {
 			kept.AdminPassword = shard.NewOneTimeToken()[:20]
 		}
@@ -60,7 +61,9 @@ func makeDemo(ctx context.Context, door *shard.Shard, dataDir string) (*readyDem
 		return nil, err
 	}
 	return &readyDemo{
-		VendorID:  string(shard.DemoVendor),
+		VendorID:     string(shard.DemoVendor),
+		VendorAPIKey: kept.VendorAPIKey,
+
 		TenantID:  string(made.TenantID),
 		LicenseID: string(made.LicenseIDs[0]),
 		ProductID: string(shard.DemoProduct),

@@ -119,7 +119,8 @@ func startNode(cfg nodeConfig) (*node, error) {
 	n.engine = engine
 	n.door = shard.New(shard.Config{
 		Node: engine, Domain: cfg.domain, Logger: cfg.logger, Resolver: cfg.resolver,
-		TenantURL: func(id cloudlicenses.TenantID) string { return n.edge.TenantURL(id) },
+		TenantURL:  func(id cloudlicenses.TenantID) string { return n.edge.TenantURL(id) },
+		VendorsURL: func() string { return n.edge.VendorsURL() },
 	})
 	n.edge = api.New(api.Config{
 		Shard: n.door, Node: engine, NodeID: cfg.id,

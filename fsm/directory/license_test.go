@@ -340,16 +340,16 @@ func licenseSamples() []licenseSample {
 // peopled gives a state a vendor, a tenant and a license.
 func peopled(s *state) {
 	s.cluster = twoRegions()
-	s.putVendor(&PutVendor{Vendor: Vendor{ID: "vector-de", LicensePrefix: "vector"}})
+	s.putVendor(&PutVendor{ID: "vector-de", LicensePrefix: "vector", Region: "eu"})
 	s.createTenant(&CreateTenant{ID: "mercedes", Region: "eu", Plan: "free"})
 	s.setTenantStatus(&SetTenantStatus{ID: "mercedes", Status: cloudlicenses.TenantActive})
 	s.generateLicense(sampleGenerate())
 }
 
 // randomLicenseCommand makes commands in which ids and states meet.
-func randomLicenseCommand(r *rand.Rand, vendor cloudlicenses.VendorID, tenant cloudlicenses.TenantID) []byte {
-	vendor = cloudlicenses.VendorID(fmt.Sprintf("v%d", r.IntN(3)))
-	tenant = tenantID(fmt.Sprintf("t%d", r.IntN(6)))
+func randomLicenseCommand(r *rand.Rand) []byte {
+	vendor := cloudlicenses.VendorID(fmt.Sprintf("v%d", r.IntN(3)))
+	tenant := tenantID(fmt.Sprintf("t%d", r.IntN(6)))
 	account := fmt.Sprintf("ACC-%s-%d", tenant, r.IntN(2))
 	id := cloudlicenses.LicenseID(fmt.Sprintf("lic-p%d-%s-1970-%03d", r.IntN(10), tenant, 1+r.IntN(3)))
 	terms := sampleTerms()

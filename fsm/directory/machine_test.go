@@ -38,18 +38,23 @@ func randomLog(r *rand.Rand, entries int) []entry {
 func randomCommand(r *rand.Rand) []byte {
 	tenant := tenantID(fmt.Sprintf("t%d", r.IntN(40)))
 	vendor := cloudlicenses.VendorID(fmt.Sprintf("v%d", r.IntN(8)))
-	switch r.IntN(12) {
-	case 6, 7, 8, 9, 10, 11:
-		return randomLicenseCommand(r, vendor, tenant)
+	switch r.IntN(14) {
+	case 7, 8, 9, 10, 11, 12, 13:
+		return randomLicenseCommand(r)
 	case 0:
 		return command(OpLead, Lead{Node: "n1"})
 	case 1:
-		return command(OpVendor, &PutVendor{Vendor: Vendor{ID: vendor, Name: string(vendor), LicensePrefix: fmt.Sprintf("p%d", r.IntN(10))}})
+		return command(OpVendor, &PutVendor{
+			ID: vendor, Name: string(vendor), LicensePrefix: fmt.Sprintf("p%d", r.IntN(10)), Region: []string{"eu", "us", "asia"}[r.IntN(3)],
+		})
 	case 2:
 		return command(OpTenant, &CreateTenant{ID: tenant, Company: "C", Region: []string{"eu", "us", "asia"}[r.IntN(3)], Plan: "free", AtMillis: r.Int64N(2)})
 	case 3:
 		states := []cloudlicenses.TenantStatus{cloudlicenses.TenantActive, cloudlicenses.TenantSuspended, "nonsense"}
 		return command(OpTenantUp, &SetTenantStatus{ID: tenant, Status: states[r.IntN(3)]})
+	case 4:
+		states := []cloudlicenses.TenantStatus{cloudlicenses.TenantActive, cloudlicenses.TenantSuspended, "nonsense"}
+		return command(OpVendorStatus, &SetVendorStatus{ID: vendor, Status: states[r.IntN(3)]})
 	default:
 		return command(OpReserve, &ReserveLicenses{
 			Intent: fmt.Sprintf("i%d", r.IntN(200)), VendorID: vendor, TenantID: tenant, Year: 2024 + r.Int64N(2), Count: 1 + r.Int64N(3),

@@ -33,6 +33,9 @@ func (s *state) query(query []byte, applied uint64) (msgp.Marshaler, error) {
 			if t := s.tenants[q.ID]; t != nil {
 				return &TenantResult{Tenant: *t}
 			}
+			if id, ok := q.ID.Vendor(); ok && s.vendors[id] != nil {
+				return &TenantResult{Tenant: s.vendors[id].Account()}
+			}
 			return refuseTenant(cloudlicenses.TenantNotFound, "")
 		})
 	case QueryTenants:

@@ -110,7 +110,7 @@ func (s *state) register(c *Register) msgp.Marshaler {
 	case len(g.pending) >= maxPendingRegistrations:
 		return &RegistrationResult{Code: cloudlicenses.Overloaded, Detail: "too many registrations wait for their verification"}
 	}
-	group := s.place(c.Region, append([]uint32{}, c.Groups...))
+	group := s.place(c.Region, append([]uint32{}, c.Groups...), s.perGroup)
 	if group == 0 {
 		return &RegistrationResult{Code: cloudlicenses.RegionUnavailable, Detail: fmt.Sprintf("no license group lies wholly in region %q", c.Region)}
 	}

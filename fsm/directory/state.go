@@ -37,6 +37,8 @@ type state struct {
 	vendorIDs []cloudlicenses.VendorID          // sorted
 	prefixes  map[string]cloudlicenses.VendorID // by LicensePrefix
 
+	vendorsPerGroup map[uint32]int64
+
 	tenants   map[cloudlicenses.TenantID]*Tenant
 	tenantIDs []cloudlicenses.TenantID // sorted
 	perGroup  map[uint32]int64         // tenants by group
@@ -61,6 +63,8 @@ func newState(out sink) *state {
 		perGroup:  map[uint32]int64{},
 		sequences: map[sequenceKey]int64{},
 		intents:   map[string]*intentRecord{},
+
+		vendorsPerGroup: map[uint32]int64{},
 
 		registrations: newRegistrations(),
 		licenses:      newLicenseTable(),
@@ -106,6 +110,7 @@ func (s *state) addVendor(v *Vendor) {
 	s.vendors[v.ID] = v
 	s.vendorIDs = insertSorted(s.vendorIDs, v.ID)
 	s.prefixes[v.LicensePrefix] = v.ID
+	s.vendorsPerGroup[v.Group]++
 }
 
 func (s *state) addTenant(t *Tenant) {

@@ -1,0 +1,26 @@
+package api
+
+import (
+	"github.com/valyala/fasthttp"
+
+	"github.com/cloudlicenses/cloudlicenses"
+)
+
+// vendorRoutes are the rows of routeTable for the vendors' host.
+func vendorRoutes() []route {
+	return []route{
+		{method: "GET", path: "/api/v1/me", name: "vendor_me", on: onVendors, action: cloudlicenses.ActOwnAccount, handle: (*call).serveVendorMe},
+	}
+}
+
+// serveVendorMe is GET /api/v1/me on the vendors' host.
+func (c *call) serveVendorMe() {
+	me := shownMe{VendorID: c.vendor}
+	if c.user != nil {
+		user := showUser(&c.user.User)
+		me.ExpiresAt, me.User = timeText(c.user.Session.ExpiresMillis), &user
+	} else {
+		me.ExpiresAt, me.KeyID, me.AppName = timeText(c.key.ExpiresMillis), c.key.ID, c.key.AppName
+	}
+	c.send(fasthttp.StatusOK, me)
+}
