@@ -20,6 +20,7 @@ type ProvisionRequest struct {
 	VendorID      cloudlicenses.VendorID
 	VendorName    string
 	LicensePrefix string
+	CRMAccount    string // of the tenant with the vendor
 	Licenses      []LicenseSpec
 	// APIKey is one handed out earlier; where the tenant does not know it
 	// (or it is empty), a new one is made.
@@ -54,9 +55,6 @@ func (s *Shard) Provision(ctx context.Context, req ProvisionRequest) (Provisione
 	if done.VendorKey, err = s.vendorKeyFor(ctx, &vendor, req.VendorKey, req.AppName); err != nil {
 		return Provisioned{}, err
 	}
-	if done.LicenseIDs, err = s.provision(ctx, tenant, req.VendorID, req.Licenses); err != nil {
-		return Provisioned{}, err
-	}
 	known, err := s.knowsKey(ctx, tenant, req.APIKey)
 	if err != nil {
 		return Provisioned{}, err
@@ -71,7 +69,42 @@ func (s *Shard) Provision(ctx context.Context, req ProvisionRequest) (Provisione
 			return Provisioned{}, err
 		}
 	}
+	for i := range req.Licenses {
+		id, err := s.generated(ctx, tenant, &req, &req.Licenses[i])
+		if err != nil {
+			return Provisioned{}, err
+		}
+		done.LicenseIDs = append(done.LicenseIDs, id)
+	}
 	return done, nil
+}
+
+// generated returns the license that the tenant has of a product, generated
+// where it has none.
+func (s *Shard) generated(ctx context.Context, tenant *directory.Tenant, req *ProvisionRequest, spec *LicenseSpec) (cloudlicenses.LicenseID, error) {
+	var there directory.LicensePage
+	list := &directory.ListLicenses{VendorID: req.VendorID, TenantID: tenant.ID, ProductID: spec.ProductID, Limit: cloudlicenses.MaxListLimit}
+	query := Command{Op: directory.QueryLicenses, Payload: list, Result: &there}
+	if _, err := s.ReadDirectory(ctx, query, ReadOptions{Linearizable: true}); err != nil {
+		return "", err
+	}
+	for i := range there.Items {
+		if l := &there.Items[i]; l.Synced > 0 && l.Status == cloudlicenses.LicenseProvisioned {
+			return l.ID, nil
+		}
+	}
+	l := spec.license(0, req.VendorID, "", spec.start(time.Now()))
+	opportunity := fmt.Sprintf("demo-%d", len(there.Items))
+	result, _, err := s.Generate(ctx, directory.GenerateLicense{
+		VendorID: req.VendorID, OpportunityID: opportunity, ProductID: spec.ProductID, ProductName: l.ProductName,
+		CRMAccount: req.CRMAccount, Company: tenant.Company, TenantID: tenant.ID, AutoProvision: true,
+		Terms: directory.Terms{
+			Constraint: l.Constraint, Total: l.Total, CommitQty: l.CommitQty, MaxOverage: l.MaxOverage,
+			CommitFeeMinor: l.CommitFeeMinor, OverageFeeMinor: l.OverageFeeMinor, Currency: l.Currency,
+			StartMillis: l.StartMillis, EndMillis: l.EndMillis, Cycle: cloudlicenses.BillingMonthly,
+		},
+	}, license.Notice{})
+	return result.License.ID, err
 }
 
 // knowsKey reports whether the tenant has the key, neither revoked nor expired.
@@ -125,6 +158,7 @@ func (s *Shard) Demo(ctx context.Context, apiKey, vendorKey string) (Provisioned
 		VendorID:      DemoVendor,
 		VendorName:    "Vector Informatik GmbH",
 		LicensePrefix: "vector",
+		CRMAccount:    "ACC-98765",
 		Licenses: []LicenseSpec{{
 			ProductID:       DemoProduct,
 			ProductName:     "DaVinci Configurator SE",

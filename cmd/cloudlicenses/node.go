@@ -130,6 +130,7 @@ func startNode(cfg nodeConfig) (*node, error) {
 	sagas, stop := context.WithCancel(context.Background())
 	n.stopSagas = stop
 	go n.door.ResumeSignUps(sagas)
+	go n.door.ResumeLicenses(sagas)
 	close(wired)
 	go n.serve("public API", n.edge.Serve, secured(cfg.edge, cfg.security.edge))
 	go n.serve("admin address", n.edge.ServeAdmin, secured(cfg.admin, cfg.security.admin))

@@ -35,7 +35,7 @@ func (s *state) generateLicense(c *GenerateLicense) msgp.Marshaler {
 				Detail: "the opportunity has a license of this product by another request: amend that one, or send the same request",
 			}
 		}
-		return &LicenseResult{License: *known, Replayed: true}
+		return s.licensed(known, true)
 	}
 	customer := s.customers.find(c.VendorID, c.CRMAccount)
 	if c.TenantID == "" && customer != nil {
@@ -46,7 +46,8 @@ func (s *state) generateLicense(c *GenerateLicense) msgp.Marshaler {
 	}
 	l := s.newLicense(vendor, c)
 	provision := c.AutoProvision && s.provisionsAlone(vendor, customer)
-	s.succeed(l)
+	s.succeed(l, &l.Terms)
+	l.Terms.AutoRenew = l.Terms.AutoRenew && !s.succeeded(l, &l.Terms)
 	s.licenses.add(l)
 	s.admitCustomer(c.VendorID, c.CRMAccount, c.Company, c.TenantID)
 	s.changeLicense(l, func() {
@@ -54,7 +55,7 @@ func (s *state) generateLicense(c *GenerateLicense) msgp.Marshaler {
 			s.want(l)
 		}
 	})
-	return &LicenseResult{License: *l}
+	return s.licensed(l, false)
 }
 
 // refuseGeneration makes every check of a generation.
@@ -162,10 +163,11 @@ func (s *state) newLicense(v *Vendor, c *GenerateLicense) *License {
 	return l
 }
 
-// succeed ends the renewal of the licenses that l follows: it takes their place.
-func (s *state) succeed(l *License) {
+// succeed ends the renewal of the licenses that l, by these terms, follows: it
+// takes their place.
+func (s *state) succeed(l *License, terms *Terms) {
 	for _, o := range s.licenses.byTenant[l.TenantID] {
-		if o.VendorID == l.VendorID && o.ProductID == l.ProductID && o.Terms.AutoRenew && !o.over() && o.Terms.EndMillis <= l.Terms.StartMillis {
+		if o != l && o.VendorID == l.VendorID && o.ProductID == l.ProductID && o.Terms.AutoRenew && !o.over() && o.Terms.EndMillis <= terms.StartMillis {
 			s.changeLicense(o, func() {
 				o.Terms.AutoRenew = false
 				o.revise()
@@ -217,7 +219,7 @@ func (s *state) provisionLicense(c *ProvisionLicense) msgp.Marshaler {
 	case l.over() || l.Status == cloudlicenses.LicenseSuspended:
 		return refuseLicense(cloudlicenses.LicenseNotActive, "the license is "+string(l.Status))
 	case l.Revision > 0:
-		return &LicenseResult{License: *l, Replayed: true}
+		return s.licensed(l, true)
 	}
 	if refusal := s.refuseTenantOf(l.TenantID, l.VendorID); refusal != nil {
 		return refusal
@@ -229,7 +231,7 @@ func (s *state) provisionLicense(c *ProvisionLicense) msgp.Marshaler {
 		}
 		s.want(l)
 	})
-	return &LicenseResult{License: *l}
+	return s.licensed(l, false)
 }
 
 // licenseSynced ends the saga for a revision; said again, it changes nothing.
@@ -239,7 +241,7 @@ func (s *state) licenseSynced(c *LicenseSynced) msgp.Marshaler {
 		return refuseLicense(cloudlicenses.NotFound, "no such license, or revision of it")
 	}
 	if c.Revision <= l.Synced {
-		return &LicenseResult{License: *l}
+		return s.licensed(l, false)
 	}
 	s.changeLicense(l, func() {
 		l.Synced, l.Fresh = c.Revision, false
@@ -252,7 +254,7 @@ func (s *state) licenseSynced(c *LicenseSynced) msgp.Marshaler {
 			l.Status = cloudlicenses.LicenseProvisioned
 		}
 	})
-	return &LicenseResult{License: *l}
+	return s.licensed(l, false)
 }
 
 // licenseFailed takes back what the license's group refused.

@@ -40,7 +40,7 @@ const (
 	QueryLicenses      fsm.Op = 31 // ListLicenses → LicensePage
 	QueryCustomers     fsm.Op = 32 // ListCustomers → CustomerPage
 	QueryLinks         fsm.Op = 33 // ListLinks → LinkPage
-	QueryUnprovisioned fsm.Op = 34 // no payload → Unprovisioned
+	QueryUnprovisioned fsm.Op = 34 // List → Unprovisioned
 )
 
 // Terms are what a license grants, at what price and for how long.
@@ -288,6 +288,9 @@ type LicenseResult struct {
 	License  License
 	Other    cloudlicenses.LicenseID // in the way of an already_exists
 	Replayed bool                    // it was there before
+	// What the saga needs besides.
+	VendorName string
+	Untold     bool // the tenant is to be told of the vendor
 }
 
 // GetLicense asks for a license of a vendor (empty: of any).
@@ -398,12 +401,14 @@ type LinkResult struct {
 	Link   LinkedVendor
 }
 
-// Unprovisioned lists what sagas have left to do: licenses whose groups lag
-// behind, and links that tenants don't know of. The first ones of each.
+// Unprovisioned is a page of what sagas have left to do: licenses whose groups
+// lag behind, in order of id, and with the first page links that tenants don't
+// know of.
 //
 //msgp:tuple Unprovisioned
 type Unprovisioned struct {
 	Code     cloudlicenses.Code
-	Licenses []License
+	Licenses []LicenseResult
 	Links    []LinkedVendor
+	Next     string
 }

@@ -1060,8 +1060,8 @@ func (z *LicensePage) Msgsize() (s int) {
 // MarshalMsg implements msgp.Marshaler
 func (z *LicenseResult) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// array header, size 5
-	o = append(o, 0x95)
+	// array header, size 7
+	o = append(o, 0x97)
 	o = msgp.AppendString(o, string(z.Code))
 	o = msgp.AppendString(o, z.Detail)
 	o, err = z.License.MarshalMsg(o)
@@ -1071,6 +1071,8 @@ func (z *LicenseResult) MarshalMsg(b []byte) (o []byte, err error) {
 	}
 	o = msgp.AppendString(o, string(z.Other))
 	o = msgp.AppendBool(o, z.Replayed)
+	o = msgp.AppendString(o, z.VendorName)
+	o = msgp.AppendBool(o, z.Untold)
 	return
 }
 
@@ -1082,8 +1084,8 @@ func (z *LicenseResult) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err)
 		return
 	}
-	if zb0001 != 5 {
-		err = msgp.ArrayError{Wanted: 5, Got: zb0001}
+	if zb0001 != 7 {
+		err = msgp.ArrayError{Wanted: 7, Got: zb0001}
 		return
 	}
 	{
@@ -1119,13 +1121,23 @@ func (z *LicenseResult) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err, "Replayed")
 		return
 	}
+	z.VendorName, bts, err = msgp.ReadStringBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "VendorName")
+		return
+	}
+	z.Untold, bts, err = msgp.ReadBoolBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Untold")
+		return
+	}
 	o = bts
 	return
 }
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z *LicenseResult) Msgsize() (s int) {
-	s = 1 + msgp.StringPrefixSize + len(string(z.Code)) + msgp.StringPrefixSize + len(z.Detail) + z.License.Msgsize() + msgp.StringPrefixSize + len(string(z.Other)) + msgp.BoolSize
+	s = 1 + msgp.StringPrefixSize + len(string(z.Code)) + msgp.StringPrefixSize + len(z.Detail) + z.License.Msgsize() + msgp.StringPrefixSize + len(string(z.Other)) + msgp.BoolSize + msgp.StringPrefixSize + len(z.VendorName) + msgp.BoolSize
 	return
 }
 
@@ -2148,8 +2160,8 @@ func (z *Terms) Msgsize() (s int) {
 // MarshalMsg implements msgp.Marshaler
 func (z *Unprovisioned) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// array header, size 3
-	o = append(o, 0x93)
+	// array header, size 4
+	o = append(o, 0x94)
 	o = msgp.AppendString(o, string(z.Code))
 	o = msgp.AppendArrayHeader(o, uint32(len(z.Licenses)))
 	for za0001 := range z.Licenses {
@@ -2171,6 +2183,7 @@ func (z *Unprovisioned) MarshalMsg(b []byte) (o []byte, err error) {
 		o = msgp.AppendString(o, z.Links[za0002].Name)
 		o = msgp.AppendInt64(o, z.Links[za0002].Licenses)
 	}
+	o = msgp.AppendString(o, z.Next)
 	return
 }
 
@@ -2182,8 +2195,8 @@ func (z *Unprovisioned) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err)
 		return
 	}
-	if zb0001 != 3 {
-		err = msgp.ArrayError{Wanted: 3, Got: zb0001}
+	if zb0001 != 4 {
+		err = msgp.ArrayError{Wanted: 4, Got: zb0001}
 		return
 	}
 	{
@@ -2208,7 +2221,7 @@ func (z *Unprovisioned) UnmarshalMsg(bts []byte) (o []byte, err error) {
 	if cap(z.Licenses) >= int(zb0003) {
 		z.Licenses = (z.Licenses)[:zb0003]
 	} else {
-		z.Licenses = make([]License, zb0003)
+		z.Licenses = make([]LicenseResult, zb0003)
 	}
 	for za0001 := range z.Licenses {
 		bts, err = z.Licenses[za0001].UnmarshalMsg(bts)
@@ -2259,6 +2272,11 @@ func (z *Unprovisioned) UnmarshalMsg(bts []byte) (o []byte, err error) {
 			return
 		}
 	}
+	z.Next, bts, err = msgp.ReadStringBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Next")
+		return
+	}
 	o = bts
 	return
 }
@@ -2273,5 +2291,6 @@ func (z *Unprovisioned) Msgsize() (s int) {
 	for za0002 := range z.Links {
 		s += 1 + z.Links[za0002].Link.Msgsize() + msgp.StringPrefixSize + len(z.Links[za0002].Name) + msgp.Int64Size
 	}
+	s += msgp.StringPrefixSize + len(z.Next)
 	return
 }

@@ -68,7 +68,7 @@ func (s *state) amendLicense(c *AmendLicense) msgp.Marshaler {
 	}
 	terms := c.amend(l.Terms)
 	if terms == l.Terms {
-		return &LicenseResult{License: *l}
+		return s.licensed(l, false)
 	}
 	if refusal := s.refuseTenantOf(l.TenantID, l.VendorID); refusal != nil {
 		return refusal
@@ -85,6 +85,7 @@ func (s *state) amendLicense(c *AmendLicense) msgp.Marshaler {
 	if len(l.Prices) >= maxPrices {
 		return refuseLicense(cloudlicenses.Overloaded, "the license was amended too often: generate a new one")
 	}
+	s.succeed(l, &terms)
 	s.changeLicense(l, func() {
 		s.reprice(l, &terms)
 		if terms.StartMillis != l.Terms.StartMillis || terms.EndMillis != l.Terms.EndMillis {
@@ -93,7 +94,7 @@ func (s *state) amendLicense(c *AmendLicense) msgp.Marshaler {
 		l.Terms = terms
 		l.revise()
 	})
-	return &LicenseResult{License: *l}
+	return s.licensed(l, false)
 }
 
 // succeeded reports whether a license of the same product begins after terms.
@@ -129,7 +130,7 @@ func (s *state) setLicenseStatus(c *SetLicenseStatus) msgp.Marshaler {
 		return refuseLicense(cloudlicenses.NotFound, "the vendor has no such license")
 	}
 	if l.Status == c.Status {
-		return &LicenseResult{License: *l}
+		return s.licensed(l, false)
 	}
 	inForce := l.Revision > 0 && !l.over()
 	switch c.Status {
@@ -145,7 +146,7 @@ func (s *state) setLicenseStatus(c *SetLicenseStatus) msgp.Marshaler {
 		return refuseLicense(cloudlicenses.InvalidField, "status: want suspended, provisioned or revoked")
 	}
 	if c.Status == cloudlicenses.LicenseProvisioned && l.Status == cloudlicenses.LicenseGenerated {
-		return &LicenseResult{License: *l} // on its way
+		return s.licensed(l, false) // on its way
 	}
 	s.changeLicense(l, func() {
 		l.Status, l.SuspendedMillis = c.Status, 0
@@ -160,7 +161,7 @@ func (s *state) setLicenseStatus(c *SetLicenseStatus) msgp.Marshaler {
 		l.revise()
 	})
 	s.releaseCustomer(l.VendorID, l.CRMAccount)
-	return &LicenseResult{License: *l}
+	return s.licensed(l, false)
 }
 
 // Due returns an EndLicenses to propose where a contract has ended, else nil.
@@ -189,6 +190,10 @@ func (s *state) endLicenses(c *EndLicenses) msgp.Marshaler {
 		end := l.Terms.EndMillis
 		if l.Terms.AutoRenew {
 			end = renewed(l.Terms.StartMillis, end, l.TermMonths, l.TermDays, now)
+		}
+		longer := l.Terms
+		if longer.EndMillis = end; s.licenses.inTheWay(l.TenantID, l.VendorID, l.ProductID, &longer, l) != nil {
+			end = now // what is in the way has taken its place
 		}
 		s.changeLicense(l, func() {
 			if end <= now {

@@ -14,8 +14,8 @@ const (
 	// maxScanned bounds how many records one page of a filtered list looks
 	// at; the page then ends early and its cursor goes on.
 	maxScanned = 10_000
-	// maxUnprovisioned bounds each list of an Unprovisioned.
-	maxUnprovisioned = 100
+	// maxUntold bounds the links of an Unprovisioned.
+	maxUntold = 100
 )
 
 func pageSize(limit int64) int {
@@ -34,7 +34,7 @@ func (s *state) queryLicenses(op fsm.Op, payload []byte) (msgp.Marshaler, error)
 			if l == nil || (q.VendorID != "" && l.VendorID != q.VendorID) {
 				return refuseLicense(cloudlicenses.NotFound, "the vendor has no such license")
 			}
-			return &LicenseResult{License: *l}
+			return s.licensed(l, false)
 		})
 	case QueryLicenses:
 		return queryOne(payload, s.licensePage)
@@ -43,10 +43,7 @@ func (s *state) queryLicenses(op fsm.Op, payload []byte) (msgp.Marshaler, error)
 	case QueryLinks:
 		return queryOne(payload, s.linkPage)
 	case QueryUnprovisioned:
-		if len(payload) > 0 {
-			return nil, errTrailing
-		}
-		return s.unprovisioned(), nil
+		return queryOne(payload, s.unprovisioned)
 	}
 	return nil, nil
 }
@@ -77,21 +74,42 @@ func (s *state) licensePage(q *ListLicenses) msgp.Marshaler {
 
 // unprovisioned answers QueryUnprovisioned. What a tenant that is suspended
 // is to be told waits until it is back.
-func (s *state) unprovisioned() *Unprovisioned {
+func (s *state) unprovisioned(q *List) msgp.Marshaler {
 	u := &Unprovisioned{}
 	active := func(id cloudlicenses.TenantID) bool {
 		t := s.tenants[id]
 		return t != nil && t.Status == cloudlicenses.TenantActive
 	}
-	for _, l := range s.licenses.unfinished {
-		if len(u.Licenses) < maxUnprovisioned && active(l.TenantID) {
-			u.Licenses = append(u.Licenses, *l)
+	of := s.licenses.unfinished
+	from, found := slices.BinarySearchFunc(of, q.Cursor, func(l *License, cursor string) int { return cmp.Compare(string(l.ID), cursor) })
+	if found {
+		from++
+	}
+	for n, l := range of[from:] {
+		if len(u.Licenses) == pageSize(q.Limit) || n == maxScanned {
+			u.Next = string(of[from+n-1].ID)
+			break
+		}
+		if active(l.TenantID) {
+			u.Licenses = append(u.Licenses, *s.licensed(l, true))
 		}
 	}
 	for _, l := range s.customers.untold {
-		if len(u.Links) < maxUnprovisioned && active(l.TenantID) {
+		if q.Cursor == "" && len(u.Links) < maxUntold && active(l.TenantID) {
 			u.Links = append(u.Links, s.linked(l))
 		}
 	}
 	return u
+}
+
+// licensed is a license as an answer, with what its saga needs.
+func (s *state) licensed(l *License, replayed bool) *LicenseResult {
+	r := &LicenseResult{License: *l, Replayed: replayed}
+	if v := s.vendors[l.VendorID]; v != nil {
+		r.VendorName = v.Name
+	}
+	if link := s.customers.link(l.TenantID, l.VendorID); link != nil {
+		r.Untold = !link.Told
+	}
+	return r
 }

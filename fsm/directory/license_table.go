@@ -53,8 +53,11 @@ func (l *License) over() bool {
 // lags reports whether the license's group is to be told something.
 func (l *License) lags() bool { return l.Revision > l.Synced }
 
-// ends reports whether time will bring something about.
-func (l *License) ends() bool { return l.Terms.EndMillis != 0 && !l.over() }
+// ends reports whether time will bring something about. A license that is
+// being provisioned comes first to its group, then to its end.
+func (l *License) ends() bool {
+	return l.Terms.EndMillis != 0 && !l.over() && (l.Synced > 0 || l.Revision == 0)
+}
 
 // insertBy puts v into its place of a sorted slice that lacks it.
 func insertBy[T any](sorted []T, v T, compare func(T, T) int) []T {

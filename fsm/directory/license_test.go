@@ -252,10 +252,10 @@ func (s *session) linkList(d *datadriven.TestData) string {
 
 func (s *session) unprovisionedList(*datadriven.TestData) string {
 	var u Unprovisioned
-	ask(s.t, s.m, QueryUnprovisioned, nil, &u)
+	ask(s.t, s.m, QueryUnprovisioned, &List{Limit: 100}, &u)
 	var b strings.Builder
 	for i := range u.Licenses {
-		b.WriteString(showLicense(&u.Licenses[i]))
+		b.WriteString(showLicense(&u.Licenses[i].License))
 	}
 	for i := range u.Links {
 		b.WriteString("tell " + showLink(&u.Links[i]))
