@@ -1,6 +1,8 @@
 package api
 
 import (
+	"slices"
+
 	"github.com/valyala/fasthttp"
 
 	"github.com/cloudlicenses/cloudlicenses"
@@ -8,7 +10,7 @@ import (
 
 // vendorRoutes are the rows of routeTable for the vendors' host.
 func vendorRoutes() []route {
-	return append(vendorUserRoutes(),
+	return append(slices.Concat(vendorUserRoutes(), vendorSignUpRoutes(onVendorsOpen), vendorSignUpRoutes(onApex)),
 		route{method: "GET", path: "/api/v1/me", name: "vendor_me", on: onVendors, action: cloudlicenses.ActOwnAccount, handle: (*call).serveVendorMe},
 	)
 }
