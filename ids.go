@@ -140,3 +140,22 @@ func ValidateForeignID(s string) error {
 	}
 	return nil
 }
+
+// ErrLicensePrefix is returned for a text that is no license prefix.
+var ErrLicensePrefix = errors.New("a license prefix is 1–30 characters of a–z and 0–9")
+
+// ValidateLicensePrefix reports whether p may begin the ids of a vendor's
+// licenses, as "vector" in "lic-vector-mercedes-2025-001". It has no hyphen, so
+// that the ids of one vendor and tenant can't be taken for those of another:
+// tenant ids have them.
+func ValidateLicensePrefix(p string) error {
+	if len(p) < 1 || len(p) > MaxLicensePrefix {
+		return ErrLicensePrefix
+	}
+	for i := range len(p) {
+		if c := p[i]; (c < 'a' || c > 'z') && (c < '0' || c > '9') {
+			return ErrLicensePrefix
+		}
+	}
+	return nil
+}

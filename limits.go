@@ -26,6 +26,9 @@ const (
 
 	// MaxIDLength bounds every id in a request, in bytes (422).
 	MaxIDLength = 100
+	// MaxLicensePrefix bounds a vendor's license prefix (422), so that a license
+	// id stays within MaxIDLength.
+	MaxLicensePrefix = 30
 	// MaxUserLength bounds a lease's user, in characters (422).
 	MaxUserLength = 256
 	// MaxMetadataBytes bounds a checkout's metadata as sent (422).

@@ -77,6 +77,8 @@ func accessRows(p *pool) map[string]accessRow {
 		"GET /api/v1/leases":            {ok: 200, body: none},
 		"POST /api/v1/tenants/register": {ok: 422, body: none},
 		"POST /api/v1/tenants/verify":   {ok: 422, body: none},
+		"POST /api/v1/vendors/register": {ok: 422, body: none},
+		"POST /api/v1/vendors/verify":   {ok: 422, body: none},
 		"GET /.well-known/jwks.json":    {ok: 200, body: none},
 		"GET /openapi.yaml":             {ok: 200, body: none},
 		"GET /":                         {ok: 200, body: none},
@@ -115,7 +117,13 @@ func TestAccess(t *testing.T) {
 			for _, authorization := range []string{"", "Bearer " + p.key, "Bearer x"} { // a key makes no difference
 				send(t, live.edge, "localhost", route.method, path, "{}", header{"Authorization", authorization}).wants(t, row.ok, "invalid_field")
 			}
-			for _, host := range []string{"vendors.localhost", string(p.tenant) + ".localhost", "nobody.localhost"} {
+			hosts := []string{string(p.tenant) + ".localhost", "nobody.localhost"}
+			if strings.HasPrefix(path, "/api/v1/vendors/") {
+				send(t, live.edge, vendorsHost, route.method, path, "{}").wants(t, row.ok, "invalid_field")
+			} else {
+				hosts = append(hosts, vendorsHost)
+			}
+			for _, host := range hosts {
 				send(t, live.edge, host, route.method, path, "{}").wants(t, 404, "not_found")
 			}
 			send(t, live.edge, "example.com", route.method, path, "{}").wants(t, 404, "tenant_not_found")

@@ -89,7 +89,7 @@ func (c *adminCall) createVendor() error {
 		return invalid("/id", cloudlicenses.ErrID.Error())
 	}
 	if body.LicensePrefix == "" {
-		body.LicensePrefix, _, _ = strings.Cut(body.ID, "-")
+		body.LicensePrefix = defaultPrefix(body.ID)
 	}
 	if body.Name == "" {
 		body.Name = body.ID

@@ -256,6 +256,10 @@ func (c *call) fail(err error) {
 	code := codeOf(err)
 	c.err = err
 	p := &problem{code: code, detail: detailOf(code)}
+	if code == cloudlicenses.TenantNotFound && c.vendor != "" {
+		c.refuse(problemBadVendorKey)
+		return
+	}
 	switch code {
 	case cloudlicenses.TenantNotFound:
 		p.layer = cloudlicenses.LayerHost

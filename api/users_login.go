@@ -29,6 +29,7 @@ type shownMe struct {
 // serveLogin is POST /api/v1/login.
 func (c *call) serveLogin() {
 	var in struct {
+		VendorID *string `json:"vendor_id"`
 		Email    *string `json:"email"`
 		Password *string `json:"password"`
 		TOTP     string  `json:"totp"`
@@ -37,6 +38,7 @@ func (c *call) serveLogin() {
 		return
 	}
 	var w wrong
+	c.whose(&w, in.VendorID)
 	email := w.email(in.Email)
 	w.check(in.Password == nil, "password", "is missing")
 	w.check(in.Password != nil && len(*in.Password) > cloudlicenses.MaxPasswordBytes, "password", invalidPassword)
@@ -89,6 +91,7 @@ func (c *call) serveLogout() {
 // servePassword is POST /api/v1/password: the link of a mail leads to it.
 func (c *call) servePassword() {
 	var in struct {
+		VendorID *string `json:"vendor_id"`
 		Token    *string `json:"token"`
 		Password *string `json:"password"`
 	}
@@ -96,6 +99,7 @@ func (c *call) servePassword() {
 		return
 	}
 	var w wrong
+	c.whose(&w, in.VendorID)
 	w.check(in.Token == nil || !shard.IsOneTimeToken(*in.Token), "token", "is not valid, or not any more")
 	w.check(in.Password == nil || cloudlicenses.ValidatePassword(*in.Password, "") != nil, "password", cloudlicenses.ErrPassword.Error())
 	if !c.valid(w) {
@@ -111,12 +115,14 @@ func (c *call) servePassword() {
 // link leaves by mail.
 func (c *call) serveReset() {
 	var in struct {
-		Email *string `json:"email"`
+		VendorID *string `json:"vendor_id"`
+		Email    *string `json:"email"`
 	}
 	if !c.decode(&in) {
 		return
 	}
 	var w wrong
+	c.whose(&w, in.VendorID)
 	email := w.email(in.Email)
 	if !c.valid(w) {
 		return

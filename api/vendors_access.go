@@ -87,3 +87,19 @@ func (c *call) authenticateVendorKey(key string) *problem {
 	c.key = &facts.Key
 	return nil
 }
+
+// whose reads the vendor_id of a body that comes without key or session. On a
+// tenant's host there is none: the host says it.
+func (c *call) whose(w *wrong, id *string) {
+	switch {
+	case !c.site.vendors:
+		w.check(id != nil, "vendor_id", "is for the vendors' host alone")
+	case id == nil:
+		w.check(true, "vendor_id", "is missing: say which vendor's user it is")
+	case cloudlicenses.ValidateID(*id) != nil:
+		w.check(true, "vendor_id", cloudlicenses.ErrID.Error())
+	default:
+		c.vendor = cloudlicenses.VendorID(*id)
+		c.tenant = c.vendor.Account()
+	}
+}

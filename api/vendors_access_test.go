@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"testing"
 	"time"
@@ -41,11 +42,13 @@ func vendorDo(t testing.TB, token, method, path, body string, headers ...header)
 
 // vendorRows has a row for every route of the vendors' host that needs a key or
 // a session; one without fails the test.
-func vendorRows() map[string]userRow {
+func vendorRows(v *pool, fresh func() license.User) map[string]userRow {
 	path := func(s string) func() string { return func() string { return s } }
-	return map[string]userRow{
+	rows := userRows(v, fresh)
+	maps.Copy(rows, map[string]userRow{
 		"GET /api/v1/me": {path("/api/v1/me"), path(""), 200},
-	}
+	})
+	return rows
 }
 
 // TestVendorAccess asks every route of the vendors' host with every kind of key
@@ -54,7 +57,11 @@ func TestVendorAccess(t *testing.T) {
 	v, id := newVendor(t)
 	other, otherID := newVendor(t)
 	tenant := newPool(t, 1, 0)
-	rows := vendorRows()
+	n := 0
+	rows := vendorRows(v, func() license.User {
+		n++
+		return v.newUser(fmt.Sprint("fresh", n), cloudlicenses.RoleViewer)
+	})
 	expired, _ := v.newKey(0, time.Now().Add(-time.Hour))
 	revoked, revokedID := v.newKey(0, time.Time{})
 	v.command(license.OpRevokeKey, &license.RevokeKey{ID: revokedID})

@@ -65,7 +65,7 @@ func (s *Shard) Provision(ctx context.Context, req ProvisionRequest) (Provisione
 		}
 	}
 	if tenant.Status == cloudlicenses.TenantPending {
-		if err := s.activate(ctx, tenant); err != nil {
+		if _, err := s.activate(ctx, tenant); err != nil {
 			return Provisioned{}, err
 		}
 	}

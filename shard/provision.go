@@ -123,7 +123,8 @@ func (s *Shard) CreateTenant(ctx context.Context, req CreateTenantRequest) (Crea
 	if created.APIKey, err = s.putKey(ctx, tenant, "operator", bothScopes); err != nil {
 		return CreatedTenant{}, err
 	}
-	return created, s.activate(ctx, tenant)
+	_, err = s.activate(ctx, tenant)
+	return created, err
 }
 
 // openTenant creates the tenant, or finds it, and makes it known to its group.
@@ -156,41 +157,58 @@ func (s *Shard) openTenant(ctx context.Context, req CreateTenantRequest) (*direc
 	if tenant.Status != cloudlicenses.TenantPending {
 		return tenant, nil
 	}
+	return tenant, s.openAccount(ctx, tenant)
+}
+
+// openAccount makes a tenant, or a vendor's account, known to its group.
+func (s *Shard) openAccount(ctx context.Context, tenant *directory.Tenant) error {
+	url := s.vendorsURL()
+	if _, isVendor := tenant.ID.Vendor(); !isVendor {
+		url = s.tenantURL(tenant.ID)
+	}
 	var ack license.Ack
 	_, err := s.doPlaced(ctx, tenant, Command{
-		Op:      license.OpTenant,
-		Payload: &license.PutTenant{Epoch: tenant.Epoch, URL: s.tenantURL(tenant.ID)},
-		Result:  &ack,
+		Op: license.OpTenant, Payload: &license.PutTenant{Epoch: tenant.Epoch, URL: url}, Result: &ack,
 	})
 	if err == nil {
 		err = refused(ack.Code, ack.Detail)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("open tenant %s in group %d: %w", tenant.ID, tenant.Group, err)
+		return fmt.Errorf("open %s in group %d: %w", tenant.ID, tenant.Group, err)
 	}
-	return tenant, nil
+	return nil
 }
 
-// activate ends the saga.
-func (s *Shard) activate(ctx context.Context, tenant *directory.Tenant) error {
+// activate ends the saga of a tenant or of a vendor.
+func (s *Shard) activate(ctx context.Context, tenant *directory.Tenant) (Written, error) {
+	active, now := cloudlicenses.TenantActive, time.Now().UnixMilli()
 	var result directory.TenantResult
-	written, err := s.DoDirectory(ctx, Command{
-		Op:      directory.OpTenantUp,
-		Payload: &directory.SetTenantStatus{ID: tenant.ID, Status: cloudlicenses.TenantActive, AtMillis: time.Now().UnixMilli()},
-		Result:  &result,
-	})
+	var written Written
+	var err error
+	if id, isVendor := tenant.ID.Vendor(); isVendor {
+		var vendor directory.VendorResult
+		written, err = s.DoDirectory(ctx, Command{
+			Op: directory.OpVendorStatus, Payload: &directory.SetVendorStatus{ID: id, Status: active, AtMillis: now}, Result: &vendor,
+		})
+		result = directory.TenantResult{Code: vendor.Code, Detail: vendor.Detail, Tenant: vendor.Vendor.Account()}
+	} else {
+		written, err = s.DoDirectory(ctx, Command{
+			Op: directory.OpTenantUp, Payload: &directory.SetTenantStatus{ID: tenant.ID, Status: active, AtMillis: now}, Result: &result,
+		})
+	}
 	if err == nil {
 		err = refused(result.Code, result.Detail)
 	}
 	if err != nil {
-		return fmt.Errorf("activate tenant %s: %w", tenant.ID, err)
+		return Written{}, fmt.Errorf("activate %s: %w", tenant.ID, err)
 	}
 	index, err := ParseAppliedIndex(written.Applied, directoryGroup)
 	if err != nil {
-		return err
+		return Written{}, err
 	}
-	s.places.keep(&result.Tenant, index)
-	return nil
+	*tenant = result.Tenant
+	s.places.keep(tenant, index)
+	return written, nil
 }
 
 // putKey gives a tenant, or a vendor's account, an API key of these scopes and

@@ -42,40 +42,15 @@ func (s *Shard) CreateVendor(ctx context.Context, req CreateVendorRequest) (dire
 	if vendor.Status != cloudlicenses.TenantPending {
 		return vendor, written, nil
 	}
-	return s.openVendor(ctx, &vendor)
-}
-
-// openVendor makes a vendor's account known to its group, and the vendor
-// active.
-func (s *Shard) openVendor(ctx context.Context, vendor *directory.Vendor) (directory.Vendor, Written, error) {
 	account := vendor.Account()
-	var opened license.Ack
-	_, err := s.doPlaced(ctx, &account, Command{
-		Op: license.OpTenant, Payload: &license.PutTenant{Epoch: vendor.Epoch, URL: s.vendorsURL()}, Result: &opened,
-	})
-	if err == nil {
-		err = refused(opened.Code, opened.Detail)
-	}
-	if err != nil {
-		return directory.Vendor{}, Written{}, fmt.Errorf("open the account of %s in group %d: %w", vendor.ID, vendor.Group, err)
-	}
-	var result directory.VendorResult
-	written, err := s.DoDirectory(ctx, Command{Op: directory.OpVendorStatus, Result: &result, Payload: &directory.SetVendorStatus{
-		ID: vendor.ID, Status: cloudlicenses.TenantActive, AtMillis: time.Now().UnixMilli(),
-	}})
-	if err == nil {
-		err = refused(result.Code, result.Detail)
-	}
-	if err != nil {
-		return directory.Vendor{}, Written{}, fmt.Errorf("activate vendor %s: %w", vendor.ID, err)
-	}
-	index, err := ParseAppliedIndex(written.Applied, directoryGroup)
-	if err != nil {
+	if err := s.openAccount(ctx, &account); err != nil {
 		return directory.Vendor{}, Written{}, err
 	}
-	account = result.Vendor.Account()
-	s.places.keep(&account, index)
-	return result.Vendor, written, nil
+	if written, err = s.activate(ctx, &account); err != nil {
+		return directory.Vendor{}, Written{}, err
+	}
+	vendor.Status, vendor.VerifiedMillis = account.Status, account.VerifiedMillis
+	return vendor, written, nil
 }
 
 // VendorKey asks the access chain for the caller of a vendor's API: does the

@@ -21,6 +21,10 @@ const (
 	demoAdminID    = "user-demo"
 	demoAdminEmail = "admin@mercedes.com"
 	demoAdminName  = "License Administrator"
+
+	demoVendorAdminID    = "user-demo-vendor"
+	demoVendorAdminEmail = "licensing@vector.com"
+	demoVendorAdminName  = "Vendor Administrator"
 )
 
 // demoKey is what demoKeyFile holds.
@@ -28,6 +32,8 @@ type demoKey struct {
 	APIKey        string `json:"api_key"`
 	VendorAPIKey  string `json:"vendor_api_key"`
 	AdminPassword string `json:"admin_password"` // of the tenant's owner
+
+	VendorAdminPassword string `json:"vendor_admin_password"` // of the vendor's
 }
 
 // makeDemo makes the demo, or finds it as an earlier start left it.
@@ -45,17 +51,17 @@ func makeDemo(ctx context.Context, door *shard.Shard, dataDir string) (*readyDem
 	if err != nil {
 		return nil, err
 	}
-	if made.APIKey != kept.APIKey || made.VendorKey != kept.VendorAPIKey || kept.AdminPassword == "" {
-		kept.APIKey, kept.VendorAPIKey = made.APIKey, made.VendorKey
-		if kept.AdminPassword == "" {
-			kept.AdminPassword = shard.NewOneTimeToken()[:20]
-		}
+	if now := kept.with(&made); now != kept {
+		kept = now
 		if err := writeJSONFile(path, kept, modeSecret); err != nil {
 			return nil, err
 		}
 	}
 	err = patiently(ctx, bootPatience, func() error {
-		return door.PutOwner(ctx, demoTenant, demoAdminID, demoAdminEmail, demoAdminName, kept.AdminPassword)
+		return errors.Join(
+			door.PutOwner(ctx, demoTenant, demoAdminID, demoAdminEmail, demoAdminName, kept.AdminPassword),
+			door.PutOwner(ctx, shard.DemoVendor.Account(), demoVendorAdminID, demoVendorAdminEmail, demoVendorAdminName, kept.VendorAdminPassword),
+		)
 	})
 	if err != nil {
 		return nil, err
@@ -71,7 +77,21 @@ func makeDemo(ctx context.Context, door *shard.Shard, dataDir string) (*readyDem
 
 		AdminEmail:    demoAdminEmail,
 		AdminPassword: kept.AdminPassword,
+
+		vendorAdminPassword: kept.VendorAdminPassword,
 	}, nil
+}
+
+// with returns what is to be kept: the keys that were made, and a password
+// where there is none yet.
+func (k demoKey) with(made *shard.Provisioned) demoKey {
+	k.APIKey, k.VendorAPIKey = made.APIKey, made.VendorKey
+	for _, password := range []*string{&k.AdminPassword, &k.VendorAdminPassword} {
+		if *password == "" {
+			*password = shard.NewOneTimeToken()[:20]
+		}
+	}
+	return k
 }
 
 // curl is a checkout to paste into a shell.

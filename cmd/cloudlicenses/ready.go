@@ -38,7 +38,9 @@ type readyDemo struct {
 	ProductID string `json:"product_id"`
 	APIKey    string `json:"api_key"`
 
-	vendorsURL string // printed alone
+	// Printed alone.
+	vendorsURL          string
+	vendorAdminPassword string
 }
 
 // removeReadyFile removes what an earlier start has left: the file says that

@@ -30,11 +30,8 @@ func (s *state) query(query []byte, applied uint64) (msgp.Marshaler, error) {
 		return &ClusterResult{Init: *s.cluster}, nil
 	case QueryTenant:
 		return queryOne(payload, func(q *GetTenant) msgp.Marshaler {
-			if t := s.tenants[q.ID]; t != nil {
+			if t := s.account(q.ID); t != nil {
 				return &TenantResult{Tenant: *t}
-			}
-			if id, ok := q.ID.Vendor(); ok && s.vendors[id] != nil {
-				return &TenantResult{Tenant: s.vendors[id].Account()}
 			}
 			return refuseTenant(cloudlicenses.TenantNotFound, "")
 		})

@@ -111,6 +111,7 @@ func (s *state) addVendor(v *Vendor) {
 	s.vendorIDs = insertSorted(s.vendorIDs, v.ID)
 	s.prefixes[v.LicensePrefix] = v.ID
 	s.vendorsPerGroup[v.Group]++
+	s.registrations.looks[v.ID.Account().Skeleton()]++
 }
 
 func (s *state) addTenant(t *Tenant) {

@@ -8,35 +8,16 @@ import (
 	"github.com/cloudlicenses/cloudlicenses"
 )
 
-// maxPrefixLength bounds a vendor's license prefix, so that a license id stays
-// within cloudlicenses.MaxIDLength.
-const maxPrefixLength = 30
-
 // maxNameLength bounds names of companies and vendors, in bytes.
 const maxNameLength = 300
-
-// validPrefix reports whether p may be a license prefix. It has no hyphen, so
-// that the ids of one vendor and tenant can't be taken for those of another:
-// tenant ids have them.
-func validPrefix(p string) bool {
-	if len(p) < 1 || len(p) > maxPrefixLength {
-		return false
-	}
-	for i := range len(p) {
-		if c := p[i]; (c < 'a' || c > 'z') && (c < '0' || c > '9') {
-			return false
-		}
-	}
-	return true
-}
 
 // putVendor creates a vendor and places its account.
 func (s *state) putVendor(c *PutVendor) msgp.Marshaler {
 	switch {
 	case cloudlicenses.ValidateID(string(c.ID)) != nil:
 		return refuseVendor(cloudlicenses.InvalidField, "vendor id: "+cloudlicenses.ErrID.Error())
-	case !validPrefix(c.LicensePrefix):
-		return refuseVendor(cloudlicenses.InvalidField, "a license prefix is 1–30 characters of a–z and 0–9")
+	case cloudlicenses.ValidateLicensePrefix(c.LicensePrefix) != nil:
+		return refuseVendor(cloudlicenses.InvalidField, cloudlicenses.ErrLicensePrefix.Error())
 	case len(c.Name) > maxNameLength:
 		return refuseVendor(cloudlicenses.InvalidField, "the vendor's name is longer than 300 bytes")
 	}
@@ -46,7 +27,10 @@ func (s *state) putVendor(c *PutVendor) msgp.Marshaler {
 		}
 		return &VendorResult{Code: cloudlicenses.AlreadyExists, Detail: "there is a vendor of this id", Vendor: *known}
 	}
-	if _, taken := s.prefixes[c.LicensePrefix]; taken {
+	switch {
+	case s.registrations.byID[c.ID.Account()] != nil:
+		return refuseVendor(cloudlicenses.AlreadyExists, "somebody has signed up under this id")
+	case s.prefixTaken(c.LicensePrefix):
 		return refuseVendor(cloudlicenses.AlreadyExists, "another vendor has this license prefix")
 	}
 	group := s.place(c.Region, nil, s.vendorsPerGroup)
