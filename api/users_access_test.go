@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 	"sync"
@@ -77,7 +78,7 @@ func userRows(p *pool, fresh func() license.User) map[string]userRow {
 	path := func(s string) func() string { return func() string { return s } }
 	one := func(format string) func() string { return func() string { return fmt.Sprintf(format, fresh().ID) } }
 	n := 0
-	return map[string]userRow{
+	rows := map[string]userRow{
 		"POST /api/v1/logout":          {path("/api/v1/logout"), path(""), 204},
 		"GET /api/v1/me":               {path("/api/v1/me"), path(""), 200},
 		"POST /api/v1/me/totp":         {path("/api/v1/me/totp"), path(""), 200},
@@ -94,6 +95,8 @@ func userRows(p *pool, fresh func() license.User) map[string]userRow {
 		"GET /api/v1/licenses/{id}": {path("/api/v1/licenses/" + string(p.license)), path(""), 200},
 		"GET /api/v1/leases":        {path("/api/v1/leases"), path(""), 200},
 	}
+	maps.Copy(rows, linkedVendorRows(p))
+	return rows
 }
 
 // TestUserAccess asks every route of users with no session, one that has
