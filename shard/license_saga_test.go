@@ -279,3 +279,49 @@ func TestWaitingLicense(t *testing.T) {
 	l := c.of("by-itself")[0]
 	c.provisionedOnce(&l)
 }
+
+// TestContractsEndByThemselves: the directory's leader renews a contract that
+// is over by its own length and expires another, and the group learns of it. A
+// license that renews itself is in force all the while.
+func TestContractsEndByThemselves(t *testing.T) {
+	c := newTrio(t)
+	c.start(0, 1, 2)
+	ctx := t.Context()
+	tenant, err := c.shards[0].CreateTenant(ctx, CreateTenantRequest{ID: "mercedes"})
+	require.NoError(t, err)
+	_, _, err = c.shards[0].CreateVendor(ctx, CreateVendorRequest{ID: "vector-de", Name: "Vector", LicensePrefix: "vector"})
+	require.NoError(t, err)
+	resuming, cancel := context.WithCancel(ctx)
+	defer cancel()
+	for _, s := range c.shards {
+		go s.ResumeLicenses(resuming)
+	}
+	ended := func(name string, renews bool) directory.License {
+		g, contact := wish("mercedes", name)
+		start := time.Date(2024, time.February, 29, 0, 0, 0, 0, time.UTC)
+		g.Terms.StartMillis, g.Terms.EndMillis = start.UnixMilli(), time.Date(2025, time.February, 28, 0, 0, 0, 0, time.UTC).UnixMilli()
+		g.Terms.AutoRenew = renews
+		made, _, err := c.shards[1].Generate(ctx, g, contact)
+		require.NoError(t, err)
+		require.Equal(t, cloudlicenses.LicenseProvisioned, made.License.Status, "it comes to its group before it comes to its end")
+		return made.License
+	}
+	renewing, expiring := ended("renewing", true), ended("expiring", false)
+	r, _ := c.checkout(2, tenant, "renewing", 1)
+	require.Equal(t, cloudlicenses.OK, r.Code, r.Detail)
+	r, _ = c.checkout(2, tenant, "expiring", 2)
+	require.Equal(t, cloudlicenses.LicenseNotActive, r.Code)
+	require.Eventually(t, func() bool {
+		return c.of("expiring")[0].Status == cloudlicenses.LicenseExpired && c.of("renewing")[0].Synced == renewing.Revision+1
+	}, 20*time.Second, 20*time.Millisecond)
+	require.Equal(t, expiring.Terms, c.of("expiring")[0].Terms)
+	l := c.of("renewing")[0]
+	last := time.UnixMilli(l.Terms.EndMillis).UTC()
+	require.Greater(t, l.Terms.EndMillis, time.Now().UnixMilli())
+	require.Less(t, l.Terms.EndMillis, time.Now().AddDate(1, 0, 1).UnixMilli())
+	require.Equal(t, time.February, last.Month())
+	require.GreaterOrEqual(t, last.Day(), 28)
+	c.provisionedOnce(&l)
+	r, _ = c.checkout(0, tenant, "renewing", 3)
+	require.Equal(t, cloudlicenses.OK, r.Code, r.Detail)
+}
