@@ -58,6 +58,12 @@ func (c *call) read(op fsm.Op, query msgp.Marshaler, result msgp.Unmarshaler, o 
 		c.fail(err)
 		return false
 	}
+	c.fresh(&fresh)
+	return true
+}
+
+// fresh sets the headers that say how fresh an answer is.
+func (c *call) fresh(fresh *shard.Freshness) {
 	h := &c.ctx.Response.Header
 	h.Set(headerApplied, fresh.Applied)
 	h.Set(headerStaleness, strconv.FormatInt(fresh.StalenessMillis, 10))
@@ -65,7 +71,6 @@ func (c *call) read(op fsm.Op, query msgp.Marshaler, result msgp.Unmarshaler, o 
 	if fresh.LeaderURL != "" {
 		h.Set(headerLeader, fresh.LeaderURL)
 	}
-	return true
 }
 
 func (c *call) access() license.Access { return license.Access{Caller: c.caller, ByKey: c.user == nil} }

@@ -40,6 +40,7 @@ func (s *state) putVendor(c *PutVendor) msgp.Marshaler {
 	v := &Vendor{
 		ID: c.ID, Name: c.Name, LicensePrefix: c.LicensePrefix, Region: c.Region,
 		Status: cloudlicenses.TenantPending, Group: group, Epoch: firstEpoch, CreatedMillis: c.AtMillis,
+		Settings: newVendorSettings(),
 	}
 	if v.CreatedMillis == 0 {
 		v.CreatedMillis = s.meta.ClockMillis

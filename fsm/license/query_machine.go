@@ -83,6 +83,10 @@ func (q *question) ask(op fsm.Op) (reply, error) {
 		return q.token()
 	case QueryKey:
 		return q.key()
+	case QueryInvoiceHook:
+		return q.invoiceHook()
+	case QueryProducts:
+		return q.products()
 	case QueryHash:
 		return q.m.queryHash(), nil
 	}

@@ -73,6 +73,7 @@ type tenant struct {
 
 	leases leaseTable
 	users  userTable
+	vendor catalogue // of a vendor's account alone
 
 	leaseSequence   uint64
 	overageSequence uint64
