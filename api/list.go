@@ -58,14 +58,14 @@ func (c *call) read(op fsm.Op, query msgp.Marshaler, result msgp.Unmarshaler, o 
 		c.fail(err)
 		return false
 	}
-	c.fresh(fresh)
+	c.fresh(&fresh)
 	return true
 }
 
 // fresh sets the headers that say how fresh an answer is. An answer that drew
 // on several groups names all of them, and is as stale as the stalest.
-func (c *call) fresh(f shard.Freshness) {
-	h := &c.ctx.Response.Header
+func (c *call) fresh(fresh *shard.Freshness) {
+	f, h := *fresh, &c.ctx.Response.Header
 	if before := h.Peek(headerApplied); len(before) > 0 && string(before) != f.Applied {
 		f.Applied = shard.JoinAppliedIndexes(string(before), f.Applied)
 		stale, err := strconv.ParseInt(string(h.Peek(headerStaleness)), 10, 64)

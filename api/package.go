@@ -29,7 +29,7 @@ type packageClaims struct {
 	Opportunity string                      `json:"crm_opportunity_id"`
 	CRMAccount  string                      `json:"crm_account_id"`
 	Status      cloudlicenses.LicenseStatus `json:"status"`
-	Product     shownProduct                `json:"product"`
+	Product     licensedProduct             `json:"product"`
 	Entitlement packageEntitlement          `json:"entitlement"`
 	Contract    shownContract               `json:"contract"`
 }

@@ -38,7 +38,7 @@ type shownLicense struct {
 	OpportunityID string                      `json:"crm_opportunity_id"`
 	Status        cloudlicenses.LicenseStatus `json:"status"`
 	Customer      shownLicensee               `json:"customer"`
-	Product       shownProduct                `json:"product"`
+	Product       licensedProduct             `json:"product"`
 	Entitlement   shownEntitlement            `json:"entitlement"`
 	Contract      shownContract               `json:"contract"`
 	Pool          *shownPool                  `json:"pool,omitempty"`
@@ -56,7 +56,7 @@ type shownLicensee struct {
 	TenantURL  string                 `json:"tenant_url"`
 }
 
-type shownProduct struct {
+type licensedProduct struct {
 	ID      cloudlicenses.ProductID `json:"id"`
 	Name    string                  `json:"name"`
 	Version *string                 `json:"version"`
@@ -102,7 +102,7 @@ func (c *call) showLicense(l *directory.License) shownLicense {
 	shown := shownLicense{
 		LicenseID: l.ID, OpportunityID: l.OpportunityID, Status: l.Status,
 		Customer:    shownLicensee{l.CRMAccount, l.Company, l.TenantID, c.server.TenantURL(l.TenantID)},
-		Product:     shownProduct{ID: l.ProductID, Name: l.ProductName},
+		Product:     licensedProduct{ID: l.ProductID, Name: l.ProductName},
 		Entitlement: shownEntitlement{t.Total, t.CommitQty, t.MaxOverage, shownPricing{money(t.CommitFeeMinor), money(t.OverageFeeMinor), t.Currency}},
 		Contract:    shownContract{dateText(t.StartMillis), nil, t.AutoRenew, t.Cycle},
 		PackageURL:  c.packageURL(l.ID),
@@ -285,7 +285,7 @@ func (c *call) readDirectory(query shard.Command, code func() cloudlicenses.Code
 		c.fail(err)
 		return false
 	}
-	c.fresh(fresh)
+	c.fresh(&fresh)
 	return true
 }
 
@@ -346,7 +346,7 @@ func (c *call) serveVendorLicense() {
 			return
 		case len(page.Items) == 1:
 			shown.Pool = showPool(&page.Items[0])
-			c.fresh(fresh)
+			c.fresh(&fresh)
 		}
 	}
 	c.send(fasthttp.StatusOK, shown)

@@ -93,6 +93,8 @@ func load(store *fsm.Store) (*state, error) {
 		{prefixSignUp, l.signUp},
 		{prefixLink, l.link},
 		{prefixNotice, l.notice},
+		{prefixInvoiceHook, l.invoiceHook},
+		{prefixProduct, l.product},
 	}
 	for _, step := range steps {
 		if err := each(store, []byte{step.prefix}, step.take); err != nil {

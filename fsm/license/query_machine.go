@@ -85,6 +85,10 @@ func (q *question) ask(op fsm.Op) (reply, error) {
 		return q.key()
 	case QueryNotice:
 		return q.notice()
+	case QueryInvoiceHook:
+		return q.invoiceHook()
+	case QueryProducts:
+		return q.products()
 	case QueryHash:
 		return q.m.queryHash(), nil
 	}

@@ -73,6 +73,7 @@ type tenant struct {
 
 	leases leaseTable
 	users  userTable
+	vendor catalogue // of a vendor's account alone
 
 	links   []linkRecord // vendors that the tenant knows of, in order of creation
 	notices []*notice    // to contacts of licenses that wait, by number
