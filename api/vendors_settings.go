@@ -41,8 +41,8 @@ type shownInvoiceHook struct {
 }
 
 type shownWhiteLabel struct {
-	Host   string     `json:"host"`
-	Status string     `json:"status"` // pending_verification, active
+	Host   string       `json:"host"`
+	Status string       `json:"status"` // pending_verification, active
 	Record *recordToSet `json:"dns_record,omitempty"`
 }
 
