@@ -183,7 +183,7 @@ func TestGenerateSurvivesDeathAtEveryStep(t *testing.T) {
 		}
 		again, _, err := c.shards[2].Generate(ctx, g, contact)
 		require.NoError(t, err)
-		require.Equal(t, len(before) > 0, again.Replayed)
+		require.True(t, again.Replayed || len(before) == 0)
 		after := c.of(g.ProductID)
 		require.Len(t, after, 1)
 		require.Equal(t, after[0], again.License)
