@@ -2,6 +2,7 @@ package directory
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 
 	"github.com/tinylib/msgp/msgp"
@@ -25,7 +26,7 @@ func pageSize(limit int64) int {
 	return int(limit)
 }
 
-// queryLicenses answers the queries of this family; nil: it is none of them.
+// queryLicenses answers the queries about licenses, customers and links.
 func (s *state) queryLicenses(op fsm.Op, payload []byte) (msgp.Marshaler, error) {
 	switch op {
 	case QueryLicense:
@@ -45,7 +46,7 @@ func (s *state) queryLicenses(op fsm.Op, payload []byte) (msgp.Marshaler, error)
 	case QueryUnprovisioned:
 		return queryOne(payload, s.unprovisioned)
 	}
-	return nil, nil
+	return nil, fmt.Errorf("query %d: unknown to this release", op)
 }
 
 // licensePage answers QueryLicenses.

@@ -36,17 +36,7 @@ func (s *state) query(query []byte, applied uint64) (msgp.Marshaler, error) {
 			return refuseTenant(cloudlicenses.TenantNotFound, "")
 		})
 	case QueryTenants:
-		return queryOne(payload, func(q *List) msgp.Marshaler {
-			page := &TenantPage{}
-			ids, more := after(s.tenantIDs, q)
-			for _, id := range ids {
-				page.Items = append(page.Items, *s.tenants[id])
-			}
-			if more {
-				page.Next = string(ids[len(ids)-1])
-			}
-			return page
-		})
+		return queryOne(payload, s.tenantPage)
 	case QueryVendor:
 		return queryOne(payload, func(q *GetVendor) msgp.Marshaler {
 			if v := s.vendors[q.ID]; v != nil {
@@ -55,17 +45,7 @@ func (s *state) query(query []byte, applied uint64) (msgp.Marshaler, error) {
 			return &VendorResult{Code: cloudlicenses.NotFound}
 		})
 	case QueryVendors:
-		return queryOne(payload, func(q *List) msgp.Marshaler {
-			page := &VendorPage{}
-			ids, more := after(s.vendorIDs, q)
-			for _, id := range ids {
-				page.Items = append(page.Items, *s.vendors[id])
-			}
-			if more {
-				page.Next = string(ids[len(ids)-1])
-			}
-			return page
-		})
+		return queryOne(payload, s.vendorPage)
 	case QueryRegistration:
 		return queryOne(payload, s.registration)
 	case QueryRegistrations:
@@ -84,11 +64,31 @@ func (s *state) query(query []byte, applied uint64) (msgp.Marshaler, error) {
 		}
 		return &StateHash{AppliedIndex: applied, Hash: s.hash()}, nil
 	}
-	answer, err := s.queryLicenses(h.Op, payload)
-	if answer == nil && err == nil {
-		err = fmt.Errorf("query %d: unknown to this release", h.Op)
+	return s.queryLicenses(h.Op, payload)
+}
+
+func (s *state) tenantPage(q *List) msgp.Marshaler {
+	page := &TenantPage{}
+	ids, more := after(s.tenantIDs, q)
+	for _, id := range ids {
+		page.Items = append(page.Items, *s.tenants[id])
 	}
-	return answer, err
+	if more {
+		page.Next = string(ids[len(ids)-1])
+	}
+	return page
+}
+
+func (s *state) vendorPage(q *List) msgp.Marshaler {
+	page := &VendorPage{}
+	ids, more := after(s.vendorIDs, q)
+	for _, id := range ids {
+		page.Items = append(page.Items, *s.vendors[id])
+	}
+	if more {
+		page.Next = string(ids[len(ids)-1])
+	}
+	return page
 }
 
 func queryOne[T any, P unmarshaler[T]](payload []byte, answer func(P) msgp.Marshaler) (msgp.Marshaler, error) {
