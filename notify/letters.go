@@ -57,6 +57,7 @@ type PasswordReset struct {
 type LicenseProvisioned struct {
 	TenantURL string               // base URL
 	Vendor    string               // its name; may be empty
+	Message   string               // the vendor's own words; may be empty
 	Licenses  []ProvisionedLicense // the first ones
 	Count     int                  // of all
 }
@@ -125,7 +126,7 @@ func (p LicenseProvisioned) Letter() (Letter, error) {
 	}
 	count := max(p.Count, len(p.Licenses))
 	return provisionedLetter.render(p.TenantURL, "/licenses", nil,
-		fields{"Vendor": p.Vendor, "Count": count, "More": count - len(p.Licenses)}, items)
+		fields{"Vendor": p.Vendor, "Message": words(p.Message), "Count": count, "More": count - len(p.Licenses)}, items)
 }
 
 // Letter returns what the mail says; an error where the URL is none, or the mark
@@ -271,6 +272,22 @@ func clean(f fields) {
 			f[key] = v.UTC().Format(dateFormat)
 		}
 	}
+}
+
+// words are somebody's own, in one paragraph; longer than a line.
+type words string
+
+// maxWords bounds such a paragraph, in characters.
+const maxWords = 2000
+
+func (w words) String() string {
+	plain := strings.Map(func(r rune) rune {
+		if notOfLine(r) {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(string(w), "\ufffd"))
+	return shorten(strings.Join(strings.Fields(plain), " "), maxWords)
 }
 
 func shorten(s string, characters int) string {

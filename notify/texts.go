@@ -74,6 +74,7 @@ var provisionedText = text{
 	subject: "{{if eq .Count 1}}A new license is{{else}}{{.Count}} new licenses are{{end}} available{{with .Vendor}} from {{.}}{{end}}",
 	before: []string{
 		"{{with .Vendor}}{{.}} has provisioned{{else}}There {{if eq .Count 1}}is{{else}}are{{end}}{{end}} {{if eq .Count 1}}a new license{{else}}{{.Count}} new licenses{{end}} for {{.Site}}.",
+		`{{with .Message.String}}{{or $.Vendor "The vendor"}} writes: {{.}}{{end}}`,
 	},
 	item:  "{{or .Product .ID}}{{with .Seats}}: {{.}} seats, {{$.Commit}} committed and up to {{$.MaxOverage}} as overage{{end}}{{if .Product}} ({{.ID}}){{end}}",
 	more:  "{{with .More}}and {{.}} more{{end}}",
