@@ -13,6 +13,15 @@ const (
 	LicenseExpired          LicenseStatus = "expired"
 )
 
+// Valid reports whether s is one of the states.
+func (s LicenseStatus) Valid() bool {
+	switch s {
+	case LicenseGenerated, LicenseWaitingForTenant, LicenseProvisioned, LicenseSuspended, LicenseRevoked, LicenseExpired:
+		return true
+	}
+	return false
+}
+
 // BillingCycle is how often a license's commit fee is billed.
 type BillingCycle string
 

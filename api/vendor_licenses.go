@@ -311,9 +311,16 @@ func (c *call) serveVendorLicenses() {
 		return
 	}
 	args := c.ctx.QueryArgs()
+	status := cloudlicenses.LicenseStatus(args.Peek("status"))
+	if status != "" && !status.Valid() {
+		c.refuse(&problem{code: cloudlicenses.InvalidField, detail: "the query has invalid parameters", invalid: []body.FieldError{
+			{Parameter: "status", Detail: "is no state of a license"},
+		}})
+		return
+	}
 	var page directory.LicensePage
 	list := &directory.ListLicenses{
-		VendorID: c.vendor, TenantID: cloudlicenses.TenantID(args.Peek("tenant_id")), Status: cloudlicenses.LicenseStatus(args.Peek("status")),
+		VendorID: c.vendor, TenantID: cloudlicenses.TenantID(args.Peek("tenant_id")), Status: status,
 		ProductID: cloudlicenses.ProductID(args.Peek("product_id")), CRMAccount: string(args.Peek("crm_account_id")), Cursor: o.cursor, Limit: o.limit,
 	}
 	query := shard.Command{Op: directory.QueryLicenses, Payload: list, Result: &page}
