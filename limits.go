@@ -26,6 +26,17 @@ const (
 
 	// MaxIDLength bounds every id in a request, in bytes (422).
 	MaxIDLength = 100
+	// MaxLicensePrefix bounds a vendor's license prefix (422), so that a license
+	// id stays within MaxIDLength.
+	MaxLicensePrefix = 30
+	// MaxProducts bounds a vendor's catalogue (402 plan_limit_exceeded).
+	MaxProducts = 10_000
+	// MaxVersionLength bounds a version and a range of versions, in bytes (422).
+	MaxVersionLength = 100
+	// MaxURLLength bounds a URL in a vendor's settings, in bytes (422).
+	MaxURLLength = 2048
+	// MaxBearerToken bounds the bearer token of a webhook, in bytes (422).
+	MaxBearerToken = 4096
 	// MaxUserLength bounds a lease's user, in characters (422).
 	MaxUserLength = 256
 	// MaxMetadataBytes bounds a checkout's metadata as sent (422).
@@ -93,6 +104,14 @@ const (
 	// MaxLoginGuards bounds the addresses without a user whose failures a
 	// tenant remembers.
 	MaxLoginGuards = 4096
+	// MaxNotices bounds the notices to contacts that wait for their licenses,
+	// of a tenant or vendor (503 overloaded).
+	MaxNotices = 10_000
+	// NoticeLife is how long such a notice waits: it names a person.
+	NoticeLife = 365 * 24 * time.Hour
+	// MaxNoticeMessage bounds a notification's message, in characters (422).
+	MaxNoticeMessage = 2000
+
 	// InviteLife and ResetLife are how long a mailed one-time token works.
 	InviteLife = 7 * 24 * time.Hour
 	ResetLife  = time.Hour

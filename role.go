@@ -46,6 +46,7 @@ const (
 	ActViewSettings                         // settings of the tenant
 	ActManageSettings                       // change them
 	ActViewEvents                           // the stream of events
+	ActManageLicenses                       // of a vendor: generate, provision, amend, suspend and revoke licenses; its customers
 )
 
 // Actions lists every action.
@@ -53,6 +54,7 @@ var Actions = []Action{
 	ActOwnAccount, ActViewLicenses, ActViewLeases, ActReleaseLease, ActViewUsers, ActManageUsers, ActManageOwners,
 	ActViewKeys, ActManageKeys, ActViewCosts, ActViewAudit, ActViewAlerts, ActManageAlerts, ActViewFingerprints,
 	ActManageFingerprints, ActViewSettings, ActManageSettings, ActViewEvents,
+	ActManageLicenses,
 }
 
 // May reports whether a role may do an action: the one table of who may what.
@@ -64,10 +66,22 @@ func (r Role) May(a Action) bool {
 	case ActViewCosts:
 		return r == RoleOwner || r == RoleAdmin || r == RoleBilling
 	case ActReleaseLease, ActViewUsers, ActManageUsers, ActViewKeys, ActManageKeys, ActViewAudit, ActManageAlerts,
-		ActViewFingerprints, ActManageFingerprints, ActViewSettings, ActManageSettings:
+		ActViewFingerprints, ActManageFingerprints, ActViewSettings, ActManageSettings,
+		ActManageLicenses:
 		return r == RoleOwner || r == RoleAdmin
 	case ActManageOwners:
 		return r == RoleOwner
 	}
 	return false
+}
+
+// VendorKeyMay reports whether a vendor's API key may do an action: what an
+// administrator may, except what is about people.
+func VendorKeyMay(a Action) bool {
+	switch a {
+	case ActOwnAccount, ActViewUsers, ActManageUsers, ActManageOwners:
+		return false
+	default:
+		return RoleAdmin.May(a)
+	}
 }

@@ -1,6 +1,7 @@
 package cloudlicenses_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -18,6 +19,7 @@ func TestRoleTable(t *testing.T) {
 		cl.ActViewKeys: {o, a}, cl.ActManageKeys: {o, a}, cl.ActViewCosts: {o, a, b}, cl.ActViewAudit: {o, a},
 		cl.ActViewAlerts: {o, a, b, v}, cl.ActManageAlerts: {o, a}, cl.ActViewFingerprints: {o, a},
 		cl.ActManageFingerprints: {o, a}, cl.ActViewSettings: {o, a}, cl.ActManageSettings: {o, a}, cl.ActViewEvents: {o, a, b, v},
+		cl.ActManageLicenses: {o, a},
 	}
 	require.Len(t, may, len(cl.Actions))
 	require.Equal(t, []cl.Role{o, a, b, v}, cl.Roles)
@@ -36,8 +38,13 @@ func TestRoleTable(t *testing.T) {
 			require.False(t, nobody.Valid())
 		}
 	}
+	for _, action := range cl.Actions {
+		person := slices.Contains([]cl.Action{cl.ActOwnAccount, cl.ActViewUsers, cl.ActManageUsers, cl.ActManageOwners}, action)
+		require.Equal(t, !person && cl.RoleAdmin.May(action), cl.VendorKeyMay(action), "a vendor's key, action %d", action)
+	}
 	for _, unknown := range []cl.Action{0, cl.Action(len(cl.Actions) + 1), 255} {
 		require.False(t, cl.RoleOwner.May(unknown))
+		require.False(t, cl.VendorKeyMay(unknown))
 	}
 }
 

@@ -1,11 +1,11 @@
 package api
 
 import (
+	"errors"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/cloudlicenses/cloudlicenses"
 	"github.com/cloudlicenses/cloudlicenses/api/body"
@@ -60,14 +60,27 @@ func timeText(millis int64) *string {
 }
 
 type vendorView struct {
-	ID            cloudlicenses.VendorID `json:"id"`
-	Name          string                 `json:"name"`
-	LicensePrefix string                 `json:"license_prefix"`
-	CreatedAt     *string                `json:"created_at"`
+	ID            cloudlicenses.VendorID     `json:"id"`
+	Name          string                     `json:"name"`
+	LicensePrefix string                     `json:"license_prefix"`
+	Region        string                     `json:"region"`
+	Status        cloudlicenses.TenantStatus `json:"status"`
+	Group         uint32                     `json:"group"`
+	Epoch         uint32                     `json:"epoch"`
+	AutoProvision bool                       `json:"auto_provision"`
+	Host          string                     `json:"white_label_host,omitempty"` // verified
+	CreatedAt     *string                    `json:"created_at"`
 }
 
 func showVendor(v *directory.Vendor) vendorView {
-	return vendorView{v.ID, v.Name, v.LicensePrefix, timeText(v.CreatedMillis)}
+	view := vendorView{
+		ID: v.ID, Name: v.Name, LicensePrefix: v.LicensePrefix, Region: v.Region, Status: v.Status,
+		Group: v.Group, Epoch: v.Epoch, AutoProvision: v.Settings.AutoProvision, CreatedAt: timeText(v.CreatedMillis),
+	}
+	if v.Settings.HostVerified {
+		view.Host = v.Settings.Host
+	}
+	return view
 }
 
 // createVendor is POST /v1/vendors. Without a prefix it is the id up to its
@@ -78,6 +91,7 @@ func (c *adminCall) createVendor() error {
 		ID            string `json:"id"`
 		Name          string `json:"name"`
 		LicensePrefix string `json:"license_prefix"`
+		Region        string `json:"region"`
 	}
 	if err := c.decode(&body); err != nil {
 		return err
@@ -86,7 +100,7 @@ func (c *adminCall) createVendor() error {
 		return invalid("/id", cloudlicenses.ErrID.Error())
 	}
 	if body.LicensePrefix == "" {
-		body.LicensePrefix, _, _ = strings.Cut(body.ID, "-")
+		body.LicensePrefix = defaultPrefix(body.ID)
 	}
 	if body.Name == "" {
 		body.Name = body.ID
@@ -94,44 +108,69 @@ func (c *adminCall) createVendor() error {
 	if len(body.Name) > cloudlicenses.MaxUserLength {
 		return invalid("/name", "must be at most "+strconv.Itoa(cloudlicenses.MaxUserLength)+" bytes")
 	}
-	vendor := directory.Vendor{
-		ID: cloudlicenses.VendorID(body.ID), Name: body.Name,
-		LicensePrefix: body.LicensePrefix, CreatedMillis: time.Now().UnixMilli(),
-	}
-	before, err := c.storedVendor(vendor.ID)
-	if err != nil {
+	id := cloudlicenses.VendorID(body.ID)
+	status := http.StatusCreated
+	if known, err := c.knowsVendor(id); err != nil {
 		return err
+	} else if known {
+		status = http.StatusOK
 	}
-	var ack directory.Ack
-	w, err := c.server.shard.DoDirectory(c.r.Context(), shard.Command{
-		Op: directory.OpVendor, Payload: &directory.PutVendor{Vendor: vendor}, Result: &ack,
+	vendor, w, err := c.server.shard.CreateVendor(c.r.Context(), shard.CreateVendorRequest{
+		ID: id, Name: body.Name, LicensePrefix: body.LicensePrefix, Region: body.Region,
 	})
 	if err != nil {
 		return err
 	}
 	c.w.Header().Set(headerApplied, w.Applied)
-	if ack.Code != cloudlicenses.OK {
-		return &problem{code: ack.Code, detail: ack.Detail}
+	return c.reply(status, showVendor(&vendor))
+}
+
+// knowsVendor asks the directory's leader.
+func (c *adminCall) knowsVendor(id cloudlicenses.VendorID) (bool, error) {
+	_, _, err := c.server.shard.Vendor(c.r.Context(), id, shard.ReadOptions{Linearizable: true})
+	if refusal := (*shard.Refusal)(nil); errors.As(err, &refusal) && refusal.Code == cloudlicenses.NotFound {
+		return false, nil
 	}
-	if before.Code == cloudlicenses.OK {
-		return c.reply(http.StatusOK, showVendor(&before.Vendor))
-	}
-	stored, err := c.storedVendor(vendor.ID)
+	return err == nil, err
+}
+
+// showVendor is GET /v1/vendors/{vendor}.
+func (c *adminCall) showVendor() error {
+	vendor, fresh, err := c.server.shard.Vendor(c.r.Context(), cloudlicenses.VendorID(c.r.PathValue("vendor")), c.readOptions())
 	if err != nil {
 		return err
 	}
-	if stored.Code != cloudlicenses.OK {
-		return &problem{code: stored.Code}
-	}
-	return c.reply(http.StatusCreated, showVendor(&stored.Vendor))
+	c.fresh(fresh)
+	return c.reply(http.StatusOK, showVendor(&vendor))
 }
 
-// storedVendor asks the directory's leader for a vendor.
-func (c *adminCall) storedVendor(id cloudlicenses.VendorID) (result directory.VendorResult, err error) {
-	_, err = c.server.shard.ReadDirectory(c.r.Context(), shard.Command{
-		Op: directory.QueryVendor, Payload: &directory.GetVendor{ID: id}, Result: &result,
-	}, shard.ReadOptions{Linearizable: true})
-	return result, err
+// setVendor is PATCH /v1/vendors/{vendor}: its name, and whether it may come in.
+func (c *adminCall) setVendor() error {
+	var body struct {
+		Name   *string                     `json:"name"`
+		Status *cloudlicenses.TenantStatus `json:"status"`
+	}
+	if err := c.decode(&body); err != nil {
+		return err
+	}
+	var name string
+	if body.Name != nil {
+		if name = *body.Name; name == "" || len(name) > cloudlicenses.MaxUserLength {
+			return invalid("/name", "must be 1–"+strconv.Itoa(cloudlicenses.MaxUserLength)+" bytes")
+		}
+	}
+	var status cloudlicenses.TenantStatus
+	if body.Status != nil {
+		if status = *body.Status; status != cloudlicenses.TenantActive && status != cloudlicenses.TenantSuspended {
+			return invalid("/status", "must be active or suspended")
+		}
+	}
+	vendor, w, err := c.server.shard.SetVendor(c.r.Context(), cloudlicenses.VendorID(c.r.PathValue("vendor")), name, status)
+	if err != nil {
+		return err
+	}
+	c.w.Header().Set(headerApplied, w.Applied)
+	return c.reply(http.StatusOK, showVendor(&vendor))
 }
 
 // listVendors is GET /v1/vendors.
@@ -252,6 +291,9 @@ func (c *adminCall) listTenants() error {
 // showTenant is GET /v1/tenants/{tenant}.
 func (c *adminCall) showTenant() error {
 	id := cloudlicenses.TenantID(c.r.PathValue("tenant"))
+	if id.Validate() != nil {
+		return &problem{code: cloudlicenses.TenantNotFound, detail: "there is no such tenant"}
+	}
 	var result directory.TenantResult
 	query := shard.Command{Op: directory.QueryTenant, Payload: &directory.GetTenant{ID: id}, Result: &result}
 	options := c.readOptions()

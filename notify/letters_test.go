@@ -19,17 +19,23 @@ const tenantURL = "https://mercedes.cloudlicenses.com"
 type letterer interface{ Letter() (Letter, error) }
 
 var letters = map[string]letterer{
-	"welcome":        TenantWelcome{TenantURL: tenantURL, Company: "Mercedes-Benz AG", Token: "t0k-en_A", Expires: expires},
-	"welcome-dev":    TenantWelcome{TenantURL: "http://mercedes.localhost:8080", Token: "a+b/c=&d", Expires: expires},
-	"invitation":     UserInvitation{TenantURL: tenantURL, Name: "Alice", InvitedBy: "License Administrator", Role: "viewer", Token: "t0k", Expires: expires},
-	"invitation-min": UserInvitation{TenantURL: tenantURL, Token: "t0k", Expires: expires},
-	"reset":          PasswordReset{TenantURL: tenantURL, Token: "t0k", Expires: expires},
+	"welcome":           TenantWelcome{TenantURL: tenantURL, Company: "Mercedes-Benz AG", Token: "t0k-en_A", Expires: expires},
+	"welcome-vendor":    TenantWelcome{TenantURL: "https://vendors.cloudlicenses.com", VendorID: "vector-de", Company: "Vector Informatik GmbH", Token: "t0k", Expires: expires},
+	"invitation-vendor": UserInvitation{TenantURL: "https://vendors.cloudlicenses.com", VendorID: "a&b", Token: "t0k", Expires: expires},
+	"reset-vendor":      PasswordReset{TenantURL: "https://vendors.cloudlicenses.com", VendorID: "vector-de", Token: "t0k", Expires: expires},
+	"welcome-dev":       TenantWelcome{TenantURL: "http://mercedes.localhost:8080", Token: "a+b/c=&d", Expires: expires},
+	"invitation":        UserInvitation{TenantURL: tenantURL, Name: "Alice", InvitedBy: "License Administrator", Role: "viewer", Token: "t0k", Expires: expires},
+	"invitation-min":    UserInvitation{TenantURL: tenantURL, Token: "t0k", Expires: expires},
+	"reset":             PasswordReset{TenantURL: tenantURL, Token: "t0k", Expires: expires},
 	"provisioned": LicenseProvisioned{TenantURL: tenantURL, Vendor: "Vector Informatik GmbH", Count: 1, Licenses: []ProvisionedLicense{
 		{ID: "lic-vector-mercedes-2025-0001", Product: "DaVinci Configurator SE", Seats: 20, Commit: 5, MaxOverage: 15},
 	}},
 	"provisioned-many": LicenseProvisioned{TenantURL: tenantURL, Count: 1000, Licenses: []ProvisionedLicense{
 		{ID: "lic-vector-mercedes-2025-0001"}, {ID: "lic-vector-mercedes-2025-0002", Product: "CANoe"},
 	}},
+	"provisioned-words": LicenseProvisioned{TenantURL: tenantURL, Vendor: "Vector Informatik GmbH", Count: 1,
+		Message:  "Your DaVinci Configurator SE licenses are ready!\n\nSee you at https://vector.com/support <today>, where somebody will answer whatever you would like to ask of us.",
+		Licenses: []ProvisionedLicense{{ID: "lic-vector-mercedes-2025-0001"}}},
 	"overage-50":  OverageWarning{TenantURL: tenantURL, Percent: 50, License: "lic-vector-mercedes-2025-0001", Product: "DaVinci Configurator SE", Meter: OverageSeats, Used: "8", Limit: "15"},
 	"overage-80":  OverageWarning{TenantURL: tenantURL, Percent: 80, License: "lic-vector-mercedes-2025-0001", Product: "DaVinci Configurator SE", Meter: MonthlyAmount, Used: "EUR 8000.00", Limit: "EUR 10000.00"},
 	"overage-100": OverageWarning{TenantURL: tenantURL, Percent: 100, License: "lic-vector-mercedes-2025-0001", Product: "DaVinci Configurator SE", Meter: MonthlyUses, Used: "44", Limit: "44"},
@@ -72,7 +78,7 @@ func TestLettersOfHostileNames(t *testing.T) {
 	for _, of := range []letterer{
 		TenantWelcome{TenantURL: tenantURL, Company: evil, Token: evil, Expires: expires},
 		UserInvitation{TenantURL: tenantURL, Name: evil, InvitedBy: evil, Role: evil, Token: "t", Expires: expires},
-		LicenseProvisioned{TenantURL: tenantURL, Vendor: evil, Licenses: []ProvisionedLicense{{ID: cloudlicenses.LicenseID(evil), Product: evil}}},
+		LicenseProvisioned{TenantURL: tenantURL, Vendor: evil, Message: evil, Licenses: []ProvisionedLicense{{ID: cloudlicenses.LicenseID(evil), Product: evil}}},
 		OverageWarning{TenantURL: tenantURL, Percent: 80, License: cloudlicenses.LicenseID(evil), Product: evil, Meter: OverageSeats, Used: evil, Limit: evil},
 		VendorLinked{TenantURL: tenantURL, Vendor: evil, VendorID: cloudlicenses.VendorID(evil)},
 	} {

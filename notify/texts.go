@@ -37,6 +37,19 @@ var welcomeText = text{
 	},
 }
 
+var vendorWelcomeText = text{
+	subject: "Your vendor account at {{.Site}} is ready",
+	before: []string{
+		"Welcome{{with .Company}}, {{.}}{{end}}.",
+		"The domain is verified and your vendor account at {{.Site}} has been created. Set the password of its administrator to sign in.",
+	},
+	link: "Set your password",
+	after: []string{
+		"The link works once, until {{.Expires}}.",
+		"Create an API key for your CRM in the portal, and generate the first license.",
+	},
+}
+
 var invitationText = text{
 	subject: "You are invited to {{.Site}}",
 	before: []string{
@@ -61,6 +74,7 @@ var provisionedText = text{
 	subject: "{{if eq .Count 1}}A new license is{{else}}{{.Count}} new licenses are{{end}} available{{with .Vendor}} from {{.}}{{end}}",
 	before: []string{
 		"{{with .Vendor}}{{.}} has provisioned{{else}}There {{if eq .Count 1}}is{{else}}are{{end}}{{end}} {{if eq .Count 1}}a new license{{else}}{{.Count}} new licenses{{end}} for {{.Site}}.",
+		`{{with .Message.String}}{{or $.Vendor "The vendor"}} writes: {{.}}{{end}}`,
 	},
 	item:  "{{or .Product .ID}}{{with .Seats}}: {{.}} seats, {{$.Commit}} committed and up to {{$.MaxOverage}} as overage{{end}}{{if .Product}} ({{.ID}}){{end}}",
 	more:  "{{with .More}}and {{.}} more{{end}}",

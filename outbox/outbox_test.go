@@ -566,11 +566,11 @@ func TestLetters(t *testing.T) {
 	for kind, subject := range map[string]string{
 		"mail.welcome": "is ready", "mail.invite": "invited", "mail.reset": "new password", "mail.provisioned": "from Vector", "mail.vendor_linked": "Vector is now linked",
 	} {
-		words, err := in.words(kind)
+		words, err := in.words(kind, "")
 		require.NoError(t, err, kind)
 		require.Contains(t, words.Subject, subject)
 	}
-	_, err := in.words("mail.of_tomorrow")
+	_, err := in.words("mail.of_tomorrow", "")
 	require.ErrorIs(t, err, errUnknown)
 }
 

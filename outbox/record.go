@@ -57,6 +57,7 @@ type letter struct {
 	TenantURL string                 `json:"tenant_url"`
 	Company   string                 `json:"company"`
 	Email     string                 `json:"email"`
+	Message   string                 `json:"message"`
 	Name      string                 `json:"name"`
 	Role      string                 `json:"role"`
 	InvitedBy string                 `json:"invited_by"`
@@ -82,7 +83,8 @@ func (g *drain) mailOf(o *license.Outgoing) (*notify.Message, error) {
 	if in.Token != "" && !g.d.now().Before(in.ExpiresAt) {
 		return nil, errExpired
 	}
-	words, err := in.words(o.Kind)
+	account, _ := o.TenantID.Vendor() // whose users' links say which vendor
+	words, err := in.words(o.Kind, account)
 	if err != nil {
 		return nil, err
 	}
@@ -96,21 +98,22 @@ func (g *drain) mailOf(o *license.Outgoing) (*notify.Message, error) {
 	}, nil
 }
 
-// words writes the letter of a kind.
-func (in *letter) words(kind string) (notify.Letter, error) {
+// words writes the letter of a kind; account is the vendor whose account sends
+// it, if one does.
+func (in *letter) words(kind string, account cloudlicenses.VendorID) (notify.Letter, error) {
 	switch kind {
 	case "mail." + string(cloudlicenses.TokenWelcome):
-		return notify.TenantWelcome{TenantURL: in.TenantURL, Company: in.Company, Token: in.Token, Expires: in.ExpiresAt}.Letter()
+		return notify.TenantWelcome{TenantURL: in.TenantURL, VendorID: account, Company: in.Company, Token: in.Token, Expires: in.ExpiresAt}.Letter()
 	case "mail." + string(cloudlicenses.TokenInvite):
 		return notify.UserInvitation{
-			TenantURL: in.TenantURL, Name: in.Name, InvitedBy: in.InvitedBy, Role: in.Role, Token: in.Token, Expires: in.ExpiresAt,
+			TenantURL: in.TenantURL, VendorID: account, Name: in.Name, InvitedBy: in.InvitedBy, Role: in.Role, Token: in.Token, Expires: in.ExpiresAt,
 		}.Letter()
 	case "mail." + string(cloudlicenses.TokenReset):
-		return notify.PasswordReset{TenantURL: in.TenantURL, Token: in.Token, Expires: in.ExpiresAt}.Letter()
+		return notify.PasswordReset{TenantURL: in.TenantURL, VendorID: account, Token: in.Token, Expires: in.ExpiresAt}.Letter()
 	case "mail.vendor_linked":
 		return notify.VendorLinked{TenantURL: in.TenantURL, Vendor: in.Vendor, VendorID: in.VendorID}.Letter()
 	case license.MailProvisioned:
-		w := notify.LicenseProvisioned{TenantURL: in.TenantURL, Vendor: cmp.Or(in.Vendor, string(in.VendorID)), Count: in.Count}
+		w := notify.LicenseProvisioned{TenantURL: in.TenantURL, Vendor: cmp.Or(in.Vendor, string(in.VendorID)), Message: in.Message, Count: in.Count}
 		for _, l := range in.Licenses {
 			w.Licenses = append(w.Licenses, notify.ProvisionedLicense{ID: l.ID, Product: l.Product, Seats: l.Seats, Commit: l.CommitQty, MaxOverage: l.MaxOverage})
 		}

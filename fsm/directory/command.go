@@ -13,16 +13,21 @@ import (
 //msgp:shim cloudlicenses.ProductID as:string using:string/cloudlicenses.ProductID mode:cast
 //msgp:shim cloudlicenses.LicenseID as:string using:string/cloudlicenses.LicenseID mode:cast
 //msgp:shim cloudlicenses.TenantStatus as:string using:string/cloudlicenses.TenantStatus mode:cast
+//msgp:shim VendorMember as:uint8 using:uint8/VendorMember mode:cast
 
 // The commands of the directory. Append only: a number is never reused. The
 // header names no tenant and epoch 0. Every payload is at version 1.
 const (
 	OpLead     fsm.Op = 1 // Lead
 	OpInit     fsm.Op = 2 // Init → Ack: the first one wins
-	OpVendor   fsm.Op = 3 // PutVendor → Ack
+	OpVendor   fsm.Op = 3 // PutVendor → VendorResult
 	OpTenant   fsm.Op = 4 // CreateTenant → TenantResult
 	OpTenantUp fsm.Op = 5 // SetTenantStatus → TenantResult
 	OpReserve  fsm.Op = 6 // ReserveLicenses → Reserved
+
+	OpVendorStatus fsm.Op = 20 // SetVendorStatus → VendorResult
+	OpVendorSet    fsm.Op = 21 // SetVendor → VendorResult
+	OpVendorHost   fsm.Op = 22 // VerifyVendorHost → VendorResult
 )
 
 // The queries of the directory.
@@ -33,6 +38,8 @@ const (
 	QueryVendor  fsm.Op = 4 // GetVendor → VendorResult
 	QueryVendors fsm.Op = 5 // ListVendors → VendorPage
 	QueryHash    fsm.Op = 9 // no payload → StateHash
+
+	QueryVendorHosts fsm.Op = 20 // no payload → VendorHosts
 )
 
 // Version is the payload version of every command and query above.
@@ -73,22 +80,100 @@ type Group struct {
 	Nodes  []string
 }
 
-// Vendor is a software vendor.
+// Vendor is a software vendor and the placement of its account, which is that
+// of a tenant. Nothing personal is here.
 //
 //msgp:tuple Vendor
 type Vendor struct {
-	ID            cloudlicenses.VendorID
-	Name          string
-	LicensePrefix string // "vector" of lic-vector-mercedes-2025-001: 1–30 of a–z and 0–9
-	CreatedMillis int64  // 0 in a command: its entry's time
+	ID             cloudlicenses.VendorID
+	Name           string
+	LicensePrefix  string // "vector" of lic-vector-mercedes-2025-001: 1–30 of a–z and 0–9
+	Region         string
+	Status         cloudlicenses.TenantStatus
+	Group          uint32
+	Epoch          uint32 // grows with every move
+	CreatedMillis  int64
+	VerifiedMillis int64
+	Settings       VendorSettings
 }
 
-// PutVendor creates a vendor; another of that id or prefix is already_exists,
-// the same one again is not.
+// VendorSettings are a vendor's own, so far as they are not secret.
+//
+//msgp:tuple VendorSettings
+type VendorSettings struct {
+	AutoProvision bool // licenses are provisioned as they are generated
+	BrandName     string
+	BrandColor    string // #rrggbb
+	BrandLogo     string // URL
+	// Host is the white-label host in A-labels; empty: none. Verified, it
+	// stands for the vendors' host for this vendor alone.
+	Host         string
+	HostVerified bool
+}
+
+// Account is a vendor's account as a tenant: its name and its placement.
+func (v *Vendor) Account() Tenant {
+	return Tenant{
+		ID: v.ID.Account(), Company: v.Name, Region: v.Region, Status: v.Status, Group: v.Group, Epoch: v.Epoch,
+		CreatedMillis: v.CreatedMillis, VerifiedMillis: v.VerifiedMillis,
+	}
+}
+
+// PutVendor creates a vendor and places its account in the group of its region
+// that has the fewest. Status pending until SetVendorStatus, so that the saga
+// (directory → group → active) can resume. Another vendor of that id or prefix
+// is already_exists, with the one of that id in the result; the same one again
+// is not.
 //
 //msgp:tuple PutVendor
 type PutVendor struct {
-	Vendor Vendor
+	ID            cloudlicenses.VendorID
+	Name          string
+	LicensePrefix string
+	Region        string // empty, where there is such a vendor: its own
+	AtMillis      int64  // 0: the entry's time
+}
+
+// SetVendorStatus moves a vendor to another state. Idempotent.
+//
+//msgp:tuple SetVendorStatus
+type SetVendorStatus struct {
+	ID       cloudlicenses.VendorID
+	Status   cloudlicenses.TenantStatus
+	AtMillis int64
+}
+
+// VendorMember is a set of a vendor's members that a SetVendor is to change.
+type VendorMember uint8
+
+// The members of a vendor that can be changed.
+const (
+	VendorName          VendorMember = 1 << 0
+	VendorAutoProvision VendorMember = 1 << 1
+	VendorBrandName     VendorMember = 1 << 2
+	VendorBrandColor    VendorMember = 1 << 3
+	VendorBrandLogo     VendorMember = 1 << 4
+	VendorHost          VendorMember = 1 << 5 // another one is not verified
+)
+
+// SetVendor changes what is set. Idempotent. A host that another vendor has
+// verified is already_exists.
+//
+//msgp:tuple SetVendor
+type SetVendor struct {
+	ID       cloudlicenses.VendorID
+	Set      VendorMember
+	Name     string
+	Settings VendorSettings // HostVerified is not looked at
+}
+
+// VerifyVendorHost puts a vendor's white-label host into force, if it is still
+// this one. Idempotent.
+//
+//msgp:tuple VerifyVendorHost
+type VerifyVendorHost struct {
+	ID   cloudlicenses.VendorID
+	Host string
 }
 
 // Tenant is a customer's tenant and its placement.
@@ -173,7 +258,7 @@ type Reserved struct {
 	Count  int64
 }
 
-// GetTenant asks for one tenant.
+// GetTenant asks for one tenant, or for a vendor's account by its name.
 //
 //msgp:tuple GetTenant
 type GetTenant struct {
@@ -208,7 +293,24 @@ type ClusterResult struct {
 //msgp:tuple VendorResult
 type VendorResult struct {
 	Code   cloudlicenses.Code
+	Detail string
 	Vendor Vendor
+}
+
+// WhiteLabel is a verified white-label host.
+//
+//msgp:tuple WhiteLabel
+type WhiteLabel struct {
+	Host     string
+	VendorID cloudlicenses.VendorID
+}
+
+// VendorHosts lists every verified white-label host, in order of vendor.
+//
+//msgp:tuple VendorHosts
+type VendorHosts struct {
+	Code  cloudlicenses.Code
+	Items []WhiteLabel
 }
 
 // TenantPage is a page of tenants; Next is empty on the last.

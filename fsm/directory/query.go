@@ -30,23 +30,13 @@ func (s *state) query(query []byte, applied uint64) (msgp.Marshaler, error) {
 		return &ClusterResult{Init: *s.cluster}, nil
 	case QueryTenant:
 		return queryOne(payload, func(q *GetTenant) msgp.Marshaler {
-			if t := s.tenants[q.ID]; t != nil {
+			if t := s.account(q.ID); t != nil {
 				return &TenantResult{Tenant: *t}
 			}
 			return refuseTenant(cloudlicenses.TenantNotFound, "")
 		})
 	case QueryTenants:
-		return queryOne(payload, func(q *List) msgp.Marshaler {
-			page := &TenantPage{}
-			ids, more := after(s.tenantIDs, q)
-			for _, id := range ids {
-				page.Items = append(page.Items, *s.tenants[id])
-			}
-			if more {
-				page.Next = string(ids[len(ids)-1])
-			}
-			return page
-		})
+		return queryOne(payload, s.tenantPage)
 	case QueryVendor:
 		return queryOne(payload, func(q *GetVendor) msgp.Marshaler {
 			if v := s.vendors[q.ID]; v != nil {
@@ -55,17 +45,7 @@ func (s *state) query(query []byte, applied uint64) (msgp.Marshaler, error) {
 			return &VendorResult{Code: cloudlicenses.NotFound}
 		})
 	case QueryVendors:
-		return queryOne(payload, func(q *List) msgp.Marshaler {
-			page := &VendorPage{}
-			ids, more := after(s.vendorIDs, q)
-			for _, id := range ids {
-				page.Items = append(page.Items, *s.vendors[id])
-			}
-			if more {
-				page.Next = string(ids[len(ids)-1])
-			}
-			return page
-		})
+		return queryOne(payload, s.vendorPage)
 	case QueryRegistration:
 		return queryOne(payload, s.registration)
 	case QueryRegistrations:
@@ -73,14 +53,42 @@ func (s *state) query(query []byte, applied uint64) (msgp.Marshaler, error) {
 			return nil, errTrailing
 		}
 		return s.unfinished(), nil
+	case QueryVendorHosts:
+		if len(payload) > 0 {
+			return nil, errTrailing
+		}
+		return s.vendorHosts(), nil
 	case QueryHash:
 		if len(payload) > 0 {
 			return nil, errTrailing
 		}
 		return &StateHash{AppliedIndex: applied, Hash: s.hash()}, nil
-	default:
-		return nil, fmt.Errorf("query %d: unknown to this release", h.Op)
 	}
+	return s.queryLicenses(h.Op, payload)
+}
+
+func (s *state) tenantPage(q *List) msgp.Marshaler {
+	page := &TenantPage{}
+	ids, more := after(s.tenantIDs, q)
+	for _, id := range ids {
+		page.Items = append(page.Items, *s.tenants[id])
+	}
+	if more {
+		page.Next = string(ids[len(ids)-1])
+	}
+	return page
+}
+
+func (s *state) vendorPage(q *List) msgp.Marshaler {
+	page := &VendorPage{}
+	ids, more := after(s.vendorIDs, q)
+	for _, id := range ids {
+		page.Items = append(page.Items, *s.vendors[id])
+	}
+	if more {
+		page.Next = string(ids[len(ids)-1])
+	}
+	return page
 }
 
 func queryOne[T any, P unmarshaler[T]](payload []byte, answer func(P) msgp.Marshaler) (msgp.Marshaler, error) {

@@ -98,6 +98,10 @@ func load(store *fsm.Store) (*state, error) {
 		{prefixSignUp, l.signUp},
 		{prefixVoid, l.void},
 		{prefixEndpoint, l.endpoint},
+		{prefixLink, l.link},
+		{prefixNotice, l.notice},
+		{prefixInvoiceHook, l.invoiceHook},
+		{prefixProduct, l.product},
 	}
 	for _, step := range steps {
 		if err := each(store, []byte{step.prefix}, step.take); err != nil {

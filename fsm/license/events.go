@@ -31,16 +31,19 @@ type userData struct {
 	Role     cloudlicenses.Role     `json:"role"`
 }
 
-// provisionedMail is the JSON payload of mail.provisioned.
+// provisionedMail is the JSON payload of mail.provisioned, to a user or to a
+// license's contact, who need be none.
 type provisionedMail struct {
-	TenantID  cloudlicenses.TenantID `json:"tenant_id"`
-	TenantURL string                 `json:"tenant_url"`
-	UserID    cloudlicenses.UserID   `json:"user_id"`
-	Email     string                 `json:"email"`
-	Name      string                 `json:"name"`
-	VendorID  cloudlicenses.VendorID `json:"vendor_id,omitempty"` // where all are of one
-	Licenses  []provisionedLine      `json:"licenses"`            // the first ones
-	Count     int                    `json:"count"`               // of all
+	TenantID   cloudlicenses.TenantID `json:"tenant_id"`
+	TenantURL  string                 `json:"tenant_url"`
+	UserID     cloudlicenses.UserID   `json:"user_id,omitempty"`
+	Email      string                 `json:"email"`
+	Name       string                 `json:"name,omitempty"`
+	Message    string                 `json:"message,omitempty"`   // the vendor's own words
+	VendorID   cloudlicenses.VendorID `json:"vendor_id,omitempty"` // where all are of one
+	VendorName string                 `json:"vendor_name,omitempty"`
+	Licenses   []provisionedLine      `json:"licenses"` // the first ones
+	Count      int                    `json:"count"`    // of all
 }
 
 type provisionedLine struct {

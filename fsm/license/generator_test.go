@@ -179,7 +179,9 @@ func (g *generator) one() step {
 }
 
 func (g *generator) administration(tenant cl.TenantID) step {
-	switch g.pick(15) {
+	switch g.pick(16) {
+	case 14:
+		return g.provisioned(tenant)
 	case 0:
 		l := g.license(g.pick(3))
 		if g.chance(20) {

@@ -9,6 +9,7 @@ import (
 	"go/token"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -87,7 +88,7 @@ func samples() []sample {
 		}},
 		{"OpTrySignUp", license.OpTrySignUp, true, &license.TrySignUp{TokenHash: tokenHash("token")}},
 		{"OpOwnSignUp", license.OpOwnSignUp, true, &license.OwnSignUp{UserID: "user-9", Token: "t", ExpiresMillis: epochStart + hour, Company: "Acme"}},
-	}, append(userSamples(), webhookSamples()...)...)
+	}, slices.Concat(userSamples(), webhookSamples(), vendorSamples(), provisionSamples())...)
 }
 
 // querySamples has one row per query. Append only.
@@ -102,7 +103,7 @@ func querySamples() []sample {
 		{"QueryAudit", license.QueryAudit, true, &license.ListAudit{FromMillis: 1, ToMillis: 2, User: "alice", KeyID: "key-1", Result: "success", Cursor: "7", Limit: 50}},
 		{"QueryVerify", license.QueryVerify, true, &license.VerifyAudit{}},
 		{"QueryOutbox", license.QueryOutbox, false, &license.ListOutbox{Limit: 50}},
-	}, append(userQuerySamples(), webhookQuerySamples()...)...)
+	}, slices.Concat(userQuerySamples(), webhookQuerySamples(), vendorQuerySamples(), provisionQuerySamples())...)
 }
 
 // tokenHash is a hash by the token's name.
@@ -168,6 +169,8 @@ func TestOperationNumbers(t *testing.T) {
 	for _, c := range []struct{ file, prefix string }{
 		{"command.go", "Op"}, {"users_command.go", "Op"}, {"query.go", "Query"}, {"users_query.go", "Query"},
 		{"signup_command.go", "Op"}, {"keys_command.go", "Op"}, {"webhooks_command.go", "Op"}, {"webhooks_query.go", "Query"},
+		{"vendor_command.go", "Op"}, {"vendor_command.go", "Query"}, {"key_query.go", "Query"},
+		{"provision_command.go", "Op"}, {"provision_command.go", "Query"},
 	} {
 		numbers := found[c.prefix]
 		parsed, err := parser.ParseFile(token.NewFileSet(), c.file, nil, 0)

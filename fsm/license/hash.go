@@ -72,6 +72,8 @@ func (s *state) hashTenant(h *stateHasher, t *tenant) {
 	}
 	h.users(&t.users)
 	h.endpoints(t.hooks)
+	h.provisioning(t)
+	h.vendor(&t.vendor)
 }
 
 // hashIntents adds all intents that may still be repeated. Their keys come

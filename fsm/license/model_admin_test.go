@@ -42,6 +42,8 @@ func (m *model) administer(t *modelTenant, body any) license.Ack {
 		m.event(t)
 	case *license.PutEndpoint:
 		t.hook = true
+	case *license.Provision:
+		return m.revise(t, b)
 	case *license.SetRules:
 		t.rules = b.Rules
 	case *license.LimitTenant:

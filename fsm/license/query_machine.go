@@ -93,6 +93,14 @@ func (q *question) ask(op fsm.Op) (reply, error) {
 		return q.outboxState()
 	case QueryDeadMails:
 		return q.deadMails()
+	case QueryKey:
+		return q.key()
+	case QueryNotice:
+		return q.notice()
+	case QueryInvoiceHook:
+		return q.invoiceHook()
+	case QueryProducts:
+		return q.products()
 	case QueryHash:
 		return q.m.queryHash(), nil
 	}

@@ -36,6 +36,8 @@ import (
 //	'H'                                        of webhooks, see webhooks_records.go
 //	'W', 'G'                                   of users, see users_records.go
 //	'R'                                        of sign-ups, see signup.go
+//	'J', 'N'                                   of provisioning, see provision.go and notice.go
+//	'B', 'D'                                   of vendors' accounts, see vendor.go
 //
 // tenant, license and key are numbers in their order of creation, from 1;
 // month is year × 12 + month (January = 0); hour is Unix hours.
