@@ -2,6 +2,7 @@ package api
 
 import (
 	"strconv"
+	"time"
 
 	"github.com/tinylib/msgp/msgp"
 	"github.com/valyala/fasthttp"
@@ -73,7 +74,9 @@ func (c *call) fresh(fresh *shard.Freshness) {
 	}
 }
 
-func (c *call) access() license.Access { return license.Access{Caller: c.caller, ByKey: c.user == nil} }
+func (c *call) access() license.Access {
+	return license.Access{Caller: c.caller, ByKey: c.user == nil, NowMillis: time.Now().UnixMilli()}
+}
 
 // serveLicenses is GET /api/v1/licenses.
 func (c *call) serveLicenses() {
@@ -87,7 +90,8 @@ func (c *call) serveLicenses() {
 		return
 	}
 	if page.Code != cloudlicenses.OK {
-		c.refuse(decided(page.Code, page.Layer, page.Detail, inQuery))
+		c.rate(&page.Rate)
+		c.refuse(decided(page.Code, page.Layer, page.Detail, inQuery).after(&page.Rate))
 		return
 	}
 	c.out = append(c.out[:0], `{"items":[`...)
@@ -115,7 +119,8 @@ func (c *call) serveLicense() {
 		page.Code = cloudlicenses.NotFound
 	}
 	if page.Code != cloudlicenses.OK {
-		c.refuse(decided(page.Code, page.Layer, page.Detail, inQuery))
+		c.rate(&page.Rate)
+		c.refuse(decided(page.Code, page.Layer, page.Detail, inQuery).after(&page.Rate))
 		return
 	}
 	c.out = appendLicense(c.out[:0], &page.Items[0])
@@ -142,7 +147,8 @@ func (c *call) serveLeases() {
 		return
 	}
 	if page.Code != cloudlicenses.OK {
-		c.refuse(decided(page.Code, page.Layer, page.Detail, inQuery))
+		c.rate(&page.Rate)
+		c.refuse(decided(page.Code, page.Layer, page.Detail, inQuery).after(&page.Rate))
 		return
 	}
 	c.out = append(c.out[:0], `{"items":[`...)
