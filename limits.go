@@ -115,4 +115,44 @@ const (
 	// InviteLife and ResetLife are how long a mailed one-time token works.
 	InviteLife = 7 * 24 * time.Hour
 	ResetLife  = time.Hour
+
+	// MaxKeys bounds the API keys of an account that are neither revoked nor
+	// expired (402 plan_limit_exceeded).
+	MaxKeys = 10_000
+	// MaxAppNameLength bounds an API key's app_name, in characters (422).
+	MaxAppNameLength = 100
+	// MaxKeyDays bounds an API key's expires_in_days (422).
+	MaxKeyDays = 3650
+	// MaxKeyHostnames and MaxKeyNetworks bound an API key's allowed hostnames
+	// and networks (422).
+	MaxKeyHostnames = 100
+	MaxKeyNetworks  = 100
+	// DefaultKeyOverlap and MaxKeyOverlap bound how long a rotated key's
+	// earlier secret goes on working (422).
+	DefaultKeyOverlap = 24 * time.Hour
+	MaxKeyOverlap     = 30 * 24 * time.Hour
+	// MaxEarlierSecrets bounds how many earlier secrets of a key are known: one
+	// more ends the oldest.
+	MaxEarlierSecrets = 4
+	// KeyUseTouch is the precision of an API key's last use on record.
+	KeyUseTouch = time.Minute
+
+	// DefaultCheckoutsPerMinute and DefaultRequestsPerHour limit an API key
+	// that is made without a limit of its own (429 rate_limited).
+	DefaultCheckoutsPerMinute = 100
+	DefaultRequestsPerHour    = 1000
+	// MaxRateLimit bounds either (422).
+	MaxRateLimit = 1_000_000
+	// TenantCheckoutsPerMinute limits all keys together of a tenant that signed
+	// up (429 rate_limited). Tenants that an operator makes have no limit.
+	TenantCheckoutsPerMinute = 6000
+
+	// MaxAuditExport bounds the records of one audit log as CSV; a Link header
+	// names the rest.
+	MaxAuditExport = 50_000
+	// RefusalMinutes is how long refusals are counted by minute, layer and
+	// address, and RefusalRows bounds the addresses of a minute; what is past it
+	// is counted together.
+	RefusalMinutes = 15
+	RefusalRows    = 1024
 )

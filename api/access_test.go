@@ -40,17 +40,22 @@ func (p *pool) newKey(scopes cloudlicenses.Scope, expires time.Time) (key string
 	if !expires.IsZero() {
 		stored.ExpiresMillis = expires.UnixMilli()
 	}
-	p.command(license.OpKey, &license.PutKey{Key: stored})
+	p.keyDo(license.OpKey, &license.PutKey{By: license.By{Platform: true}, Key: stored})
 	return key, id
 }
 
-// command commits one of the tenant's commands that answers with an Ack.
-func (p *pool) command(op fsm.Op, payload msgp.Marshaler) {
+// keyDo commits a command about keys.
+func (p *pool) keyDo(op fsm.Op, payload msgp.Marshaler) {
 	p.t.Helper()
-	var ack license.Ack
-	_, err := live.shard.Do(context.Background(), p.tenant, shard.Command{Op: op, Payload: payload, Result: &ack})
+	result, _, err := live.shard.DoKey(context.Background(), p.tenant, op, payload)
 	require.NoError(p.t, err)
-	require.Equal(p.t, cloudlicenses.OK, ack.Code, ack.Detail)
+	require.Equal(p.t, cloudlicenses.OK, result.Code, result.Detail)
+}
+
+// revoke ends a key.
+func (p *pool) revoke(id cloudlicenses.KeyID) {
+	p.t.Helper()
+	p.keyDo(license.OpRevokeKey, &license.RevokeKey{By: license.By{Platform: true}, ID: id})
 }
 
 // accessRow is what a route needs in the access test.
@@ -92,7 +97,7 @@ func TestAccess(t *testing.T) {
 	all := cloudlicenses.ScopeCheckout | cloudlicenses.ScopeReturn
 	expired, _ := p.newKey(all, time.Now().Add(-time.Hour))
 	revoked, revokedID := p.newKey(all, time.Time{})
-	p.command(license.OpRevokeKey, &license.RevokeKey{ID: revokedID})
+	p.revoke(revokedID)
 	returnOnly, _ := p.newKey(cloudlicenses.ScopeReturn, time.Time{})
 	checkoutOnly, _ := p.newKey(cloudlicenses.ScopeCheckout, time.Time{})
 	unknown := shard.NewAPIKey(p.tenant)
@@ -230,7 +235,7 @@ func TestFactsAreChecked(t *testing.T) {
 	}
 	p.checkout("u", header{headerHostname, "ws"}, header{headerFingerprint, "sha256:00"}, header{headerLibVersion, "1.2.3"}).wants(t, 201, "")
 	audit := adminDo(t, http.MethodGet, "/v1/tenants/"+string(p.tenant)+"/audit?consistency=linearizable", "").wants(t, 200, "")
-	last := audit.body["items"].([]any)[0].(map[string]any)
+	last := audit.body["items"].([]any)[1].(map[string]any) // after the key's making
 	require.Equal(t, "ws", last["hostname"])
 	require.Equal(t, "sha256:00", last["fingerprint"])
 	require.Equal(t, "1.2.3", last["lib_version"])
@@ -388,7 +393,7 @@ func TestOneConnectionManyAskers(t *testing.T) {
 	p, other := newPool(t, 50, 0), newPool(t, 1, 0)
 	all := cloudlicenses.ScopeCheckout | cloudlicenses.ScopeReturn
 	revoked, id := p.newKey(all, time.Time{})
-	p.command(license.OpRevokeKey, &license.RevokeKey{ID: id})
+	p.revoke(id)
 	second, _ := p.newKey(all, time.Time{})
 	asks := []struct {
 		tenant        cloudlicenses.TenantID

@@ -52,6 +52,8 @@ func adminTable() []adminRoute {
 		{"GET /v1/tenants/{tenant}/overage", false, (*adminCall).tenantOverage},
 		{"GET /v1/tenants/{tenant}/audit", false, (*adminCall).tenantAudit},
 		{"GET /v1/tenants/{tenant}/audit/verify", false, (*adminCall).verifyAudit},
+		{"PUT /v1/tenants/{tenant}/limits", false, (*adminCall).limitTenant},
+		{"GET /v1/refusals", false, (*adminCall).listRefusals},
 	}
 }
 

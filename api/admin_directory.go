@@ -10,6 +10,7 @@ import (
 	"github.com/cloudlicenses/cloudlicenses"
 	"github.com/cloudlicenses/cloudlicenses/api/body"
 	"github.com/cloudlicenses/cloudlicenses/fsm/directory"
+	"github.com/cloudlicenses/cloudlicenses/fsm/license"
 	"github.com/cloudlicenses/cloudlicenses/shard"
 )
 
@@ -313,4 +314,36 @@ func (c *adminCall) showTenant() error {
 	}
 	c.fresh(fresh)
 	return c.reply(http.StatusOK, c.server.showTenant(&result.Tenant))
+}
+
+// limitTenant is PUT /v1/tenants/{tenant}/limits.
+func (c *adminCall) limitTenant() error {
+	var body struct {
+		PerMinute *int64 `json:"checkouts_per_minute"`
+	}
+	if err := c.decode(&body); err != nil {
+		return err
+	}
+	if body.PerMinute == nil {
+		return invalid("/checkouts_per_minute", "is missing: 0 for no limit")
+	}
+	id := cloudlicenses.TenantID(c.r.PathValue("tenant"))
+	if id.Validate() != nil {
+		return &problem{code: cloudlicenses.TenantNotFound, detail: "there is no such tenant"}
+	}
+	var ack license.Ack
+	w, err := c.server.shard.Do(c.r.Context(), id, shard.Command{
+		Op: license.OpLimitTenant, Payload: &license.LimitTenant{By: license.By{Platform: true}, CheckoutsPerMinute: *body.PerMinute}, Result: &ack,
+	})
+	if err != nil {
+		return err
+	}
+	c.w.Header().Set(headerApplied, w.Applied)
+	if ack.Code != cloudlicenses.OK {
+		return decided(ack.Code, cloudlicenses.LayerNone, ack.Detail, "")
+	}
+	return c.reply(http.StatusOK, struct {
+		ID        cloudlicenses.TenantID `json:"id"`
+		PerMinute int64                  `json:"checkouts_per_minute"`
+	}{id, *body.PerMinute})
 }

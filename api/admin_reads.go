@@ -1,7 +1,6 @@
 package api
 
 import (
-	"encoding/hex"
 	"encoding/json"
 	"net/http"
 	"strconv"
@@ -192,68 +191,22 @@ func (c *adminCall) tenantOverage() error {
 	return c.reply(http.StatusOK, newPage(result.Items, result.Next, showOverage))
 }
 
-type auditView struct {
-	Sequence     uint64                  `json:"sequence"`
-	At           *string                 `json:"timestamp"`
-	Action       string                  `json:"action"`
-	Result       string                  `json:"result"`
-	KeyID        cloudlicenses.KeyID     `json:"api_key_id"`
-	LicenseID    cloudlicenses.LicenseID `json:"license_id"`
-	ProductID    cloudlicenses.ProductID `json:"product"`
-	LeaseID      *string                 `json:"lease_id"`
-	User         string                  `json:"user"`
-	Hostname     string                  `json:"hostname"`
-	Address      string                  `json:"ip_address"`
-	Fingerprint  string                  `json:"fingerprint"`
-	LibVersion   string                  `json:"lib_version"`
-	Count        int64                   `json:"count"`
-	OverageCount int64                   `json:"overage_count"`
-	Actor        string                  `json:"actor"`
-}
-
-func showAudit(a *license.Audit) auditView {
-	view := auditView{
-		Sequence: a.Sequence, At: timeText(a.AtMillis), Action: a.Action, Result: a.Result, KeyID: a.KeyID,
-		LicenseID: a.LicenseID, ProductID: a.ProductID, User: a.User, Hostname: a.Hostname, Address: a.Address,
-		Fingerprint: a.Fingerprint, LibVersion: a.LibVersion, Count: a.Count, OverageCount: a.OverageCount, Actor: a.Actor,
-	}
-	if a.LeaseID != 0 {
-		id := a.LeaseID.String()
-		view.LeaseID = &id
-	}
-	return view
-}
-
 // tenantAudit is GET /v1/tenants/{tenant}/audit?from=&to=&user=&key_id=&result=.
 func (c *adminCall) tenantAudit() error {
 	limit, cursor, err := c.listed()
 	if err != nil {
 		return err
 	}
-	values := c.r.URL.Query()
-	query := &license.ListAudit{
-		User: values.Get("user"), KeyID: cloudlicenses.KeyID(values.Get("key_id")), Result: values.Get("result"),
-		Cursor: cursor, Limit: limit,
+	query, wrong := parseAuditQuery(c.r.URL.Query().Get)
+	if len(wrong) > 0 {
+		return &problem{code: cloudlicenses.InvalidField, detail: "the query has invalid parameters", invalid: wrong}
 	}
-	for _, bound := range [...]struct {
-		name string
-		into *int64
-	}{{"from", &query.FromMillis}, {"to", &query.ToMillis}} {
-		text := values.Get(bound.name)
-		if text == "" {
-			continue
-		}
-		at, err := time.Parse(time.RFC3339, text)
-		if err != nil {
-			return badParameter(bound.name, "must be an RFC 3339 time")
-		}
-		*bound.into = at.UnixMilli()
-	}
+	query.Cursor, query.Limit = cursor, limit
 	var result license.AuditPage
-	if err := c.readTenant(license.QueryAudit, query, &result, func() cloudlicenses.Code { return result.Code }); err != nil {
+	if err := c.readTenant(license.QueryAudit, &query, &result, func() cloudlicenses.Code { return result.Code }); err != nil {
 		return err
 	}
-	return c.reply(http.StatusOK, newPage(result.Items, result.Next, showAudit))
+	return c.reply(http.StatusOK, newPage(result.Items, result.Next, showAudit(cloudlicenses.TenantID(c.r.PathValue("tenant")))))
 }
 
 // verifyAudit is GET /v1/tenants/{tenant}/audit/verify.
@@ -262,10 +215,5 @@ func (c *adminCall) verifyAudit() error {
 	if err := c.readTenant(license.QueryVerify, &license.VerifyAudit{}, &proof, func() cloudlicenses.Code { return proof.Code }); err != nil {
 		return err
 	}
-	return c.reply(http.StatusOK, struct {
-		Valid   bool   `json:"valid"`
-		Records int64  `json:"records"`
-		Head    string `json:"head"`
-		Detail  string `json:"detail,omitempty"`
-	}{proof.Valid, proof.Records, hex.EncodeToString(proof.Head[:]), proof.Detail})
+	return c.reply(http.StatusOK, showProof(&proof))
 }

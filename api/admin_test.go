@@ -139,9 +139,10 @@ func TestAdminReads(t *testing.T) {
 	require.Equal(t, "EUR", overage[0].(map[string]any)["currency"])
 	require.Empty(t, items("overage?month=2001-01"))
 	audit := items("audit")
-	require.Len(t, audit, 2)
-	require.Equal(t, "success", audit[0].(map[string]any)["result"])
-	require.Equal(t, "overage_max_exceeded", audit[1].(map[string]any)["result"])
+	require.Len(t, audit, 3)
+	require.Equal(t, "key.generate", audit[0].(map[string]any)["action"])
+	require.Equal(t, "success", audit[1].(map[string]any)["result"])
+	require.Equal(t, "overage_max_exceeded", audit[2].(map[string]any)["result"])
 	require.Len(t, items("audit?user=bob&from=2020-01-01T00:00:00Z"), 1)
 	require.Equal(t, true, get("audit/verify").body["valid"])
 	for _, query := range []string{"usage?month=x", "overage?month=2025-13", "audit?from=x", "leases?limit=0"} {

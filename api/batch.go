@@ -67,10 +67,12 @@ func (c *call) serveBatch() {
 // the operations alone would not tell, since a return asks for another scope.
 // Each is asked for its own scope again when it is applied.
 func (c *call) mayBatch() bool {
+	access := c.access()
+	access.Uncounted = true // its checkouts count, each by itself
 	var page license.LicensePage
 	_, err := c.server.shard.Read(c.context(), c.tenant, shard.Command{
 		Op:      license.QueryLicenses,
-		Payload: &license.ListLicenses{Access: license.Access{Caller: c.caller, ByKey: true}, Limit: 1},
+		Payload: &license.ListLicenses{Access: access, Limit: 1},
 		Result:  &page,
 	}, shard.ReadOptions{})
 	switch {
@@ -152,7 +154,7 @@ func (c *call) appendOutcomes() {
 		case len(o.Invalid) > 0:
 			c.appendRefused(&problem{code: cloudlicenses.InvalidField, detail: "the operation has invalid fields", invalid: o.Invalid})
 		case result.Code != cloudlicenses.OK:
-			c.appendRefused(decided(result.Code, result.Layer, result.Detail, "/operations/"+strconv.Itoa(i)))
+			c.appendRefused(decided(result.Code, result.Layer, result.Detail, "/operations/"+strconv.Itoa(i)).after(&result.Rate))
 		default:
 			c.appendOutcome(o, result)
 		}
@@ -196,6 +198,11 @@ func (c *call) appendRefused(p *problem) {
 	b = strconv.AppendBool(b, m.retryable)
 	if p.layer != cloudlicenses.LayerNone {
 		b = appendMember(b, `,"layer":`, string(p.layer))
+		c.countRefusal(p)
+	}
+	if p.retryIn > 0 {
+		b = append(b, `,"retry_after_seconds":`...)
+		b = strconv.AppendInt(b, int64(p.retryIn), 10)
 	}
 	c.out = append(appendFieldErrors(b, p.invalid), '}')
 }

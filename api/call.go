@@ -245,7 +245,7 @@ func (c *call) refuse(p *problem) {
 		h.Set("WWW-Authenticate", `Bearer realm="`+c.server.domain+`", error="insufficient_scope"`)
 	}
 	if p.layer != cloudlicenses.LayerNone {
-		c.server.metrics.refused(p.layer)
+		c.countRefusal(p)
 	}
 	c.ctx.SetStatusCode(status)
 	c.ctx.Response.SetBody(c.out)

@@ -74,10 +74,17 @@ var meanings = [...]meaning{
 
 // advice says what to do about a refusal that brings no detail of its own.
 var advice = map[cloudlicenses.Code]string{
-	cloudlicenses.Unauthenticated:      "the API key is not known to the tenant: check LICENSE_API_KEY, or generate a new key",
-	cloudlicenses.KeyExpired:           "the API key has expired: generate a new one",
-	cloudlicenses.KeyRevoked:           "the API key was revoked: generate a new one",
-	cloudlicenses.MissingScope:         "the API key was generated without the scope this call needs",
+	cloudlicenses.Unauthenticated: "the API key is not known to the tenant: check LICENSE_API_KEY, or generate a new key",
+	cloudlicenses.KeyExpired:      "the API key has expired: generate a new one",
+	cloudlicenses.KeyRevoked:      "the API key was revoked: generate a new one",
+	cloudlicenses.MissingScope:    "the API key was generated without the scope this call needs",
+
+	cloudlicenses.HostnameNotAllowed:        "the API key is bound to hostnames, and X-Hostname is none of them: ask the tenant's administrator",
+	cloudlicenses.IPNotAllowed:              "the API key is bound to networks that this address is not in: ask the tenant's administrator",
+	cloudlicenses.ClientCertificateRequired: "the API key is bound to a client certificate of the cluster's CA, and none was shown: use HTTPS and a certificate of 'cert create-client'",
+	cloudlicenses.ClientCertificateMismatch: "the API key is bound to a client certificate of another common name",
+	cloudlicenses.RateLimited:               "too many requests: wait for as many seconds as Retry-After says; heartbeats and returns never count",
+
 	cloudlicenses.ProductNotFound:      "the tenant has no license of this product (and vendor)",
 	cloudlicenses.LicenseUnavailable:   "fewer seats are free than were asked for, and the license has no overage; a seat comes free when a lease is returned or expires",
 	cloudlicenses.OverageMaxExceeded:   "fewer seats are free than were asked for, overage included; a seat comes free when a lease is returned or expires",

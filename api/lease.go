@@ -81,8 +81,9 @@ func (c *call) do(op fsm.Op, command msgp.Marshaler) bool {
 		return false
 	}
 	c.written(w)
+	c.rate(&c.lease.Rate)
 	if c.lease.Code != cloudlicenses.OK {
-		c.refuse(decided(c.lease.Code, c.lease.Layer, c.lease.Detail, ""))
+		c.refuse(decided(c.lease.Code, c.lease.Layer, c.lease.Detail, "").after(&c.lease.Rate))
 		return false
 	}
 	return true

@@ -2,6 +2,7 @@ package api
 
 import (
 	"strconv"
+	"time"
 
 	"github.com/tinylib/msgp/msgp"
 	"github.com/valyala/fasthttp"
@@ -81,7 +82,9 @@ func (c *call) fresh(fresh *shard.Freshness) {
 	}
 }
 
-func (c *call) access() license.Access { return license.Access{Caller: c.caller, ByKey: c.user == nil} }
+func (c *call) access() license.Access {
+	return license.Access{Caller: c.caller, ByKey: c.user == nil, NowMillis: time.Now().UnixMilli()}
+}
 
 // serveLicenses is GET /api/v1/licenses.
 func (c *call) serveLicenses() {
@@ -95,7 +98,8 @@ func (c *call) serveLicenses() {
 		return
 	}
 	if page.Code != cloudlicenses.OK {
-		c.refuse(decided(page.Code, page.Layer, page.Detail, inQuery))
+		c.rate(&page.Rate)
+		c.refuse(decided(page.Code, page.Layer, page.Detail, inQuery).after(&page.Rate))
 		return
 	}
 	c.out = append(c.out[:0], `{"items":[`...)
@@ -123,7 +127,8 @@ func (c *call) serveLicense() {
 		page.Code = cloudlicenses.NotFound
 	}
 	if page.Code != cloudlicenses.OK {
-		c.refuse(decided(page.Code, page.Layer, page.Detail, inQuery))
+		c.rate(&page.Rate)
+		c.refuse(decided(page.Code, page.Layer, page.Detail, inQuery).after(&page.Rate))
 		return
 	}
 	c.out = appendLicense(c.out[:0], &page.Items[0])
@@ -150,7 +155,8 @@ func (c *call) serveLeases() {
 		return
 	}
 	if page.Code != cloudlicenses.OK {
-		c.refuse(decided(page.Code, page.Layer, page.Detail, inQuery))
+		c.rate(&page.Rate)
+		c.refuse(decided(page.Code, page.Layer, page.Detail, inQuery).after(&page.Rate))
 		return
 	}
 	c.out = append(c.out[:0], `{"items":[`...)

@@ -52,7 +52,7 @@ type route struct {
 // routeTable returns every route of the public address. A route without a row
 // here is not served, and one without a row in the access test does not pass.
 func routeTable() []route {
-	return append([]route{
+	return slices.Concat([]route{
 		{"POST", "/api/v1/licenses/checkout", "checkout", onTenant, cloudlicenses.ScopeCheckout, (*call).serveCheckout, 0, 0},
 		{"POST", "/api/v1/licenses/heartbeat", "heartbeat", onTenant, cloudlicenses.ScopeCheckout, (*call).serveHeartbeat, 0, 0},
 		{"POST", "/api/v1/licenses/return", "return", onTenant, cloudlicenses.ScopeReturn, (*call).serveReturn, 0, 0},
@@ -65,7 +65,7 @@ func routeTable() []route {
 		{"GET", "/.well-known/jwks.json", "jwks", onAnywhere, 0, (*call).serveJWKS, 0, 0},
 		{"GET", "/openapi.yaml", "openapi", everywhere, 0, (*call).serveOpenAPI, 0, 0},
 		{"GET", "/", "welcome", everywhere, 0, (*call).serveWelcome, 0, 0},
-	}, slices.Concat(userRoutes(), vendorRoutes(), vendorLicenseRoutes(), customerRoutes())...)
+	}, userRoutes(), keyRoutes(), auditRoutes(), vendorRoutes(), vendorLicenseRoutes(), customerRoutes())
 }
 
 // router finds routes by path.

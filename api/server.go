@@ -57,6 +57,7 @@ type Server struct {
 	router  *router // of every host but the vendors'
 	vendors *router // of the vendors' host
 	metrics *metrics
+	refused refusals
 	proxies proxies
 	tokens  tokens
 	http    *fasthttp.Server

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -77,6 +78,12 @@ type userRow struct {
 func userRows(p *pool, fresh func() license.User) map[string]userRow {
 	path := func(s string) func() string { return func() string { return s } }
 	one := func(format string) func() string { return func() string { return fmt.Sprintf(format, fresh().ID) } }
+	key := func(format string) func() string {
+		return func() string {
+			_, id := p.newKey(cloudlicenses.ScopeCheckout, time.Time{})
+			return fmt.Sprintf(format, id)
+		}
+	}
 	n := 0
 	rows := map[string]userRow{
 		"POST /api/v1/logout":          {path("/api/v1/logout"), path(""), 204},
@@ -91,9 +98,16 @@ func userRows(p *pool, fresh func() license.User) map[string]userRow {
 		"POST /api/v1/leases/{id}/release": {func() string {
 			return "/api/v1/leases/" + p.checkout("held").wants(p.t, 201, "").text("lease_id") + "/release"
 		}, path(""), 200},
-		"GET /api/v1/licenses":      {path("/api/v1/licenses"), path(""), 200},
-		"GET /api/v1/licenses/{id}": {path("/api/v1/licenses/" + string(p.license)), path(""), 200},
-		"GET /api/v1/leases":        {path("/api/v1/leases"), path(""), 200},
+		"GET /api/v1/keys":                    {path("/api/v1/keys"), path(""), 200},
+		"POST /api/v1/keys/generate":          {path("/api/v1/keys/generate"), path(`{"app_name":"CI"}`), 201},
+		"POST /api/v1/keys/{id}/restrictions": {key("/api/v1/keys/%s/restrictions"), path(`{"allowed_hostnames":["ws-1"]}`), 200},
+		"POST /api/v1/keys/{id}/rotate":       {key("/api/v1/keys/%s/rotate"), path(""), 200},
+		"POST /api/v1/keys/{id}/revoke":       {key("/api/v1/keys/%s/revoke"), path(`{"release_leases":true}`), 200},
+		"GET /api/v1/audit":                   {path("/api/v1/audit"), path(""), 200},
+		"GET /api/v1/audit/verify":            {path("/api/v1/audit/verify"), path(""), 200},
+		"GET /api/v1/licenses":                {path("/api/v1/licenses"), path(""), 200},
+		"GET /api/v1/licenses/{id}":           {path("/api/v1/licenses/" + string(p.license)), path(""), 200},
+		"GET /api/v1/leases":                  {path("/api/v1/leases"), path(""), 200},
 	}
 	maps.Copy(rows, linkedVendorRows(p))
 	return rows
@@ -167,6 +181,12 @@ func TestUserAccess(t *testing.T) {
 		foreign := other.newUser("x"+strings.ToLower(at.method), cloudlicenses.RoleViewer).ID
 		for _, id := range []string{string(foreign), "user-none"} {
 			p.as(owner, at.method, at.path+id, at.body).wants(t, 404, "not_found")
+		}
+	}
+	_, foreignKey := other.newKey(cloudlicenses.ScopeCheckout, time.Time{})
+	for _, action := range []string{"restrictions", "rotate", "revoke"} {
+		for _, id := range []string{string(foreignKey), "key-none"} {
+			p.as(owner, "POST", "/api/v1/keys/"+id+"/"+action, "{}").wants(t, 404, "not_found")
 		}
 	}
 	for _, id := range []string{"lease-999999", "x", "lease-01"} {

@@ -213,7 +213,6 @@ func (p *plain) target(ctx context.Context, pools int) (*engineTarget, error) {
 	}{
 		{license.OpTenant, &license.PutTenant{Epoch: plainEpoch}},
 		{license.OpLicenses, &licenses},
-		{license.OpKey, &license.PutKey{Key: key}},
 	} {
 		var ack license.Ack
 		if err := p.do(ctx, tenant.id, shard.Command{Op: step.op, Payload: step.payload, Result: &ack}); err != nil {
@@ -222,6 +221,14 @@ func (p *plain) target(ctx context.Context, pools int) (*engineTarget, error) {
 		if ack.Code != cloudlicenses.OK {
 			return nil, fmt.Errorf("tenant of the baseline: %s: %s", ack.Code, ack.Detail)
 		}
+	}
+	var made license.KeyResult
+	put := &license.PutKey{By: license.By{Platform: true}, Key: key}
+	if err := p.do(ctx, tenant.id, shard.Command{Op: license.OpKey, Payload: put, Result: &made}); err != nil {
+		return nil, err
+	}
+	if made.Code != cloudlicenses.OK {
+		return nil, fmt.Errorf("key of the baseline: %s: %s", made.Code, made.Detail)
 	}
 	t.tenants = []engineTenant{tenant}
 	return t, nil

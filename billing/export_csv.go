@@ -40,9 +40,9 @@ func (e *Export) WriteCSV(w io.Writer, charges iter.Seq2[Charge, error]) error {
 		if err != nil {
 			return err
 		}
-		b = append(appendCSVText(b, row.contract.CRMAccount), ',')
-		b = append(appendCSVText(b, row.contract.CustomerName), ',')
-		b = append(appendCSVText(b, row.contract.ProductName), ',')
+		b = append(AppendCSVText(b, row.contract.CRMAccount), ',')
+		b = append(AppendCSVText(b, row.contract.CustomerName), ',')
+		b = append(AppendCSVText(b, row.contract.ProductName), ',')
 		b = append(strconv.AppendInt(b, row.uses, 10), ',')
 		b = append(appendMoney(b, row.minor, count), ',')
 		b = append(append(b, row.currency...), ',')
@@ -64,10 +64,10 @@ func flush(w io.Writer, b []byte, from int) ([]byte, error) {
 	return b[:0], err
 }
 
-// appendCSVText appends a guarded text as a field of RFC 4180: in quotes where
+// AppendCSVText appends a guarded text as a field of RFC 4180: in quotes where
 // it has a comma, a quote, a line break, or a space at its edge that some
 // readers would trim. Bytes that are not UTF-8 become U+FFFD, as in JSON.
-func appendCSVText(b []byte, text string) []byte {
+func AppendCSVText(b []byte, text string) []byte {
 	text = guardFormula(validText(text))
 	if text == "" {
 		return b

@@ -332,7 +332,7 @@ func TestFormulaGuard(t *testing.T) {
 		"'s-Hertogenbosch BV": "'s-Hertogenbosch BV", "A=B": "A=B", "": "", " x": `" x"`,
 		"Müller, Söhne & Co": `"Müller, Söhne & Co"`, "Say \"hi\"": `"Say ""hi"""`, "東京": "東京", "a\xffb": "a\uFFFDb",
 	} {
-		require.Equal(t, field, string(appendCSVText(nil, name)), "%q", name)
+		require.Equal(t, field, string(AppendCSVText(nil, name)), "%q", name)
 		require.Equal(t, name, unguardFormula(guardFormula(name)))
 	}
 }
@@ -344,7 +344,7 @@ func FuzzCSVText(f *testing.F) {
 		f.Add(s, "x")
 	}
 	f.Fuzz(func(t *testing.T, name, product string) {
-		line := append(appendCSVText(append(appendCSVText(nil, name), ','), product), ",end\n"...)
+		line := append(AppendCSVText(append(AppendCSVText(nil, name), ','), product), ",end\n"...)
 		rows, err := csv.NewReader(bytes.NewReader(line)).ReadAll()
 		require.NoError(t, err)
 		require.Len(t, rows, 1)

@@ -60,7 +60,7 @@ func (s *Shard) Provision(ctx context.Context, req ProvisionRequest) (Provisione
 		return Provisioned{}, err
 	}
 	if !known {
-		if done.APIKey, err = s.putKey(ctx, tenant, req.AppName, bothScopes); err != nil {
+		if done.APIKey, err = s.putKey(ctx, tenant, req.AppName, bothScopes, DefaultRestrictions()); err != nil {
 			return Provisioned{}, err
 		}
 	}
@@ -130,8 +130,7 @@ func (s *Shard) knowsKey(ctx context.Context, tenant *directory.Tenant, key stri
 			return false, err
 		}
 		for i := range page.Items {
-			k := &page.Items[i]
-			if k.Hash == hash {
+			if k := &page.Items[i].Key; k.Hash == hash {
 				return k.RevokedMillis == 0 && (k.ExpiresMillis == 0 || k.ExpiresMillis > now), nil
 			}
 		}

@@ -2,11 +2,8 @@ package shard
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
-
-	"github.com/google/uuid"
 
 	"github.com/cloudlicenses/cloudlicenses"
 	"github.com/cloudlicenses/cloudlicenses/fsm/directory"
@@ -97,8 +94,8 @@ type CreatedTenant struct {
 	APIKey    string                  `json:"api_key"`              // shown here and never again
 }
 
-// CreateTenant makes an active tenant with an API key of both scopes, and
-// licenses where asked. It is a saga (directory → group → active) that an
+// CreateTenant makes an active tenant with an API key of both scopes, without
+// a rate limit, and licenses where asked. It is a saga (directory → group → active) that an
 // interrupted caller resumes by repeating it; a tenant that is past it is an
 // already_exists Refusal.
 func (s *Shard) CreateTenant(ctx context.Context, req CreateTenantRequest) (CreatedTenant, error) {
@@ -120,7 +117,7 @@ func (s *Shard) CreateTenant(ctx context.Context, req CreateTenantRequest) (Crea
 		}
 		created.LicenseID = ids[0]
 	}
-	if created.APIKey, err = s.putKey(ctx, tenant, "operator", bothScopes); err != nil {
+	if created.APIKey, err = s.putKey(ctx, tenant, "operator", bothScopes, license.Restrictions{}); err != nil {
 		return CreatedTenant{}, err
 	}
 	_, err = s.activate(ctx, tenant)
@@ -157,18 +154,20 @@ func (s *Shard) openTenant(ctx context.Context, req CreateTenantRequest) (*direc
 	if tenant.Status != cloudlicenses.TenantPending {
 		return tenant, nil
 	}
-	return tenant, s.openAccount(ctx, tenant)
+	return tenant, s.openAccount(ctx, tenant, 0)
 }
 
 // openAccount makes a tenant, or a vendor's account, known to its group.
-func (s *Shard) openAccount(ctx context.Context, tenant *directory.Tenant) error {
+// CheckoutsPerMinute limits a tenant; 0: no limit.
+func (s *Shard) openAccount(ctx context.Context, tenant *directory.Tenant, checkoutsPerMinute int64) error {
 	url := s.vendorsURL()
 	if _, isVendor := tenant.ID.Vendor(); !isVendor {
 		url = s.tenantURL(tenant.ID)
 	}
 	var ack license.Ack
 	_, err := s.doPlaced(ctx, tenant, Command{
-		Op: license.OpTenant, Payload: &license.PutTenant{Epoch: tenant.Epoch, URL: url}, Result: &ack,
+		Op: license.OpTenant, Result: &ack,
+		Payload: &license.PutTenant{Epoch: tenant.Epoch, URL: url, CheckoutsPerMinute: checkoutsPerMinute},
 	})
 	if err == nil {
 		err = refused(ack.Code, ack.Detail)
@@ -213,33 +212,21 @@ func (s *Shard) activate(ctx context.Context, tenant *directory.Tenant) (Written
 
 // putKey gives a tenant, or a vendor's account, an API key of these scopes and
 // returns it.
-func (s *Shard) putKey(ctx context.Context, tenant *directory.Tenant, app string, scopes cloudlicenses.Scope) (string, error) {
-	secrets := s.Secrets()
-	if secrets == nil {
-		return "", errors.New("the cluster's secrets are not open yet")
-	}
-	id, err := uuid.NewV7()
-	if err != nil {
-		return "", fmt.Errorf("make a key id: %w", err)
-	}
-	key := NewAPIKey(tenant.ID)
-	var ack license.Ack
-	_, err = s.doPlaced(ctx, tenant, Command{
-		Op: license.OpKey,
-		Payload: &license.PutKey{Key: license.Key{
-			ID:            cloudlicenses.KeyID("key-" + id.String()),
-			Hash:          HashAPIKey(secrets.KeyHMAC, key),
-			AppName:       app,
-			Scopes:        scopes,
-			CreatedMillis: time.Now().UnixMilli(),
-		}},
-		Result: &ack,
+func (s *Shard) putKey(ctx context.Context, tenant *directory.Tenant, app string, scopes cloudlicenses.Scope, restrictions license.Restrictions) (string, error) {
+	text := NewAPIKey(tenant.ID)
+	put, err := s.putKeyCommand(license.By{Platform: true}, text, license.Key{
+		AppName: app, Scopes: scopes, Restrictions: restrictions,
 	})
+	if err != nil {
+		return "", err
+	}
+	var result license.KeyResult
+	_, err = s.doPlaced(ctx, tenant, Command{Op: license.OpKey, Payload: put, Result: &result})
 	if err == nil {
-		err = refused(ack.Code, ack.Detail)
+		err = refused(result.Code, result.Detail)
 	}
 	if err != nil {
 		return "", fmt.Errorf("create an API key of %s: %w", tenant.ID, err)
 	}
-	return key, nil
+	return text, nil
 }

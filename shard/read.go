@@ -15,7 +15,8 @@ import (
 
 // Read answers a query (op, payload) of the tenant machine into its Result. A
 // refusal by a replica that is not known to be up to date is confirmed at the
-// leader, so that a lagging node never refuses what exists.
+// leader, so that a lagging node never refuses what exists. One for the rate
+// is not: each replica counts what it answers.
 func (s *Shard) Read(ctx context.Context, tenant cloudlicenses.TenantID, query Command, opt ReadOptions) (Freshness, error) {
 	ctx, cancel := withDeadline(ctx)
 	defer cancel()
@@ -38,7 +39,7 @@ func (s *Shard) Read(ctx context.Context, tenant cloudlicenses.TenantID, query C
 		switch {
 		case err != nil:
 			return Freshness{}, err
-		case len(code) > 0 && !linearizable:
+		case len(code) > 0 && !linearizable && cloudlicenses.Code(code) != cloudlicenses.RateLimited:
 			linearizable = true
 			continue
 		case cloudlicenses.Code(code) != cloudlicenses.StalePlacement:

@@ -17,7 +17,7 @@ const resumeEvery = time.Second
 // finishTenant takes an admitted tenant, or the account of a vendor, to its end:
 // its group, its owner, active, done. Every step may be repeated, by any node.
 func (s *Shard) finishTenant(ctx context.Context, tenant *directory.Tenant) error {
-	if err := s.openAccount(ctx, tenant); err != nil {
+	if err := s.openAccount(ctx, tenant, cloudlicenses.TenantCheckoutsPerMinute); err != nil {
 		return err
 	}
 	if err := s.inviteOwner(ctx, tenant); err != nil {

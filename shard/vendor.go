@@ -55,7 +55,7 @@ func (s *Shard) createVendor(ctx context.Context, req CreateVendorRequest, same 
 		return vendor, written, nil
 	}
 	account := vendor.Account()
-	if err := s.openAccount(ctx, &account); err != nil {
+	if err := s.openAccount(ctx, &account, 0); err != nil {
 		return directory.Vendor{}, Written{}, err
 	}
 	if written, err = s.activate(ctx, &account); err != nil {
@@ -84,5 +84,5 @@ func (s *Shard) vendorKeyFor(ctx context.Context, vendor *directory.Vendor, key,
 	if err != nil || known {
 		return key, err
 	}
-	return s.putKey(ctx, &account, app, 0)
+	return s.putKey(ctx, &account, app, 0, license.Restrictions{})
 }

@@ -235,3 +235,34 @@ func TestEveryCommandTeaches(t *testing.T) {
 		}
 	}
 }
+
+func TestAuditVerifyTellsABrokenLog(t *testing.T) {
+	f := newFakeAdmin(t, map[string]string{
+		"GET /v1/tenants/acme/audit/verify": `{"valid":true,"records":42,"head":"ab12"}`,
+		"GET /v1/tenants/bad/audit/verify":  `{"valid":false,"records":7,"head":"cd34","detail":"the block of record 8 does not follow from the one before it"}`,
+	})
+	require.Regexp(t, `(?m)^acme +true +42 +ab12$`, mustRun(t, "audit", "verify", "--admin", f.URL, "--tenant", "acme"))
+	require.JSONEq(t, `{"tenant_id":"acme","valid":true,"records":42,"head":"ab12"}`,
+		mustRun(t, "audit", "verify", "--admin", f.URL, "--tenant", "acme", "-o", "json"))
+	code, out, errs := runCommand(t, "audit", "verify", "--admin", f.URL, "--tenant", "bad")
+	require.Equal(t, exitFailed, code)
+	require.Regexp(t, `(?m)^bad +false +7 +cd34$`, out)
+	require.Contains(t, errs, "the audit log of bad is broken: the block of record 8")
+	code, out, _ = runCommand(t, "audit", "verify", "--admin", f.URL, "--tenant", "bad", "-o", "json")
+	require.Equal(t, exitFailed, code)
+	require.Contains(t, out, `"valid": false`)
+	for _, args := range [][]string{{}, {"--tenant", "No"}} {
+		code, _, _ = runCommand(t, append([]string{"audit", "verify", "--admin", f.URL}, args...)...)
+		require.Equal(t, 2, code)
+	}
+}
+
+func TestTenantSet(t *testing.T) {
+	f := newFakeAdmin(t, map[string]string{"PUT /v1/tenants/acme/limits": `{"id":"acme","checkouts_per_minute":60000}`})
+	require.Regexp(t, `(?m)^acme +60000$`, mustRun(t, "tenant", "set", "acme", "--admin", f.URL, "--checkouts-per-minute", "60000"))
+	require.Equal(t, []string{`PUT /v1/tenants/acme/limits {"checkouts_per_minute":60000}`}, f.requests)
+	for _, args := range [][]string{{"acme"}, {"acme", "--checkouts-per-minute", "-1"}, {}} {
+		code, _, _ := runCommand(t, append([]string{"tenant", "set", "--admin", f.URL}, args...)...)
+		require.Equal(t, 2, code)
+	}
+}

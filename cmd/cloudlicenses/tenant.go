@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -15,9 +16,9 @@ import (
 )
 
 func newTenantCommand() *cobra.Command {
-	return newGroup("tenant", "Create and look at tenants",
+	return newGroup("tenant", "Create, look at and change tenants",
 		"Operator's administration of tenants (customers), spoken to one node's admin address.\n"+operatorEnvironment,
-		newTenantCreateCommand(), newTenantListCommand(), newTenantShowCommand())
+		newTenantCreateCommand(), newTenantListCommand(), newTenantShowCommand(), newTenantSetCommand())
 }
 
 // createTenant is the body of POST /v1/tenants.
@@ -209,5 +210,46 @@ func newTenantShowCommand() *cobra.Command {
 		},
 	}
 	op.addTo(cmd)
+	return cmd
+}
+
+func newTenantSetCommand() *cobra.Command {
+	op := &operator{}
+	var limits struct {
+		PerMinute int64 `json:"checkouts_per_minute"`
+	}
+	cmd := &cobra.Command{
+		Use:   "set ID",
+		Short: "Change a tenant",
+		Long: `Limits how often all API keys of a tenant together may check out. Tenants that
+signed up begin with a limit, those of 'tenant create' without one. The limits of
+a single key are its tenant's own matter.
+` + operatorEnvironment,
+		Example: `  cloudlicenses tenant set mercedes --checkouts-per-minute 60000`,
+		Args:    exactArgs(1, "the tenant's id"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if !cmd.Flags().Changed("checkouts-per-minute") {
+				return usagef("nothing to set: name --checkouts-per-minute")
+			}
+			if limits.PerMinute < 0 || limits.PerMinute > cloudlicenses.MaxRateLimit {
+				return usagef("--checkouts-per-minute %d: want 0 (no limit) to %d", limits.PerMinute, cloudlicenses.MaxRateLimit)
+			}
+			if err := op.connect(); err != nil {
+				return err
+			}
+			var done map[string]any
+			if err := op.call(cmd.Context(), http.MethodPut, "/v1/tenants/"+url.PathEscape(args[0])+"/limits", limits, &done); err != nil {
+				return err
+			}
+			if op.output == outputJSON {
+				return printJSON(cmd.OutOrStdout(), done)
+			}
+			t := table{header: []string{"TENANT", "CHECKOUTS A MINUTE"}}
+			t.add(args[0], strconv.FormatInt(limits.PerMinute, 10))
+			return t.print(cmd.OutOrStdout())
+		},
+	}
+	op.addTo(cmd)
+	cmd.Flags().Int64Var(&limits.PerMinute, "checkouts-per-minute", 0, "of all keys together; 0: no limit")
 	return cmd
 }

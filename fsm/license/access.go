@@ -1,10 +1,13 @@
 package license
 
 import (
+	"net/netip"
+
 	"github.com/tinylib/msgp/msgp"
 
 	"github.com/cloudlicenses/cloudlicenses"
 	"github.com/cloudlicenses/cloudlicenses/fsm"
+	"github.com/cloudlicenses/cloudlicenses/internal/plant"
 )
 
 // asking is one request before the access chain.
@@ -23,22 +26,34 @@ type link struct {
 
 // accessChain is asked in order; the first refusal is the answer. Host and
 // tenant are decided before a request gets here, and "key known" by the
-// look-up that finds asking.key. Links of the remaining layers (hostname,
-// address, certificate, fingerprint, rate) follow the scope, in that order.
+// look-up that finds asking.key. The fingerprint's link follows the
+// certificate's. The rate is last, and not among these: being asked counts
+// (rate.go).
 var accessChain = []link{
 	{cloudlicenses.LayerKey, refuseExpiredKey},
 	{cloudlicenses.LayerKey, refuseRevokedKey},
 	{cloudlicenses.LayerScope, refuseScope},
+	{cloudlicenses.LayerHostname, refuseHostname},
+	{cloudlicenses.LayerAddress, refuseAddress},
+	{cloudlicenses.LayerCertificate, refuseCertificate},
 }
 
+// refuseExpiredKey refuses a key, or a rotated secret of one, whose time is
+// over.
 func refuseExpiredKey(a *asking) cloudlicenses.Code {
-	if a.key.ExpiresMillis != 0 && a.now >= a.key.ExpiresMillis {
+	if a.key.ExpiresMillis != 0 && a.now >= a.key.ExpiresMillis || a.now >= a.key.secretUntil(&a.caller.KeyHash) {
 		return cloudlicenses.KeyExpired
 	}
 	return cloudlicenses.OK
 }
 
+// lateMillis is the moment of the planted bug, as of a cache's life.
+const lateMillis = 200
+
 func refuseRevokedKey(a *asking) cloudlicenses.Code {
+	if plant.On(plant.LateRevocation) && a.now < a.key.RevokedMillis+lateMillis {
+		return cloudlicenses.OK
+	}
 	if a.key.RevokedMillis != 0 {
 		return cloudlicenses.KeyRevoked
 	}
@@ -52,14 +67,80 @@ func refuseScope(a *asking) cloudlicenses.Code {
 	return cloudlicenses.OK
 }
 
+// refuseHostname asks for exactly one of the key's hostnames, in any case.
+func refuseHostname(a *asking) cloudlicenses.Code {
+	allowed := a.key.Restrictions.Hostnames
+	for i := range allowed {
+		if equalLower(a.caller.Hostname, allowed[i]) {
+			return cloudlicenses.OK
+		}
+	}
+	if len(allowed) > 0 {
+		return cloudlicenses.HostnameNotAllowed
+	}
+	return cloudlicenses.OK
+}
+
+// equalLower reports whether text, its ASCII letters in lower case, is lower.
+// Other letters have no other case: "K" is no Kelvin sign.
+func equalLower(text, lower string) bool {
+	if len(text) != len(lower) {
+		return false
+	}
+	for i := range len(text) {
+		c := text[i]
+		if c >= 'A' && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		if c != lower[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// refuseAddress asks for an address within one of the key's networks. An IPv4
+// address is the same in its IPv6 form.
+func refuseAddress(a *asking) cloudlicenses.Code {
+	if len(a.key.networks) == 0 {
+		return cloudlicenses.OK
+	}
+	address, err := netip.ParseAddr(a.caller.Address)
+	if err != nil {
+		return cloudlicenses.IPNotAllowed
+	}
+	address = address.Unmap().WithZone("")
+	for _, network := range a.key.networks {
+		if network.Contains(address) {
+			return cloudlicenses.OK
+		}
+	}
+	return cloudlicenses.IPNotAllowed
+}
+
+// refuseCertificate asks for a client certificate that TLS has verified, of the
+// key's common name where it has one.
+func refuseCertificate(a *asking) cloudlicenses.Code {
+	r := &a.key.Restrictions
+	switch {
+	case !r.CertRequired:
+		return cloudlicenses.OK
+	case a.caller.CertName == "":
+		return cloudlicenses.ClientCertificateRequired
+	case r.CertName != "" && a.caller.CertName != r.CertName:
+		return cloudlicenses.ClientCertificateMismatch
+	}
+	return cloudlicenses.OK
+}
+
 // admitted finds the caller's key and asks the chain. The key is nil where it
 // is not known: such a refusal leaves no trace in the tenant's records.
-func (s *state) admitted(t *tenant, c *Caller, scope cloudlicenses.Scope) (*key, cloudlicenses.Layer, cloudlicenses.Code) {
+func (t *tenant) admitted(c *Caller, scope cloudlicenses.Scope, now int64) (*key, cloudlicenses.Layer, cloudlicenses.Code) {
 	k := t.keyByHash[c.KeyHash]
 	if k == nil {
 		return nil, cloudlicenses.LayerKey, cloudlicenses.Unauthenticated
 	}
-	a := asking{key: k, caller: c, scope: scope, now: s.clock}
+	a := asking{key: k, caller: c, scope: scope, now: now}
 	for i := range accessChain {
 		if code := accessChain[i].refuse(&a); code != cloudlicenses.OK {
 			return k, accessChain[i].layer, code

@@ -35,7 +35,7 @@ func BenchmarkApply(b *testing.B) {
 	_, err = m.Apply(1, epochStart, [][]byte{
 		encode(license.OpTenant, "acme", 1, &license.PutTenant{Epoch: 1}),
 		encode(license.OpLicenses, "acme", 1, &licenses),
-		encode(license.OpKey, "acme", 1, &license.PutKey{Key: key}),
+		encode(license.OpKey, "acme", 1, &license.PutKey{By: platform, Key: key}),
 	}, true)
 	require.NoError(b, err)
 

@@ -11,8 +11,8 @@ import (
 
 var _ = register(OpCheckout, operation{name: actionCheckout, needs: needsTenant, lease: true, byKey: true, apply: (*Machine).applyCheckout})
 
-// applyCheckout asks, in this order: access, a repeated intent, the license,
-// the version, the seats. All checks come first, all effects last.
+// applyCheckout asks, in this order: access, a repeated intent, the rate, the
+// license, the version, the seats. All checks come first, all effects last.
 func (m *Machine) applyCheckout(t *tenant, payload []byte) (reply, error) {
 	c := &m.checkout
 	if err := decode(c, payload); err != nil {
@@ -20,7 +20,7 @@ func (m *Machine) applyCheckout(t *tenant, payload []byte) (reply, error) {
 	}
 	s := m.state
 	m.result = LeaseResult{}
-	k, layer, code := s.admitted(t, &c.Caller, cloudlicenses.ScopeCheckout)
+	k, layer, code := t.admitted(&c.Caller, cloudlicenses.ScopeCheckout, s.clock)
 	if k == nil {
 		m.result.Code, m.result.Layer = code, layer
 		return &m.result, nil
@@ -35,14 +35,22 @@ func (m *Machine) applyCheckout(t *tenant, payload []byte) (reply, error) {
 	if done, err := m.replay(t, k, c); done || err != nil {
 		return &m.result, err
 	}
+	m.use(k)
+	rate, refused := m.takeRate(t, k)
+	if refused {
+		return m.refuseRate(rate), nil
+	}
 	lic, code, detail := s.findLicense(t, c.VendorID, c.ProductID)
 	if code == cloudlicenses.OK {
 		code, detail = lic.acceptsVersion(c.AppVersion)
 	}
 	if code != cloudlicenses.OK {
-		return m.refuseCheckout(t, k, lic, code, cloudlicenses.LayerNone, detail), nil
+		m.refuseCheckout(t, k, lic, code, cloudlicenses.LayerNone, detail)
+	} else {
+		m.takeSeats(t, k, lic, c)
 	}
-	return m.takeSeats(t, k, lic, c), nil
+	m.result.Rate = rate
+	return &m.result, nil
 }
 
 // checkNumbers keeps what no sender may send from ever becoming a lease.

@@ -19,6 +19,7 @@ import (
 //msgp:shim cloudlicenses.LeaseType as:string using:string/cloudlicenses.LeaseType mode:cast
 //msgp:shim cloudlicenses.LeaseID as:uint64 using:uint64/cloudlicenses.LeaseID mode:cast
 //msgp:shim cloudlicenses.EndReason as:uint8 using:uint8/cloudlicenses.EndReason mode:cast
+//msgp:shim RatePolicy as:uint8 using:uint8/RatePolicy mode:cast
 //msgp:shim cloudlicenses.Scope as:uint8 using:uint8/cloudlicenses.Scope mode:cast
 
 // The commands of the tenant machine. Append only: a number is never reused.
@@ -127,6 +128,9 @@ type Expire struct {
 type PutTenant struct {
 	Epoch uint32
 	URL   string // issuer of its lease tokens, as first known
+	// CheckoutsPerMinute limits all keys together, from the tenant's creation
+	// on; 0: no limit.
+	CheckoutsPerMinute int64
 }
 
 // License is a license as provisioned. Times are Unix milliseconds.
@@ -181,36 +185,6 @@ type AmendLicense struct {
 type SetLicenseStatus struct {
 	ID     cloudlicenses.LicenseID
 	Status cloudlicenses.LicenseStatus
-}
-
-// Key is an API key as stored: never the key itself.
-//
-//msgp:tuple Key
-type Key struct {
-	ID            cloudlicenses.KeyID
-	Hash          [32]byte
-	AppName       string
-	AppType       string
-	Scopes        cloudlicenses.Scope
-	CreatedMillis int64
-	ExpiresMillis int64 // 0: never
-	RevokedMillis int64 // 0: not
-	Metadata      []byte
-}
-
-// PutKey creates a key; idempotent by id.
-//
-//msgp:tuple PutKey
-type PutKey struct {
-	Key Key
-}
-
-// RevokeKey ends a key for good and, where asked, releases its leases.
-//
-//msgp:tuple RevokeKey
-type RevokeKey struct {
-	ID            cloudlicenses.KeyID
-	ReleaseLeases bool
 }
 
 // Rules are a tenant's own rules on overage. A cap of -1 is none.
@@ -271,6 +245,29 @@ type LeaseResult struct {
 	Detail   string
 	Replayed bool // a checkout answered from its first reply
 	Lease    Lease
+	Rate     Rate // of a checkout that was counted, or refused for its rate
+}
+
+// RatePolicy names a rate limit.
+type RatePolicy uint8
+
+// The rate limits of a checkout; those of a read are by key alone.
+const (
+	RateNone         RatePolicy = 0 // no limit
+	RateKeyMinute    RatePolicy = 1 // checkouts of the key in a minute
+	RateTenantMinute RatePolicy = 2 // checkouts of the tenant in a minute
+	RateKeyHour      RatePolicy = 3 // requests of the key in an hour
+)
+
+// Rate says how a caller stands with the limit that is nearest, or with the
+// one that refused.
+//
+//msgp:tuple Rate
+type Rate struct {
+	Policy      RatePolicy
+	Limit       int64
+	Remaining   int64
+	AfterMillis int64 // until the oldest that counts no longer does
 }
 
 // Lease is a lease as the outside sees it. Times are Unix milliseconds.

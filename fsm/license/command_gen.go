@@ -464,114 +464,6 @@ func (z *Heartbeat) Msgsize() (s int) {
 }
 
 // MarshalMsg implements msgp.Marshaler
-func (z *Key) MarshalMsg(b []byte) (o []byte, err error) {
-	o = msgp.Require(b, z.Msgsize())
-	// array header, size 9
-	o = append(o, 0x99)
-	o = msgp.AppendString(o, string(z.ID))
-	o = msgp.AppendBytes(o, (z.Hash)[:])
-	o = msgp.AppendString(o, z.AppName)
-	o = msgp.AppendString(o, z.AppType)
-	o = msgp.AppendUint8(o, uint8(z.Scopes))
-	o = msgp.AppendInt64(o, z.CreatedMillis)
-	o = msgp.AppendInt64(o, z.ExpiresMillis)
-	o = msgp.AppendInt64(o, z.RevokedMillis)
-	o = msgp.AppendBytes(o, z.Metadata)
-	return
-}
-
-// UnmarshalMsg implements msgp.Unmarshaler
-func (z *Key) UnmarshalMsg(bts []byte) (o []byte, err error) {
-	var zb0001 uint32
-	zb0001, bts, err = msgp.ReadArrayHeaderBytes(bts)
-	if err != nil {
-		err = msgp.WrapError(err)
-		return
-	}
-	if zb0001 != 9 {
-		err = msgp.ArrayError{Wanted: 9, Got: zb0001}
-		return
-	}
-	{
-		var zb0002 string
-		zb0002, bts, err = msgp.ReadStringBytes(bts)
-		if err != nil {
-			err = msgp.WrapError(err, "ID")
-			return
-		}
-		z.ID = cloudlicenses.KeyID(zb0002)
-	}
-	bts, err = msgp.ReadExactBytes(bts, (z.Hash)[:])
-	if err != nil {
-		err = msgp.WrapError(err, "Hash")
-		return
-	}
-	z.AppName, bts, err = msgp.ReadStringBytes(bts)
-	if err != nil {
-		err = msgp.WrapError(err, "AppName")
-		return
-	}
-	z.AppType, bts, err = msgp.ReadStringBytes(bts)
-	if err != nil {
-		err = msgp.WrapError(err, "AppType")
-		return
-	}
-	{
-		var zb0003 uint8
-		zb0003, bts, err = msgp.ReadUint8Bytes(bts)
-		if err != nil {
-			err = msgp.WrapError(err, "Scopes")
-			return
-		}
-		z.Scopes = cloudlicenses.Scope(zb0003)
-	}
-	z.CreatedMillis, bts, err = msgp.ReadInt64Bytes(bts)
-	if err != nil {
-		err = msgp.WrapError(err, "CreatedMillis")
-		return
-	}
-	z.ExpiresMillis, bts, err = msgp.ReadInt64Bytes(bts)
-	if err != nil {
-		err = msgp.WrapError(err, "ExpiresMillis")
-		return
-	}
-	z.RevokedMillis, bts, err = msgp.ReadInt64Bytes(bts)
-	if err != nil {
-		err = msgp.WrapError(err, "RevokedMillis")
-		return
-	}
-	var zb0004 uint32
-	zb0004, bts, err = msgp.ReadBytesHeader(bts)
-	if err != nil {
-		err = msgp.WrapError(err, "Metadata")
-		return
-	}
-	if zb0004 > z5439c54climitArrays {
-		err = msgp.ErrLimitExceeded
-		return
-	}
-	if z.Metadata == nil || uint32(cap(z.Metadata)) < zb0004 {
-		z.Metadata = make([]byte, zb0004)
-	} else {
-		z.Metadata = z.Metadata[:zb0004]
-	}
-	if uint32(len(bts)) < zb0004 {
-		err = msgp.ErrShortBytes
-		return
-	}
-	copy(z.Metadata, bts[:zb0004])
-	bts = bts[zb0004:]
-	o = bts
-	return
-}
-
-// Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
-func (z *Key) Msgsize() (s int) {
-	s = 1 + msgp.StringPrefixSize + len(string(z.ID)) + msgp.ArrayHeaderSize + (32 * (msgp.ByteSize)) + msgp.StringPrefixSize + len(z.AppName) + msgp.StringPrefixSize + len(z.AppType) + msgp.Uint8Size + msgp.Int64Size + msgp.Int64Size + msgp.Int64Size + msgp.BytesPrefixSize + len(z.Metadata)
-	return
-}
-
-// MarshalMsg implements msgp.Marshaler
 func (z Lead) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
 	// array header, size 1
@@ -754,8 +646,8 @@ func (z *Lease) Msgsize() (s int) {
 // MarshalMsg implements msgp.Marshaler
 func (z *LeaseResult) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// array header, size 5
-	o = append(o, 0x95)
+	// array header, size 6
+	o = append(o, 0x96)
 	o = msgp.AppendString(o, string(z.Code))
 	o = msgp.AppendString(o, string(z.Layer))
 	o = msgp.AppendString(o, z.Detail)
@@ -763,6 +655,11 @@ func (z *LeaseResult) MarshalMsg(b []byte) (o []byte, err error) {
 	o, err = z.Lease.MarshalMsg(o)
 	if err != nil {
 		err = msgp.WrapError(err, "Lease")
+		return
+	}
+	o, err = z.Rate.MarshalMsg(o)
+	if err != nil {
+		err = msgp.WrapError(err, "Rate")
 		return
 	}
 	return
@@ -776,8 +673,8 @@ func (z *LeaseResult) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err)
 		return
 	}
-	if zb0001 != 5 {
-		err = msgp.ArrayError{Wanted: 5, Got: zb0001}
+	if zb0001 != 6 {
+		err = msgp.ArrayError{Wanted: 6, Got: zb0001}
 		return
 	}
 	{
@@ -813,13 +710,18 @@ func (z *LeaseResult) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err, "Lease")
 		return
 	}
+	bts, err = z.Rate.UnmarshalMsg(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Rate")
+		return
+	}
 	o = bts
 	return
 }
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z *LeaseResult) Msgsize() (s int) {
-	s = 1 + msgp.StringPrefixSize + len(string(z.Code)) + msgp.StringPrefixSize + len(string(z.Layer)) + msgp.StringPrefixSize + len(z.Detail) + msgp.BoolSize + z.Lease.Msgsize()
+	s = 1 + msgp.StringPrefixSize + len(string(z.Code)) + msgp.StringPrefixSize + len(string(z.Layer)) + msgp.StringPrefixSize + len(z.Detail) + msgp.BoolSize + z.Lease.Msgsize() + z.Rate.Msgsize()
 	return
 }
 
@@ -1026,46 +928,6 @@ func (z *OutboxDone) Msgsize() (s int) {
 }
 
 // MarshalMsg implements msgp.Marshaler
-func (z *PutKey) MarshalMsg(b []byte) (o []byte, err error) {
-	o = msgp.Require(b, z.Msgsize())
-	// array header, size 1
-	o = append(o, 0x91)
-	o, err = z.Key.MarshalMsg(o)
-	if err != nil {
-		err = msgp.WrapError(err, "Key")
-		return
-	}
-	return
-}
-
-// UnmarshalMsg implements msgp.Unmarshaler
-func (z *PutKey) UnmarshalMsg(bts []byte) (o []byte, err error) {
-	var zb0001 uint32
-	zb0001, bts, err = msgp.ReadArrayHeaderBytes(bts)
-	if err != nil {
-		err = msgp.WrapError(err)
-		return
-	}
-	if zb0001 != 1 {
-		err = msgp.ArrayError{Wanted: 1, Got: zb0001}
-		return
-	}
-	bts, err = z.Key.UnmarshalMsg(bts)
-	if err != nil {
-		err = msgp.WrapError(err, "Key")
-		return
-	}
-	o = bts
-	return
-}
-
-// Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
-func (z *PutKey) Msgsize() (s int) {
-	s = 1 + z.Key.Msgsize()
-	return
-}
-
-// MarshalMsg implements msgp.Marshaler
 func (z *PutLicenses) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
 	// array header, size 1
@@ -1131,10 +993,11 @@ func (z *PutLicenses) Msgsize() (s int) {
 // MarshalMsg implements msgp.Marshaler
 func (z PutTenant) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// array header, size 2
-	o = append(o, 0x92)
+	// array header, size 3
+	o = append(o, 0x93)
 	o = msgp.AppendUint32(o, z.Epoch)
 	o = msgp.AppendString(o, z.URL)
+	o = msgp.AppendInt64(o, z.CheckoutsPerMinute)
 	return
 }
 
@@ -1146,8 +1009,8 @@ func (z *PutTenant) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err)
 		return
 	}
-	if zb0001 != 2 {
-		err = msgp.ArrayError{Wanted: 2, Got: zb0001}
+	if zb0001 != 3 {
+		err = msgp.ArrayError{Wanted: 3, Got: zb0001}
 		return
 	}
 	z.Epoch, bts, err = msgp.ReadUint32Bytes(bts)
@@ -1160,13 +1023,104 @@ func (z *PutTenant) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err, "URL")
 		return
 	}
+	z.CheckoutsPerMinute, bts, err = msgp.ReadInt64Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "CheckoutsPerMinute")
+		return
+	}
 	o = bts
 	return
 }
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z PutTenant) Msgsize() (s int) {
-	s = 1 + msgp.Uint32Size + msgp.StringPrefixSize + len(z.URL)
+	s = 1 + msgp.Uint32Size + msgp.StringPrefixSize + len(z.URL) + msgp.Int64Size
+	return
+}
+
+// MarshalMsg implements msgp.Marshaler
+func (z *Rate) MarshalMsg(b []byte) (o []byte, err error) {
+	o = msgp.Require(b, z.Msgsize())
+	// array header, size 4
+	o = append(o, 0x94)
+	o = msgp.AppendUint8(o, uint8(z.Policy))
+	o = msgp.AppendInt64(o, z.Limit)
+	o = msgp.AppendInt64(o, z.Remaining)
+	o = msgp.AppendInt64(o, z.AfterMillis)
+	return
+}
+
+// UnmarshalMsg implements msgp.Unmarshaler
+func (z *Rate) UnmarshalMsg(bts []byte) (o []byte, err error) {
+	var zb0001 uint32
+	zb0001, bts, err = msgp.ReadArrayHeaderBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err)
+		return
+	}
+	if zb0001 != 4 {
+		err = msgp.ArrayError{Wanted: 4, Got: zb0001}
+		return
+	}
+	{
+		var zb0002 uint8
+		zb0002, bts, err = msgp.ReadUint8Bytes(bts)
+		if err != nil {
+			err = msgp.WrapError(err, "Policy")
+			return
+		}
+		z.Policy = RatePolicy(zb0002)
+	}
+	z.Limit, bts, err = msgp.ReadInt64Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Limit")
+		return
+	}
+	z.Remaining, bts, err = msgp.ReadInt64Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Remaining")
+		return
+	}
+	z.AfterMillis, bts, err = msgp.ReadInt64Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "AfterMillis")
+		return
+	}
+	o = bts
+	return
+}
+
+// Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
+func (z *Rate) Msgsize() (s int) {
+	s = 1 + msgp.Uint8Size + msgp.Int64Size + msgp.Int64Size + msgp.Int64Size
+	return
+}
+
+// MarshalMsg implements msgp.Marshaler
+func (z RatePolicy) MarshalMsg(b []byte) (o []byte, err error) {
+	o = msgp.Require(b, z.Msgsize())
+	o = msgp.AppendUint8(o, uint8(z))
+	return
+}
+
+// UnmarshalMsg implements msgp.Unmarshaler
+func (z *RatePolicy) UnmarshalMsg(bts []byte) (o []byte, err error) {
+	{
+		var zb0001 uint8
+		zb0001, bts, err = msgp.ReadUint8Bytes(bts)
+		if err != nil {
+			err = msgp.WrapError(err)
+			return
+		}
+		(*z) = RatePolicy(zb0001)
+	}
+	o = bts
+	return
+}
+
+// Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
+func (z RatePolicy) Msgsize() (s int) {
+	s = msgp.Uint8Size
 	return
 }
 
@@ -1263,52 +1217,6 @@ func (z *Return) UnmarshalMsg(bts []byte) (o []byte, err error) {
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z *Return) Msgsize() (s int) {
 	s = 1 + z.Caller.Msgsize() + msgp.Uint64Size
-	return
-}
-
-// MarshalMsg implements msgp.Marshaler
-func (z RevokeKey) MarshalMsg(b []byte) (o []byte, err error) {
-	o = msgp.Require(b, z.Msgsize())
-	// array header, size 2
-	o = append(o, 0x92)
-	o = msgp.AppendString(o, string(z.ID))
-	o = msgp.AppendBool(o, z.ReleaseLeases)
-	return
-}
-
-// UnmarshalMsg implements msgp.Unmarshaler
-func (z *RevokeKey) UnmarshalMsg(bts []byte) (o []byte, err error) {
-	var zb0001 uint32
-	zb0001, bts, err = msgp.ReadArrayHeaderBytes(bts)
-	if err != nil {
-		err = msgp.WrapError(err)
-		return
-	}
-	if zb0001 != 2 {
-		err = msgp.ArrayError{Wanted: 2, Got: zb0001}
-		return
-	}
-	{
-		var zb0002 string
-		zb0002, bts, err = msgp.ReadStringBytes(bts)
-		if err != nil {
-			err = msgp.WrapError(err, "ID")
-			return
-		}
-		z.ID = cloudlicenses.KeyID(zb0002)
-	}
-	z.ReleaseLeases, bts, err = msgp.ReadBoolBytes(bts)
-	if err != nil {
-		err = msgp.WrapError(err, "ReleaseLeases")
-		return
-	}
-	o = bts
-	return
-}
-
-// Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
-func (z RevokeKey) Msgsize() (s int) {
-	s = 1 + msgp.StringPrefixSize + len(string(z.ID)) + msgp.BoolSize
 	return
 }
 

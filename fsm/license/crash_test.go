@@ -50,12 +50,22 @@ func (c *camera) wrapped() vfs.FS {
 		if c.on.Load() && op.Kind.ReadOrWrite() == errorfs.OpIsWrite {
 			c.mu.Lock()
 			defer c.mu.Unlock()
+			if !c.on.Load() { // switched off while this write waited
+				return nil
+			}
 			if c.frames++; c.rng.IntN(c.every) == 0 && len(c.shots) < c.most {
 				c.take(c.percent(c.rng))
 			}
 		}
 		return nil
 	}))
+}
+
+// off ends the taking of shots: none is under way any more.
+func (c *camera) off() {
+	c.mu.Lock()
+	c.on.Store(false)
+	c.mu.Unlock()
 }
 
 func (c *camera) take(percent int) {
@@ -145,7 +155,7 @@ func TestCrashDuringRestore(t *testing.T) {
 		c.durable(60)
 		c.on.Store(true)
 		require.NoError(t, m.Restore("given"))
-		c.on.Store(false)
+		c.off()
 		require.Equal(t, hashes[140], hashOf(t, m))
 		c.durable(140)
 		c.take(0)

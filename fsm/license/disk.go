@@ -31,8 +31,12 @@ func (m *Machine) writeDirty(w *fsm.Writer) {
 	}
 	for _, k := range s.dirtyKeys {
 		k.dirty = false
-		key = key44(key, prefixSpend, k.tenant.number, k.number)
-		set(key, &k.spent)
+		if k.spent.Month != 0 {
+			key = key44(key, prefixSpend, k.tenant.number, k.number)
+			set(key, &k.spent)
+		}
+		key = key44(key, prefixKeyUse, k.tenant.number, k.number)
+		set(key, k.useRecord())
 	}
 	var r leaseRecord
 	for _, l := range s.dirtyLeases {
@@ -86,6 +90,7 @@ func load(store *fsm.Store) (*state, error) {
 		{prefixLatest, l.latest},
 		{prefixKey, l.key},
 		{prefixSpend, l.spend},
+		{prefixKeyUse, l.use},
 		{prefixLease, l.lease},
 		{prefixCredit, l.credit},
 		{prefixUser, l.user},
@@ -168,13 +173,14 @@ func (l *loader) tenant(key, value []byte) error {
 		return err
 	}
 	number := uint32(len(l.s.byNumber)) + 1
-	if len(key) != 5 || binary.BigEndian.Uint32(key[1:]) != number || l.s.tenants[r.Name] != nil {
+	if len(key) != 5 || binary.BigEndian.Uint32(key[1:]) != number || l.s.tenants[r.Name] != nil || len(r.Minute.Counts) > windowSlots {
 		return fmt.Errorf("want tenant %d", number)
 	}
 	t := newTenant(r.Name, number)
 	t.epoch, t.url, t.rules = r.Epoch, r.URL, r.Rules
 	t.leaseSequence, t.overageSequence, t.creditSequence = r.LeaseSequence, r.OverageSequence, r.CreditSequence
 	t.audit.sequence, t.audit.head = r.AuditSequence, r.AuditHead
+	t.checkoutsPerMinute, t.minute = r.CheckoutsPerMinute, newWindow(r.Minute)
 	l.s.tenants[r.Name] = t
 	l.s.byNumber = append(l.s.byNumber, t)
 	l.counts = append(l.counts, r)
@@ -209,33 +215,6 @@ func (l *loader) latest(key, value []byte) error {
 		return fmt.Errorf("no license %d", number)
 	}
 	return decode(&t.licenseByNumber[number-1].usage, value)
-}
-
-func (l *loader) key(k, value []byte) error {
-	t, number, err := l.keyNumbers(k, 9)
-	if err != nil {
-		return err
-	}
-	loaded := &key{tenant: t, number: number}
-	if err := decode(&loaded.Key, value); err != nil {
-		return err
-	}
-	if int(number) != len(t.keyByNumber)+1 {
-		return fmt.Errorf("want key %d of the tenant", len(t.keyByNumber)+1)
-	}
-	t.admitKey(loaded)
-	return nil
-}
-
-func (l *loader) spend(k, value []byte) error {
-	t, number, err := l.keyNumbers(k, 9)
-	if err != nil {
-		return err
-	}
-	if number == 0 || int(number) > len(t.keyByNumber) {
-		return fmt.Errorf("no key %d", number)
-	}
-	return decode(&t.keyByNumber[number-1].spent, value)
 }
 
 // parts finds the license and key that a record names.

@@ -24,7 +24,7 @@ func oneLicense(t *testing.T, o fsm.Options, total, commit int64) *rig {
 	r.apply(
 		encode(license.OpTenant, "acme", 1, &license.PutTenant{Epoch: 1}),
 		encode(license.OpLicenses, "acme", 1, &license.PutLicenses{Licenses: []license.License{l}}),
-		encode(license.OpKey, "acme", 1, &license.PutKey{Key: license.Key{ID: "k1", Hash: keyHash("k1"), Scopes: cl.ScopeCheckout | cl.ScopeReturn}}),
+		encode(license.OpKey, "acme", 1, &license.PutKey{By: platform, Key: license.Key{ID: "k1", Hash: keyHash("k1"), Scopes: cl.ScopeCheckout | cl.ScopeReturn}}),
 	)
 	return r
 }
@@ -98,7 +98,7 @@ func TestExpiryNeverByOwnClock(t *testing.T) {
 	r.apply(
 		encode(license.OpTenant, "acme", 1, &license.PutTenant{Epoch: 1}),
 		encode(license.OpLicenses, "acme", 1, &license.PutLicenses{Licenses: []license.License{l}}),
-		encode(license.OpKey, "acme", 1, &license.PutKey{Key: license.Key{ID: "k1", Hash: keyHash("k1"), Scopes: cl.ScopeCheckout}}),
+		encode(license.OpKey, "acme", 1, &license.PutKey{By: platform, Key: license.Key{ID: "k1", Hash: keyHash("k1"), Scopes: cl.ScopeCheckout}}),
 		checkoutOf(1, minute), checkoutOf(2, minute),
 	)
 	require.Equal(t, cl.OverageMaxExceeded, decodeLease(t, r.apply(checkoutOf(3, minute))[0]).Code, "wants overage_max_exceeded")

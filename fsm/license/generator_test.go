@@ -21,10 +21,11 @@ type generator struct {
 	leases map[cl.TenantID]int // ids that have surely been given, about
 	// intents that were used, to be used again with the same or another body
 	intents map[cl.TenantID][]*license.Checkout
+	secrets map[string]string // of "<tenant> k<i>": the latest secret's name
 }
 
 func newGenerator(pick func(int) int) *generator {
-	return &generator{pick: pick, now: epochStart, leases: map[cl.TenantID]int{}, intents: map[cl.TenantID][]*license.Checkout{}}
+	return &generator{pick: pick, now: epochStart, leases: map[cl.TenantID]int{}, intents: map[cl.TenantID][]*license.Checkout{}, secrets: map[string]string{}}
 }
 
 // seeded is a source that a seed reproduces.
@@ -40,10 +41,10 @@ var worldTenants = []cl.TenantID{"acme", "globex"}
 // founding are the entries that every world begins with.
 func (g *generator) founding() (entries [][]step) {
 	for _, tenant := range worldTenants {
-		steps := []step{g.to(license.OpTenant, tenant, &license.PutTenant{Epoch: 1, URL: "https://" + string(tenant) + ".localhost"})}
+		steps := []step{g.to(license.OpTenant, tenant, &license.PutTenant{Epoch: 1, URL: "https://" + string(tenant) + ".localhost", CheckoutsPerMinute: 40})}
 		for i := range 3 {
 			steps = append(steps, g.to(license.OpLicenses, tenant, &license.PutLicenses{Licenses: []license.License{g.license(i)}}))
-			steps = append(steps, g.to(license.OpKey, tenant, &license.PutKey{Key: g.key(tenant, i)}))
+			steps = append(steps, g.to(license.OpKey, tenant, &license.PutKey{By: platform, Key: g.key(tenant, i)}))
 		}
 		entries = append(entries, steps)
 	}
@@ -82,13 +83,53 @@ func (g *generator) key(tenant cl.TenantID, i int) license.Key {
 	if i == 2 && g.chance(30) {
 		k.Scopes = cl.ScopeCheckout
 	}
+	if i == 1 {
+		k.Restrictions = g.restrictions()
+	}
 	return k
+}
+
+func (g *generator) restrictions() (r license.Restrictions) {
+	if g.chance(30) {
+		r.Hostnames = []string{"ws-3", "ws-1"}[g.pick(2):]
+	}
+	if g.chance(30) {
+		r.Networks = []string{"192.168.0.0/16", "2001:db8::/32", "10.0.0.0/8"}[g.pick(3):]
+	}
+	if g.chance(10) {
+		r.CertRequired, r.CertName = true, []string{"", "ws-1"}[g.pick(2)]
+	}
+	if g.chance(50) {
+		r.CheckoutsPerMinute = int64(1 + g.pick(4))
+	}
+	if g.chance(30) {
+		r.RequestsPerHour = int64(1 + g.pick(30))
+	}
+	return r
+}
+
+// rotate gives a key one of a few secrets.
+func (g *generator) rotate(tenant cl.TenantID) *license.RotateKey {
+	i := 1 + g.pick(3)
+	name := fmt.Sprint(tenant, " k", i)
+	g.secrets[name] = fmt.Sprint(name, "#", g.pick(8))
+	return &license.RotateKey{
+		By: platform, ID: cl.KeyID(fmt.Sprint("k", i)), Hash: keyHash(g.secrets[name]),
+		OverlapMillis: []int64{0, minute, hour, 24 * hour}[g.pick(4)],
+	}
 }
 
 func (g *generator) caller(tenant cl.TenantID) license.Caller {
 	i := g.pick(10)
 	name := fmt.Sprint(tenant, " k", []int{0, 0, 0, 0, 0, 1, 1, 1, 2, 3}[i]) // k3 is nobody's
-	return license.Caller{KeyHash: keyHash(name), Hostname: []string{"ws-1", "ws-2"}[g.pick(2)], Address: "10.0.0.1"}
+	if latest := g.secrets[name]; latest != "" && g.chance(80) {
+		name = latest
+	}
+	return license.Caller{
+		KeyHash: keyHash(name), Hostname: []string{"ws-1", "WS-1", "ws-1", "ws-2", ""}[min(4, g.pick(20)/4)],
+		Address:  []string{"10.0.0.1", "::ffff:10.0.0.1", "192.168.7.1", "2001:db8::1", "nonsense"}[min(4, g.pick(30)/7)],
+		CertName: []string{"", "ws-1", "ws-2"}[g.pick(3)],
+	}
 }
 
 // entry makes one entry of one to five commands, after some time.
@@ -134,8 +175,8 @@ func (g *generator) one() step {
 }
 
 func (g *generator) administration(tenant cl.TenantID) step {
-	switch g.pick(10) {
-	case 9:
+	switch g.pick(14) {
+	case 13:
 		return g.provisioned(tenant)
 	case 0:
 		l := g.license(g.pick(3))
@@ -155,7 +196,7 @@ func (g *generator) administration(tenant cl.TenantID) step {
 	case 3:
 		return g.to(license.OpRules, tenant, &license.SetRules{Rules: g.rules()})
 	case 4:
-		return g.to(license.OpRevokeKey, tenant, &license.RevokeKey{ID: cl.KeyID(fmt.Sprint("k", 2+g.pick(2))), ReleaseLeases: g.chance(50)})
+		return g.to(license.OpRevokeKey, tenant, &license.RevokeKey{By: platform, ID: cl.KeyID(fmt.Sprint("k", 2+g.pick(2))), ReleaseLeases: g.chance(50)})
 	case 5:
 		l := g.license(g.pick(3))
 		l.ID = cl.LicenseID(fmt.Sprint("lic-", g.pick(5)))
@@ -165,7 +206,16 @@ func (g *generator) administration(tenant cl.TenantID) step {
 		stale.epoch = uint32(g.pick(3))
 		return stale
 	case 7:
-		return g.to(license.OpKey, tenant, &license.PutKey{Key: g.key(tenant, g.pick(3))})
+		return g.to(license.OpKey, tenant, &license.PutKey{By: platform, Key: g.key(tenant, g.pick(3))})
+	case 8:
+		all := license.RestrictHostnames | license.RestrictNetworks | license.RestrictCertificate | license.RestrictMinute | license.RestrictHour
+		return g.to(license.OpRestrictKey, tenant, &license.RestrictKey{
+			By: platform, ID: cl.KeyID(fmt.Sprint("k", 1+g.pick(3))), Set: all, Restrictions: g.restrictions(),
+		})
+	case 9:
+		return g.to(license.OpLimitTenant, tenant, &license.LimitTenant{By: platform, CheckoutsPerMinute: int64(g.pick(3) * 40)})
+	case 10, 11:
+		return g.to(license.OpRotateKey, tenant, g.rotate(tenant))
 	default:
 		return g.to(license.OpTenant, tenant, &license.PutTenant{Epoch: 1})
 	}

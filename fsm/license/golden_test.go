@@ -45,20 +45,28 @@ func sampleLicense() license.License {
 	}
 }
 
+func sampleRestrictions() license.Restrictions {
+	return license.Restrictions{
+		Hostnames: []string{"ws-1.acme.com"}, Networks: []string{"10.0.0.0/8", "2001:db8::/32"}, CertRequired: true, CertName: "ws-1",
+		CheckoutsPerMinute: 100, RequestsPerHour: 1000,
+	}
+}
+
 // samples has one row per command of the machine. Append only.
 func samples() []sample {
 	return append([]sample{
 		{"OpLead", license.OpLead, false, &license.Lead{Node: "n1"}},
 		{"OpExpire", license.OpExpire, false, &license.Expire{Limit: 1024}},
-		{"OpTenant", license.OpTenant, true, &license.PutTenant{Epoch: 1, URL: "https://acme.localhost"}},
+		{"OpTenant", license.OpTenant, true, &license.PutTenant{Epoch: 1, URL: "https://acme.localhost", CheckoutsPerMinute: 6000}},
 		{"OpLicenses", license.OpLicenses, true, &license.PutLicenses{Licenses: []license.License{sampleLicense()}}},
 		{"OpAmend", license.OpAmend, true, &license.AmendLicense{License: sampleLicense()}},
 		{"OpStatus", license.OpStatus, true, &license.SetLicenseStatus{ID: "lic-1", Status: cl.LicenseSuspended}},
-		{"OpKey", license.OpKey, true, &license.PutKey{Key: license.Key{
+		{"OpKey", license.OpKey, true, &license.PutKey{By: platform, Key: license.Key{
 			ID: "key-1", Hash: keyHash("k1"), AppName: "app", AppType: "desktop", Scopes: cl.ScopeCheckout | cl.ScopeReturn,
 			CreatedMillis: epochStart, ExpiresMillis: epochStart + hour, RevokedMillis: 0, Metadata: []byte(`{"a":1}`),
+			Restrictions: sampleRestrictions(), RotatedMillis: epochStart, Earlier: []license.Secret{{Hash: keyHash("k0"), UntilMillis: epochStart}}, Origin: keyHash("k0"),
 		}}},
-		{"OpRevokeKey", license.OpRevokeKey, true, &license.RevokeKey{ID: "key-1", ReleaseLeases: true}},
+		{"OpRevokeKey", license.OpRevokeKey, true, &license.RevokeKey{By: platform, ID: "key-1", ReleaseLeases: true}},
 		{"OpCheckout", license.OpCheckout, true, &license.Checkout{
 			Caller: sampleCaller(), Intent: intentOf("a"), IntentByClient: true, BodyHash: 0x0102030405060708, VendorID: "vector", ProductID: "cad",
 			User: "alice", Count: 2, AppVersion: "8.1.0", TTLMillis: 300_000, AllowOverage: true, Metadata: []byte(`{"b":2}`),
@@ -70,6 +78,11 @@ func samples() []sample {
 			DenyOverage: true, Caps: []license.Cap{{LicenseID: "lic-1", MaxUses: 3, MaxMinor: -1}, {KeyID: "key-1", MaxUses: -1, MaxMinor: 500}},
 		}}},
 		{"OpOutboxDone", license.OpOutboxDone, false, &license.OutboxDone{Sequences: []uint64{1, 300}}},
+		{"OpRestrictKey", license.OpRestrictKey, true, &license.RestrictKey{
+			By: platform, ID: "key-1", Set: license.RestrictHostnames | license.RestrictHour, Restrictions: sampleRestrictions(),
+		}},
+		{"OpRotateKey", license.OpRotateKey, true, &license.RotateKey{By: platform, ID: "key-1", Hash: keyHash("k2"), OverlapMillis: 86_400_000}},
+		{"OpLimitTenant", license.OpLimitTenant, true, &license.LimitTenant{By: platform, CheckoutsPerMinute: 6000}},
 		{"OpPutSignUp", license.OpPutSignUp, true, &license.PutSignUp{
 			TokenHash: keyHash("token"), Country: "DE", TaxID: "DE123456789", Email: "admin@mercedes.com", Name: "License Administrator", ExpiresMillis: epochStart + hour,
 		}},
@@ -80,7 +93,7 @@ func samples() []sample {
 
 // querySamples has one row per query. Append only.
 func querySamples() []sample {
-	access := license.Access{Caller: sampleCaller(), ByKey: true}
+	access := license.Access{Caller: sampleCaller(), ByKey: true, NowMillis: epochStart, Uncounted: true}
 	return append([]sample{
 		{"QueryLicenses", license.QueryLicenses, true, &license.ListLicenses{Access: access, ID: "lic-1", Cursor: "lic-0", Limit: 50}},
 		{"QueryLeases", license.QueryLeases, true, &license.ListLeases{Access: access, LicenseID: "lic-1", User: "alice", Cursor: "7", Limit: 50}},
@@ -155,7 +168,7 @@ func TestOperationNumbers(t *testing.T) {
 	found := map[string]map[string]string{"Op": {}, "Query": {}}
 	for _, c := range []struct{ file, prefix string }{
 		{"command.go", "Op"}, {"users_command.go", "Op"}, {"query.go", "Query"}, {"users_query.go", "Query"},
-		{"signup_command.go", "Op"}, {"vendor_command.go", "Op"}, {"vendor_command.go", "Query"}, {"key_query.go", "Query"},
+		{"signup_command.go", "Op"}, {"keys_command.go", "Op"}, {"vendor_command.go", "Op"}, {"vendor_command.go", "Query"}, {"key_query.go", "Query"},
 		{"provision_command.go", "Op"}, {"provision_command.go", "Query"},
 	} {
 		numbers := found[c.prefix]

@@ -52,6 +52,7 @@ func (s *state) hashTenant(h *stateHasher, t *tenant) {
 	for _, k := range t.keyByNumber {
 		h.add(&k.Key)
 		h.add(&k.spent)
+		h.add(k.useRecord())
 	}
 	var r leaseRecord
 	for _, slot := range t.leases.order {

@@ -33,12 +33,12 @@ const (
 	clientMemory = int64(cloudlicenses.IdempotencyAfterEnd / time.Millisecond)
 )
 
-// scoped mixes the API key into the intent. The key's hash is a secret HMAC,
-// so nobody can aim at another key's intents; a hit is checked against the
+// scoped mixes the API key into the intent. The key's first hash is a secret
+// HMAC that no rotation changes, so nobody can aim at another key's intents; a hit is checked against the
 // lease besides.
 func (k *key) scoped(intent intentKey) intentKey {
 	for i := range intent {
-		intent[i] ^= k.Hash[i]
+		intent[i] ^= k.Origin[i]
 	}
 	binary.BigEndian.PutUint32(intent[0:], binary.BigEndian.Uint32(intent[0:])^k.tenant.number)
 	binary.BigEndian.PutUint32(intent[4:], binary.BigEndian.Uint32(intent[4:])^k.number)

@@ -56,12 +56,13 @@ func (m *Machine) applyReturn(t *tenant, payload []byte) (reply, error) {
 // ownLease finds the live lease that the caller's key took. Otherwise the
 // answer is in m.result and done is true.
 func (m *Machine) ownLease(t *tenant, action string, c *Caller, id cloudlicenses.LeaseID, scope cloudlicenses.Scope) (l *lease, done bool, err error) {
-	k, layer, code := m.state.admitted(t, c, scope)
+	k, layer, code := t.admitted(c, scope, m.state.clock)
 	if k == nil {
 		m.result = LeaseResult{Code: code, Layer: layer}
 		return nil, true, nil
 	}
 	if code == cloudlicenses.OK {
+		m.use(k)
 		if l = t.leases.byID[uint64(id)]; l != nil && l.key == k {
 			return l, false, nil
 		}

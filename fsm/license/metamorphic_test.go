@@ -25,7 +25,7 @@ func TestRepeatedRequestChangesNothing(t *testing.T) {
 				r.apply(s.encode())
 			}
 		}
-		for range 200 {
+		for range 300 {
 			stamp, steps := g.entry()
 			r.now = max(r.now, stamp)
 			for _, s := range steps {

@@ -39,18 +39,10 @@ func (m *model) administer(t *modelTenant, body any) license.Ack {
 		l.Status = b.Status
 	case *license.Provision:
 		return m.revise(t, b)
-	case *license.PutKey:
-		for _, k := range t.keys {
-			if k.ID == b.Key.ID {
-				return license.Ack{}
-			}
-		}
-		key := b.Key
-		t.keys = append(t.keys, &key)
-	case *license.RevokeKey:
-		return m.revoke(t, b)
 	case *license.SetRules:
 		t.rules = b.Rules
+	case *license.LimitTenant:
+		t.perMinute = b.CheckoutsPerMinute
 	}
 	return license.Ack{}
 }
@@ -90,24 +82,6 @@ func (m *model) provision(t *modelTenant, b *license.PutLicenses) license.Ack {
 		t.outbox++
 	}
 	return license.Ack{}
-}
-
-func (m *model) revoke(t *modelTenant, b *license.RevokeKey) license.Ack {
-	for _, k := range t.keys {
-		if k.ID != b.ID {
-			continue
-		}
-		if k.RevokedMillis == 0 {
-			k.RevokedMillis = m.clock
-		}
-		for _, l := range t.leases {
-			if b.ReleaseLeases && l.KeyID == k.ID && l.End == cl.EndNone {
-				m.end(l, cl.EndReleased)
-			}
-		}
-		return license.Ack{}
-	}
-	return license.Ack{Code: cl.NotFound}
 }
 
 // month returns the usage record of the month of a time.

@@ -34,12 +34,15 @@ type model struct {
 type modelTenant struct {
 	epoch    uint32
 	licenses []*modelLicense
-	keys     []*license.Key
+	keys     []*modelKey
 	leases   []*modelLease // every lease ever, the first has id 1
 	intents  []modelIntent
 	rules    license.Rules
 	overage  []license.Overage
 	outbox   int
+
+	perMinute int64
+	checkouts []int64 // when one was counted
 }
 
 type modelLicense struct {
@@ -104,7 +107,7 @@ func (m *model) one(s step) any {
 	case *license.PutTenant:
 		t := m.tenants[s.tenant]
 		if t == nil {
-			t = &modelTenant{}
+			t = &modelTenant{perMinute: b.CheckoutsPerMinute}
 			m.tenants[s.tenant] = t
 		}
 		t.epoch = max(t.epoch, b.Epoch)
@@ -118,6 +121,11 @@ func (m *model) one(s step) any {
 			return license.LeaseResult{Code: cl.StalePlacement}
 		}
 		return m.lease(t, b)
+	case *license.PutKey, *license.RestrictKey, *license.RotateKey, *license.RevokeKey:
+		if stale {
+			return license.Ack{Code: cl.StalePlacement}
+		}
+		return m.manageKeys(t, b)
 	default:
 		if stale {
 			return license.Ack{Code: cl.StalePlacement}
@@ -168,25 +176,6 @@ func (m *model) lease(t *modelTenant, body any) license.LeaseResult {
 	panic("no such command")
 }
 
-// access is the chain, as far as it decides anything today.
-func (m *model) access(t *modelTenant, c license.Caller, scope cl.Scope) (cl.KeyID, *license.LeaseResult) {
-	for _, k := range t.keys {
-		if k.Hash != c.KeyHash {
-			continue
-		}
-		switch {
-		case k.ExpiresMillis != 0 && m.clock >= k.ExpiresMillis:
-			return k.ID, &license.LeaseResult{Code: cl.KeyExpired, Layer: cl.LayerKey}
-		case k.RevokedMillis != 0:
-			return k.ID, &license.LeaseResult{Code: cl.KeyRevoked, Layer: cl.LayerKey}
-		case !k.Scopes.Has(scope):
-			return k.ID, &license.LeaseResult{Code: cl.MissingScope, Layer: cl.LayerScope}
-		}
-		return k.ID, nil
-	}
-	return "", &license.LeaseResult{Code: cl.Unauthenticated, Layer: cl.LayerKey}
-}
-
 // find finds a live lease; key empty: the administrator's. An ended one is
 // returned beside its refusal.
 func (m *model) find(t *modelTenant, id cl.LeaseID, key cl.KeyID) (*modelLease, *license.LeaseResult) {
@@ -227,12 +216,16 @@ func (m *model) checkout(t *modelTenant, c *license.Checkout) license.LeaseResul
 		}
 		return license.LeaseResult{Replayed: true, Lease: in.first}
 	}
+	rate, limited := m.limit(t, key)
+	if limited {
+		return license.LeaseResult{Code: cl.RateLimited, Layer: cl.LayerRate, Rate: rate}
+	}
 	l, code := m.licenseFor(t, c)
 	if code != cl.OK {
 		if l != nil {
 			l.month(m.clock).refuse(code)
 		}
-		return license.LeaseResult{Code: code}
+		return license.LeaseResult{Code: code, Rate: rate}
 	}
 	commit, overage, credit, code := m.grant(t, l, key, c)
 	if code != cl.OK && m.collect(t, l) {
@@ -241,7 +234,7 @@ func (m *model) checkout(t *modelTenant, c *license.Checkout) license.LeaseResul
 	u := l.month(m.clock)
 	if code != cl.OK {
 		u.refuse(code)
-		return license.LeaseResult{Code: code}
+		return license.LeaseResult{Code: code, Rate: rate}
 	}
 	lease := &modelLease{license: l, Lease: license.Lease{
 		ID: cl.LeaseID(len(t.leases) + 1), LicenseID: l.ID, VendorID: l.VendorID, ProductID: l.ProductID, KeyID: key,
@@ -264,7 +257,7 @@ func (m *model) checkout(t *modelTenant, c *license.Checkout) license.LeaseResul
 			PriceMinor: l.OverageFeeMinor, Currency: l.Currency, AtMillis: m.clock,
 		})
 	}
-	return license.LeaseResult{Lease: lease.Lease}
+	return license.LeaseResult{Lease: lease.Lease, Rate: rate}
 }
 
 func (m *model) remembered(t *modelTenant, in modelIntent) bool {

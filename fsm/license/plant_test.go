@@ -23,6 +23,7 @@ func TestPlantedBugsAreCaught(t *testing.T) {
 		{plant.NoDedup, "TestModel", "Replayed"},
 		{plant.NoDedup, "TestRepeatedRequestChangesNothing", "Replayed"},
 		{plant.NoDedup, "TestSessions", "replayed"},
+		{plant.LateRevocation, "TestSessions", "key_revoked"},
 		{plant.LocalExpiry, "TestExpiryNeverByOwnClock", "overage_max_exceeded"},
 	} {
 		t.Run(c.bug+" by "+c.check, func(t *testing.T) {

@@ -39,8 +39,10 @@ const (
 //
 //msgp:tuple Access
 type Access struct {
-	Caller Caller
-	ByKey  bool
+	Caller    Caller
+	ByKey     bool
+	NowMillis int64 // of the asking node: a machine's own clock may stand still
+	Uncounted bool  // does not count against the key's rate
 }
 
 // ListLicenses asks for licenses in order of id, after Cursor.
@@ -72,6 +74,7 @@ type LicensePage struct {
 	Detail string
 	Items  []LicenseState
 	Next   string
+	Rate   Rate // that refused
 }
 
 // ListLeases asks for live leases in order of lease id, after Cursor (a
@@ -95,6 +98,7 @@ type LeasePage struct {
 	Detail string
 	Items  []Lease
 	Next   string
+	Rate   Rate // that refused
 }
 
 // ListKeys asks for the tenant's keys, in order of id, after Cursor.
@@ -110,7 +114,7 @@ type ListKeys struct {
 //msgp:tuple KeyPage
 type KeyPage struct {
 	Code  cloudlicenses.Code
-	Items []Key
+	Items []KeyState
 	Next  string
 }
 

@@ -16,14 +16,16 @@ const (
 // MarshalMsg implements msgp.Marshaler
 func (z *Access) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// array header, size 2
-	o = append(o, 0x92)
+	// array header, size 4
+	o = append(o, 0x94)
 	o, err = z.Caller.MarshalMsg(o)
 	if err != nil {
 		err = msgp.WrapError(err, "Caller")
 		return
 	}
 	o = msgp.AppendBool(o, z.ByKey)
+	o = msgp.AppendInt64(o, z.NowMillis)
+	o = msgp.AppendBool(o, z.Uncounted)
 	return
 }
 
@@ -35,8 +37,8 @@ func (z *Access) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err)
 		return
 	}
-	if zb0001 != 2 {
-		err = msgp.ArrayError{Wanted: 2, Got: zb0001}
+	if zb0001 != 4 {
+		err = msgp.ArrayError{Wanted: 4, Got: zb0001}
 		return
 	}
 	bts, err = z.Caller.UnmarshalMsg(bts)
@@ -49,13 +51,23 @@ func (z *Access) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err, "ByKey")
 		return
 	}
+	z.NowMillis, bts, err = msgp.ReadInt64Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "NowMillis")
+		return
+	}
+	z.Uncounted, bts, err = msgp.ReadBoolBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Uncounted")
+		return
+	}
 	o = bts
 	return
 }
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z *Access) Msgsize() (s int) {
-	s = 1 + z.Caller.Msgsize() + msgp.BoolSize
+	s = 1 + z.Caller.Msgsize() + msgp.BoolSize + msgp.Int64Size + msgp.BoolSize
 	return
 }
 
@@ -397,7 +409,7 @@ func (z *KeyPage) UnmarshalMsg(bts []byte) (o []byte, err error) {
 	if cap(z.Items) >= int(zb0003) {
 		z.Items = (z.Items)[:zb0003]
 	} else {
-		z.Items = make([]Key, zb0003)
+		z.Items = make([]KeyState, zb0003)
 	}
 	for za0001 := range z.Items {
 		bts, err = z.Items[za0001].UnmarshalMsg(bts)
@@ -428,8 +440,8 @@ func (z *KeyPage) Msgsize() (s int) {
 // MarshalMsg implements msgp.Marshaler
 func (z *LeasePage) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// array header, size 5
-	o = append(o, 0x95)
+	// array header, size 6
+	o = append(o, 0x96)
 	o = msgp.AppendString(o, string(z.Code))
 	o = msgp.AppendString(o, string(z.Layer))
 	o = msgp.AppendString(o, z.Detail)
@@ -442,6 +454,11 @@ func (z *LeasePage) MarshalMsg(b []byte) (o []byte, err error) {
 		}
 	}
 	o = msgp.AppendString(o, z.Next)
+	o, err = z.Rate.MarshalMsg(o)
+	if err != nil {
+		err = msgp.WrapError(err, "Rate")
+		return
+	}
 	return
 }
 
@@ -453,8 +470,8 @@ func (z *LeasePage) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err)
 		return
 	}
-	if zb0001 != 5 {
-		err = msgp.ArrayError{Wanted: 5, Got: zb0001}
+	if zb0001 != 6 {
+		err = msgp.ArrayError{Wanted: 6, Got: zb0001}
 		return
 	}
 	{
@@ -507,6 +524,11 @@ func (z *LeasePage) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err, "Next")
 		return
 	}
+	bts, err = z.Rate.UnmarshalMsg(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Rate")
+		return
+	}
 	o = bts
 	return
 }
@@ -517,15 +539,15 @@ func (z *LeasePage) Msgsize() (s int) {
 	for za0001 := range z.Items {
 		s += z.Items[za0001].Msgsize()
 	}
-	s += msgp.StringPrefixSize + len(z.Next)
+	s += msgp.StringPrefixSize + len(z.Next) + z.Rate.Msgsize()
 	return
 }
 
 // MarshalMsg implements msgp.Marshaler
 func (z *LicensePage) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// array header, size 5
-	o = append(o, 0x95)
+	// array header, size 6
+	o = append(o, 0x96)
 	o = msgp.AppendString(o, string(z.Code))
 	o = msgp.AppendString(o, string(z.Layer))
 	o = msgp.AppendString(o, z.Detail)
@@ -542,6 +564,11 @@ func (z *LicensePage) MarshalMsg(b []byte) (o []byte, err error) {
 		o = msgp.AppendInt64(o, z.Items[za0001].OverageInUse)
 	}
 	o = msgp.AppendString(o, z.Next)
+	o, err = z.Rate.MarshalMsg(o)
+	if err != nil {
+		err = msgp.WrapError(err, "Rate")
+		return
+	}
 	return
 }
 
@@ -553,8 +580,8 @@ func (z *LicensePage) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err)
 		return
 	}
-	if zb0001 != 5 {
-		err = msgp.ArrayError{Wanted: 5, Got: zb0001}
+	if zb0001 != 6 {
+		err = msgp.ArrayError{Wanted: 6, Got: zb0001}
 		return
 	}
 	{
@@ -627,6 +654,11 @@ func (z *LicensePage) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err, "Next")
 		return
 	}
+	bts, err = z.Rate.UnmarshalMsg(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Rate")
+		return
+	}
 	o = bts
 	return
 }
@@ -637,7 +669,7 @@ func (z *LicensePage) Msgsize() (s int) {
 	for za0001 := range z.Items {
 		s += 1 + z.Items[za0001].License.Msgsize() + msgp.Int64Size + msgp.Int64Size
 	}
-	s += msgp.StringPrefixSize + len(z.Next)
+	s += msgp.StringPrefixSize + len(z.Next) + z.Rate.Msgsize()
 	return
 }
 
@@ -816,14 +848,11 @@ func (z *ListLeases) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
 	// array header, size 5
 	o = append(o, 0x95)
-	// array header, size 2
-	o = append(o, 0x92)
-	o, err = z.Access.Caller.MarshalMsg(o)
+	o, err = z.Access.MarshalMsg(o)
 	if err != nil {
-		err = msgp.WrapError(err, "Access", "Caller")
+		err = msgp.WrapError(err, "Access")
 		return
 	}
-	o = msgp.AppendBool(o, z.Access.ByKey)
 	o = msgp.AppendString(o, string(z.LicenseID))
 	o = msgp.AppendString(o, z.User)
 	o = msgp.AppendString(o, z.Cursor)
@@ -843,34 +872,19 @@ func (z *ListLeases) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.ArrayError{Wanted: 5, Got: zb0001}
 		return
 	}
-	var zb0002 uint32
-	zb0002, bts, err = msgp.ReadArrayHeaderBytes(bts)
+	bts, err = z.Access.UnmarshalMsg(bts)
 	if err != nil {
 		err = msgp.WrapError(err, "Access")
 		return
 	}
-	if zb0002 != 2 {
-		err = msgp.ArrayError{Wanted: 2, Got: zb0002}
-		return
-	}
-	bts, err = z.Access.Caller.UnmarshalMsg(bts)
-	if err != nil {
-		err = msgp.WrapError(err, "Access", "Caller")
-		return
-	}
-	z.Access.ByKey, bts, err = msgp.ReadBoolBytes(bts)
-	if err != nil {
-		err = msgp.WrapError(err, "Access", "ByKey")
-		return
-	}
 	{
-		var zb0003 string
-		zb0003, bts, err = msgp.ReadStringBytes(bts)
+		var zb0002 string
+		zb0002, bts, err = msgp.ReadStringBytes(bts)
 		if err != nil {
 			err = msgp.WrapError(err, "LicenseID")
 			return
 		}
-		z.LicenseID = cloudlicenses.LicenseID(zb0003)
+		z.LicenseID = cloudlicenses.LicenseID(zb0002)
 	}
 	z.User, bts, err = msgp.ReadStringBytes(bts)
 	if err != nil {
@@ -893,7 +907,7 @@ func (z *ListLeases) UnmarshalMsg(bts []byte) (o []byte, err error) {
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z *ListLeases) Msgsize() (s int) {
-	s = 1 + 1 + z.Access.Caller.Msgsize() + msgp.BoolSize + msgp.StringPrefixSize + len(string(z.LicenseID)) + msgp.StringPrefixSize + len(z.User) + msgp.StringPrefixSize + len(z.Cursor) + msgp.Int64Size
+	s = 1 + z.Access.Msgsize() + msgp.StringPrefixSize + len(string(z.LicenseID)) + msgp.StringPrefixSize + len(z.User) + msgp.StringPrefixSize + len(z.Cursor) + msgp.Int64Size
 	return
 }
 
@@ -902,14 +916,11 @@ func (z *ListLicenses) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
 	// array header, size 4
 	o = append(o, 0x94)
-	// array header, size 2
-	o = append(o, 0x92)
-	o, err = z.Access.Caller.MarshalMsg(o)
+	o, err = z.Access.MarshalMsg(o)
 	if err != nil {
-		err = msgp.WrapError(err, "Access", "Caller")
+		err = msgp.WrapError(err, "Access")
 		return
 	}
-	o = msgp.AppendBool(o, z.Access.ByKey)
 	o = msgp.AppendString(o, string(z.ID))
 	o = msgp.AppendString(o, z.Cursor)
 	o = msgp.AppendInt64(o, z.Limit)
@@ -928,34 +939,19 @@ func (z *ListLicenses) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.ArrayError{Wanted: 4, Got: zb0001}
 		return
 	}
-	var zb0002 uint32
-	zb0002, bts, err = msgp.ReadArrayHeaderBytes(bts)
+	bts, err = z.Access.UnmarshalMsg(bts)
 	if err != nil {
 		err = msgp.WrapError(err, "Access")
 		return
 	}
-	if zb0002 != 2 {
-		err = msgp.ArrayError{Wanted: 2, Got: zb0002}
-		return
-	}
-	bts, err = z.Access.Caller.UnmarshalMsg(bts)
-	if err != nil {
-		err = msgp.WrapError(err, "Access", "Caller")
-		return
-	}
-	z.Access.ByKey, bts, err = msgp.ReadBoolBytes(bts)
-	if err != nil {
-		err = msgp.WrapError(err, "Access", "ByKey")
-		return
-	}
 	{
-		var zb0003 string
-		zb0003, bts, err = msgp.ReadStringBytes(bts)
+		var zb0002 string
+		zb0002, bts, err = msgp.ReadStringBytes(bts)
 		if err != nil {
 			err = msgp.WrapError(err, "ID")
 			return
 		}
-		z.ID = cloudlicenses.LicenseID(zb0003)
+		z.ID = cloudlicenses.LicenseID(zb0002)
 	}
 	z.Cursor, bts, err = msgp.ReadStringBytes(bts)
 	if err != nil {
@@ -973,7 +969,7 @@ func (z *ListLicenses) UnmarshalMsg(bts []byte) (o []byte, err error) {
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z *ListLicenses) Msgsize() (s int) {
-	s = 1 + 1 + z.Access.Caller.Msgsize() + msgp.BoolSize + msgp.StringPrefixSize + len(string(z.ID)) + msgp.StringPrefixSize + len(z.Cursor) + msgp.Int64Size
+	s = 1 + z.Access.Msgsize() + msgp.StringPrefixSize + len(string(z.ID)) + msgp.StringPrefixSize + len(z.Cursor) + msgp.Int64Size
 	return
 }
 

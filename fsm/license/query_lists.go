@@ -17,7 +17,7 @@ func (q *question) licenses() (reply, error) {
 	}
 	page := &LicensePage{}
 	code, err := q.read(func(v view) error {
-		_, page.Layer, page.Code = v.asker(&ask.Access)
+		_, page.Rate, page.Layer, page.Code = v.counted(&ask.Access)
 		if page.Code != cloudlicenses.OK {
 			return nil
 		}
@@ -77,7 +77,11 @@ func (q *question) leases() (reply, error) {
 	for scanned, more := 0, true; more; {
 		code, err := q.read(func(v view) error {
 			var k *key
-			k, page.Layer, page.Code = v.asker(&ask.Access)
+			if scanned == 0 {
+				k, page.Rate, page.Layer, page.Code = v.counted(&ask.Access)
+			} else {
+				k, page.Layer, page.Code = v.asker(&ask.Access)
+			}
 			if page.Code != cloudlicenses.OK {
 				more = false
 				return nil
@@ -137,16 +141,16 @@ func (q *question) keys() (reply, error) {
 	code, err := q.read(func(v view) error {
 		for _, k := range v.tenant.keyByNumber {
 			if string(k.ID) > ask.Cursor {
-				page.Items = append(page.Items, k.Key)
+				page.Items = append(page.Items, k.state())
 			}
 		}
 		return nil
 	})
 	page.Code = code
-	slices.SortFunc(page.Items, func(a, b Key) int { return strings.Compare(string(a.ID), string(b.ID)) })
+	slices.SortFunc(page.Items, func(a, b KeyState) int { return strings.Compare(string(a.Key.ID), string(b.Key.ID)) })
 	if limit := pageSize(ask.Limit); len(page.Items) > limit {
 		page.Items = page.Items[:limit]
-		page.Next = string(page.Items[limit-1].ID)
+		page.Next = string(page.Items[limit-1].Key.ID)
 	}
 	return page, err
 }

@@ -131,5 +131,17 @@ func (v view) asker(a *Access) (*key, cloudlicenses.Layer, cloudlicenses.Code) {
 	if !a.ByKey {
 		return nil, cloudlicenses.LayerNone, cloudlicenses.OK
 	}
-	return v.state.admitted(v.tenant, &a.Caller, cloudlicenses.ScopeCheckout)
+	return v.tenant.admitted(&a.Caller, cloudlicenses.ScopeCheckout, max(v.state.clock, a.NowMillis))
+}
+
+// counted is asker for a list that counts against the key's rate.
+func (v view) counted(a *Access) (*key, Rate, cloudlicenses.Layer, cloudlicenses.Code) {
+	k, layer, code := v.asker(a)
+	if k == nil || code != cloudlicenses.OK || a.Uncounted {
+		return k, Rate{}, layer, code
+	}
+	if rate, refused := v.countRead(k, max(v.state.clock, a.NowMillis)); refused {
+		return k, rate, cloudlicenses.LayerRate, cloudlicenses.RateLimited
+	}
+	return k, Rate{}, layer, code
 }

@@ -24,6 +24,7 @@ import (
 //	'U' tenant(4) month(4) license(4)          usageRecord of an earlier month
 //	'K' tenant(4) key(4)                       Key
 //	'S' tenant(4) key(4)                       spendRecord of the latest month charged
+//	'Y' tenant(4) key(4)                       keyUseRecord
 //	'L' tenant(4) lease(8)                     leaseRecord, live
 //	'E' hour(4) tenant(4) lease(8)             leaseRecord, ended in that hour
 //	'C' tenant(4) credit(8)                    creditRecord
@@ -45,6 +46,7 @@ const (
 	prefixUsage   = 'U'
 	prefixKey     = 'K'
 	prefixSpend   = 'S'
+	prefixKeyUse  = 'Y'
 	prefixLease   = 'L'
 	prefixEnded   = 'E'
 	prefixCredit  = 'C'
@@ -83,6 +85,27 @@ type tenantRecord struct {
 	CreditSequence  uint64
 	AuditSequence   uint64
 	AuditHead       [32]byte
+	// CheckoutsPerMinute limits all keys together; 0: no limit.
+	CheckoutsPerMinute int64
+	Minute             windowRecord
+}
+
+// keyUseRecord is how a key was used lately.
+//
+//msgp:tuple keyUseRecord
+type keyUseRecord struct {
+	LastUsedMillis int64
+	Minute         windowRecord // checkouts
+	Hour           windowRecord // the same, by minutes
+}
+
+// windowRecord counts events by slot from First on, see window.go. Neither its
+// first count is 0 nor its last.
+//
+//msgp:tuple windowRecord
+type windowRecord struct {
+	First  int64
+	Counts []uint32
 }
 
 // usageRecord is what a license was used for in a month.

@@ -86,6 +86,130 @@ func (z *creditRecord) Msgsize() (s int) {
 }
 
 // MarshalMsg implements msgp.Marshaler
+func (z *keyUseRecord) MarshalMsg(b []byte) (o []byte, err error) {
+	o = msgp.Require(b, z.Msgsize())
+	// array header, size 3
+	o = append(o, 0x93)
+	o = msgp.AppendInt64(o, z.LastUsedMillis)
+	// array header, size 2
+	o = append(o, 0x92)
+	o = msgp.AppendInt64(o, z.Minute.First)
+	o = msgp.AppendArrayHeader(o, uint32(len(z.Minute.Counts)))
+	for za0001 := range z.Minute.Counts {
+		o = msgp.AppendUint32(o, z.Minute.Counts[za0001])
+	}
+	// array header, size 2
+	o = append(o, 0x92)
+	o = msgp.AppendInt64(o, z.Hour.First)
+	o = msgp.AppendArrayHeader(o, uint32(len(z.Hour.Counts)))
+	for za0002 := range z.Hour.Counts {
+		o = msgp.AppendUint32(o, z.Hour.Counts[za0002])
+	}
+	return
+}
+
+// UnmarshalMsg implements msgp.Unmarshaler
+func (z *keyUseRecord) UnmarshalMsg(bts []byte) (o []byte, err error) {
+	var zb0001 uint32
+	zb0001, bts, err = msgp.ReadArrayHeaderBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err)
+		return
+	}
+	if zb0001 != 3 {
+		err = msgp.ArrayError{Wanted: 3, Got: zb0001}
+		return
+	}
+	z.LastUsedMillis, bts, err = msgp.ReadInt64Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "LastUsedMillis")
+		return
+	}
+	var zb0002 uint32
+	zb0002, bts, err = msgp.ReadArrayHeaderBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Minute")
+		return
+	}
+	if zb0002 != 2 {
+		err = msgp.ArrayError{Wanted: 2, Got: zb0002}
+		return
+	}
+	z.Minute.First, bts, err = msgp.ReadInt64Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Minute", "First")
+		return
+	}
+	var zb0003 uint32
+	zb0003, bts, err = msgp.ReadArrayHeaderBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Minute", "Counts")
+		return
+	}
+	if zb0003 > z0b4f9ce8limitArrays {
+		err = msgp.ErrLimitExceeded
+		return
+	}
+	if cap(z.Minute.Counts) >= int(zb0003) {
+		z.Minute.Counts = (z.Minute.Counts)[:zb0003]
+	} else {
+		z.Minute.Counts = make([]uint32, zb0003)
+	}
+	for za0001 := range z.Minute.Counts {
+		z.Minute.Counts[za0001], bts, err = msgp.ReadUint32Bytes(bts)
+		if err != nil {
+			err = msgp.WrapError(err, "Minute", "Counts", za0001)
+			return
+		}
+	}
+	var zb0004 uint32
+	zb0004, bts, err = msgp.ReadArrayHeaderBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Hour")
+		return
+	}
+	if zb0004 != 2 {
+		err = msgp.ArrayError{Wanted: 2, Got: zb0004}
+		return
+	}
+	z.Hour.First, bts, err = msgp.ReadInt64Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Hour", "First")
+		return
+	}
+	var zb0005 uint32
+	zb0005, bts, err = msgp.ReadArrayHeaderBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Hour", "Counts")
+		return
+	}
+	if zb0005 > z0b4f9ce8limitArrays {
+		err = msgp.ErrLimitExceeded
+		return
+	}
+	if cap(z.Hour.Counts) >= int(zb0005) {
+		z.Hour.Counts = (z.Hour.Counts)[:zb0005]
+	} else {
+		z.Hour.Counts = make([]uint32, zb0005)
+	}
+	for za0002 := range z.Hour.Counts {
+		z.Hour.Counts[za0002], bts, err = msgp.ReadUint32Bytes(bts)
+		if err != nil {
+			err = msgp.WrapError(err, "Hour", "Counts", za0002)
+			return
+		}
+	}
+	o = bts
+	return
+}
+
+// Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
+func (z *keyUseRecord) Msgsize() (s int) {
+	s = 1 + msgp.Int64Size + 1 + msgp.Int64Size + msgp.ArrayHeaderSize + (len(z.Minute.Counts) * (msgp.Uint32Size)) + 1 + msgp.Int64Size + msgp.ArrayHeaderSize + (len(z.Hour.Counts) * (msgp.Uint32Size))
+	return
+}
+
+// MarshalMsg implements msgp.Marshaler
 func (z *leaseRecord) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
 	// array header, size 17
@@ -435,8 +559,8 @@ func (z *spendRecord) Msgsize() (s int) {
 // MarshalMsg implements msgp.Marshaler
 func (z *tenantRecord) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// array header, size 11
-	o = append(o, 0x9b)
+	// array header, size 13
+	o = append(o, 0x9d)
 	o = msgp.AppendString(o, string(z.Name))
 	o = msgp.AppendUint32(o, z.Epoch)
 	o = msgp.AppendString(o, z.URL)
@@ -452,6 +576,14 @@ func (z *tenantRecord) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.AppendUint64(o, z.CreditSequence)
 	o = msgp.AppendUint64(o, z.AuditSequence)
 	o = msgp.AppendBytes(o, (z.AuditHead)[:])
+	o = msgp.AppendInt64(o, z.CheckoutsPerMinute)
+	// array header, size 2
+	o = append(o, 0x92)
+	o = msgp.AppendInt64(o, z.Minute.First)
+	o = msgp.AppendArrayHeader(o, uint32(len(z.Minute.Counts)))
+	for za0002 := range z.Minute.Counts {
+		o = msgp.AppendUint32(o, z.Minute.Counts[za0002])
+	}
 	return
 }
 
@@ -463,8 +595,8 @@ func (z *tenantRecord) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err)
 		return
 	}
-	if zb0001 != 11 {
-		err = msgp.ArrayError{Wanted: 11, Got: zb0001}
+	if zb0001 != 13 {
+		err = msgp.ArrayError{Wanted: 13, Got: zb0001}
 		return
 	}
 	{
@@ -526,13 +658,55 @@ func (z *tenantRecord) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err, "AuditHead")
 		return
 	}
+	z.CheckoutsPerMinute, bts, err = msgp.ReadInt64Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "CheckoutsPerMinute")
+		return
+	}
+	var zb0003 uint32
+	zb0003, bts, err = msgp.ReadArrayHeaderBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Minute")
+		return
+	}
+	if zb0003 != 2 {
+		err = msgp.ArrayError{Wanted: 2, Got: zb0003}
+		return
+	}
+	z.Minute.First, bts, err = msgp.ReadInt64Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Minute", "First")
+		return
+	}
+	var zb0004 uint32
+	zb0004, bts, err = msgp.ReadArrayHeaderBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Minute", "Counts")
+		return
+	}
+	if zb0004 > z0b4f9ce8limitArrays {
+		err = msgp.ErrLimitExceeded
+		return
+	}
+	if cap(z.Minute.Counts) >= int(zb0004) {
+		z.Minute.Counts = (z.Minute.Counts)[:zb0004]
+	} else {
+		z.Minute.Counts = make([]uint32, zb0004)
+	}
+	for za0002 := range z.Minute.Counts {
+		z.Minute.Counts[za0002], bts, err = msgp.ReadUint32Bytes(bts)
+		if err != nil {
+			err = msgp.WrapError(err, "Minute", "Counts", za0002)
+			return
+		}
+	}
 	o = bts
 	return
 }
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z *tenantRecord) Msgsize() (s int) {
-	s = 1 + msgp.StringPrefixSize + len(string(z.Name)) + msgp.Uint32Size + msgp.StringPrefixSize + len(z.URL) + z.Rules.Msgsize() + msgp.Uint32Size + msgp.Uint32Size + msgp.Uint64Size + msgp.Uint64Size + msgp.Uint64Size + msgp.Uint64Size + msgp.ArrayHeaderSize + (32 * (msgp.ByteSize))
+	s = 1 + msgp.StringPrefixSize + len(string(z.Name)) + msgp.Uint32Size + msgp.StringPrefixSize + len(z.URL) + z.Rules.Msgsize() + msgp.Uint32Size + msgp.Uint32Size + msgp.Uint64Size + msgp.Uint64Size + msgp.Uint64Size + msgp.Uint64Size + msgp.ArrayHeaderSize + (32 * (msgp.ByteSize)) + msgp.Int64Size + 1 + msgp.Int64Size + msgp.ArrayHeaderSize + (len(z.Minute.Counts) * (msgp.Uint32Size))
 	return
 }
 
@@ -644,5 +818,67 @@ func (z *usageRecord) Msgsize() (s int) {
 	for za0001 := range z.Refusals {
 		s += z.Refusals[za0001].Msgsize()
 	}
+	return
+}
+
+// MarshalMsg implements msgp.Marshaler
+func (z *windowRecord) MarshalMsg(b []byte) (o []byte, err error) {
+	o = msgp.Require(b, z.Msgsize())
+	// array header, size 2
+	o = append(o, 0x92)
+	o = msgp.AppendInt64(o, z.First)
+	o = msgp.AppendArrayHeader(o, uint32(len(z.Counts)))
+	for za0001 := range z.Counts {
+		o = msgp.AppendUint32(o, z.Counts[za0001])
+	}
+	return
+}
+
+// UnmarshalMsg implements msgp.Unmarshaler
+func (z *windowRecord) UnmarshalMsg(bts []byte) (o []byte, err error) {
+	var zb0001 uint32
+	zb0001, bts, err = msgp.ReadArrayHeaderBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err)
+		return
+	}
+	if zb0001 != 2 {
+		err = msgp.ArrayError{Wanted: 2, Got: zb0001}
+		return
+	}
+	z.First, bts, err = msgp.ReadInt64Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "First")
+		return
+	}
+	var zb0002 uint32
+	zb0002, bts, err = msgp.ReadArrayHeaderBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Counts")
+		return
+	}
+	if zb0002 > z0b4f9ce8limitArrays {
+		err = msgp.ErrLimitExceeded
+		return
+	}
+	if cap(z.Counts) >= int(zb0002) {
+		z.Counts = (z.Counts)[:zb0002]
+	} else {
+		z.Counts = make([]uint32, zb0002)
+	}
+	for za0001 := range z.Counts {
+		z.Counts[za0001], bts, err = msgp.ReadUint32Bytes(bts)
+		if err != nil {
+			err = msgp.WrapError(err, "Counts", za0001)
+			return
+		}
+	}
+	o = bts
+	return
+}
+
+// Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
+func (z *windowRecord) Msgsize() (s int) {
+	s = 1 + msgp.Int64Size + msgp.ArrayHeaderSize + (len(z.Counts) * (msgp.Uint32Size))
 	return
 }

@@ -46,6 +46,14 @@ func TestModel(t *testing.T) {
 						got.Lease, want.Lease = license.Lease{}, license.Lease{}
 					}
 					require.Equal(rt, want, got, "entry %d, command %d: %+v", i, j, steps[j].body)
+				case license.KeyResult:
+					got := decodeKey(rt, results[j])
+					got.Detail, got.Key.LastUsedMillis = "", 0
+					if got.Code != cl.OK {
+						got.Key = license.KeyState{}
+					}
+					// As text, in which an empty list is like none.
+					require.Equal(rt, fmt.Sprintf("%+v", want), fmt.Sprintf("%+v", got), "entry %d, command %d: %+v", i, j, steps[j].body)
 				case license.Ack:
 					got := decodeAck(rt, results[j])
 					got.Detail = ""

@@ -53,6 +53,7 @@ func (s *session) showCode(out *strings.Builder, code cl.Code, layer cl.Layer, d
 func (s *session) showLease(out *strings.Builder, op fsm.Op, l license.LeaseResult, mentions string) {
 	if l.Code != cl.OK {
 		s.showCode(out, l.Code, l.Layer, l.Detail, mentions)
+		showRate(out, l.Rate)
 		return
 	}
 	fmt.Fprintf(out, "%s ", l.Lease.ID)
@@ -69,6 +70,7 @@ func (s *session) showLease(out *strings.Builder, op fsm.Op, l license.LeaseResu
 		fmt.Fprint(out, " (replayed)")
 	}
 	fmt.Fprintln(out)
+	showRate(out, l.Rate)
 }
 
 func endName(r cl.EndReason) string {
@@ -153,7 +155,7 @@ func (s *session) access(a arguments) license.Access {
 	if !a.has("key") {
 		return license.Access{}
 	}
-	return license.Access{ByKey: true, Caller: s.caller(a)}
+	return license.Access{ByKey: true, Caller: s.caller(a), NowMillis: s.r.now, Uncounted: a.has("uncounted")}
 }
 
 func (s *session) leases(a arguments) string {
@@ -164,6 +166,7 @@ func (s *session) leases(a arguments) string {
 		askAt(s.r.t, s.r.m, s.tenant, s.epoch, license.QueryLeases, &q, &page)
 		if page.Code != cl.OK {
 			s.showCode(&out, page.Code, page.Layer, page.Detail, "")
+			showRate(&out, page.Rate)
 			return out.String()
 		}
 		for _, l := range page.Items {
@@ -190,23 +193,6 @@ func (s *session) licenses(a arguments) string {
 	}
 	for _, l := range page.Items {
 		fmt.Fprintf(&out, "%s %s/%s\n", poolLine(l), l.License.VendorID, l.License.ProductID)
-	}
-	return out.String()
-}
-
-func (s *session) keys(arguments) string {
-	var out strings.Builder
-	var page license.KeyPage
-	askAt(s.r.t, s.r.m, s.tenant, s.epoch, license.QueryKeys, &license.ListKeys{Limit: 100}, &page)
-	for _, k := range page.Items {
-		fmt.Fprintf(&out, "%s %s", k.ID, strings.Join(k.Scopes.Names(), ","))
-		if k.ExpiresMillis > 0 {
-			fmt.Fprintf(&out, " expires %s", clock(k.ExpiresMillis))
-		}
-		if k.RevokedMillis > 0 {
-			fmt.Fprintf(&out, " revoked %s", clock(k.RevokedMillis))
-		}
-		fmt.Fprintln(&out)
 	}
 	return out.String()
 }

@@ -118,6 +118,10 @@ func (s *session) propose(ops []fsm.Op, bodies []msgp.Marshaler, a arguments) st
 				s.showProduct(&out, result)
 				continue
 			}
+			if isKeyOp(ops[i]) {
+				s.showKey(&out, decodeKey(s.r.t, result))
+				continue
+			}
 			ack := decodeAck(s.r.t, result)
 			s.showCode(&out, ack.Code, ack.Layer, ack.Detail, a.text("mentions", ""))
 			if ack.LicenseID != "" {
@@ -133,17 +137,13 @@ func (s *session) propose(ops []fsm.Op, bodies []msgp.Marshaler, a arguments) st
 func (s *session) command(name string, a arguments) (fsm.Op, msgp.Marshaler) {
 	switch name {
 	case "tenant":
-		return license.OpTenant, &license.PutTenant{Epoch: uint32(a.number("epoch", 1)), URL: "https://acme.localhost"}
+		return license.OpTenant, &license.PutTenant{Epoch: uint32(a.number("epoch", 1)), URL: "https://acme.localhost", CheckoutsPerMinute: a.number("per-minute", 0)}
 	case "license":
 		return license.OpLicenses, &license.PutLicenses{Licenses: []license.License{s.license(a)}}
 	case "amend":
 		return license.OpAmend, &license.AmendLicense{License: s.license(a)}
 	case "status":
 		return license.OpStatus, &license.SetLicenseStatus{ID: cl.LicenseID(a.text("id", "lic-1")), Status: cl.LicenseStatus(a.text("to", ""))}
-	case "key":
-		return license.OpKey, s.key(a)
-	case "revoke-key":
-		return license.OpRevokeKey, &license.RevokeKey{ID: cl.KeyID(a.text("id", "k1")), ReleaseLeases: a.has("release")}
 	case "checkout":
 		return license.OpCheckout, s.checkout(a)
 	case "heartbeat":
@@ -182,6 +182,9 @@ func (s *session) command(name string, a arguments) (fsm.Op, msgp.Marshaler) {
 	if op, body, known := s.vendorCommand(name, a); known {
 		return op, body
 	}
+	if op, body, known := s.keyCommand(name, a); known {
+		return op, body
+	}
 	s.r.t.Fatalf("%s: unknown command %q", a.line, name)
 	return 0, nil
 }
@@ -197,28 +200,10 @@ func (s *session) license(a arguments) license.License {
 	}
 }
 
-func (s *session) key(a arguments) *license.PutKey {
-	id := a.text("id", "k1")
-	key := license.Key{
-		ID: cl.KeyID(id), Hash: keyHash(id), AppName: "app", AppType: "desktop",
-		CreatedMillis: s.r.now, ExpiresMillis: a.time("expires", 0),
-	}
-	scopes := a.list("scopes")
-	if len(scopes) == 0 {
-		scopes = []string{"license:checkout", "license:return"}
-	}
-	for _, name := range scopes {
-		scope, ok := cl.ParseScope(name)
-		require.True(s.r.t, ok, name)
-		key.Scopes |= scope
-	}
-	return &license.PutKey{Key: key}
-}
-
 func (s *session) caller(a arguments) license.Caller {
 	return license.Caller{
-		KeyHash: keyHash(a.text("key", "k1")), Hostname: a.text("host", "ws-1"), Address: "10.0.0.1",
-		Fingerprint: a.text("fingerprint", ""), LibVersion: a.text("lib", ""),
+		KeyHash: keyHash(a.text("key", "k1")), Hostname: a.text("host", "ws-1"), Address: a.text("address", "10.0.0.1"),
+		Fingerprint: a.text("fingerprint", ""), LibVersion: a.text("lib", ""), CertName: a.text("cert", ""),
 	}
 }
 

@@ -2,6 +2,7 @@ package license
 
 import (
 	"math"
+	"net/netip"
 	"time"
 
 	"github.com/Masterminds/semver/v3"
@@ -85,6 +86,9 @@ type tenant struct {
 
 	audit auditChain
 
+	checkoutsPerMinute int64   // of all keys; 0: no limit
+	minute             *window // nil: no checkouts counted
+
 	dirty bool
 }
 
@@ -110,13 +114,19 @@ func (l *license) entitlement() cloudlicenses.Entitlement {
 	return cloudlicenses.Entitlement{Total: l.Total, CommitQty: l.CommitQty, MaxOverage: l.MaxOverage}
 }
 
-// key is an API key with what it was charged.
+// key is an API key with what it was charged and how it was used.
 type key struct {
 	Key
-	number uint32
-	tenant *tenant
-	spent  spendRecord
-	dirty  bool
+	number   uint32
+	tenant   *tenant
+	networks []netip.Prefix // Restrictions.Networks
+	spent    spendRecord
+	lastUsed int64 // Unix ms, to the minute
+
+	minute, hour *window   // of checkouts, while there is a limit; nil: none counted
+	reads        readCount // this replica's own, no part of the state
+
+	dirty bool
 }
 
 // lease is a live lease. A million of them is usual: no maps, no slices.

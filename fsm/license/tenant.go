@@ -18,7 +18,7 @@ func (m *Machine) applyTenant(name cloudlicenses.TenantID, payload []byte) (repl
 	switch {
 	case t == nil:
 		t = newTenant(name, uint32(len(s.byNumber))+1)
-		t.epoch, t.url = p.Epoch, p.URL
+		t.epoch, t.url, t.checkoutsPerMinute = p.Epoch, p.URL, p.CheckoutsPerMinute
 		m.admission.Lock()
 		s.tenants[name] = t
 		m.admission.Unlock()
@@ -50,5 +50,6 @@ func (t *tenant) record() *tenantRecord {
 		Licenses: uint32(len(t.licenseByNumber)), Keys: uint32(len(t.keyByNumber)),
 		LeaseSequence: t.leaseSequence, OverageSequence: t.overageSequence, CreditSequence: t.creditSequence,
 		AuditSequence: t.audit.sequence, AuditHead: t.audit.head,
+		CheckoutsPerMinute: t.checkoutsPerMinute, Minute: t.minute.record(),
 	}
 }

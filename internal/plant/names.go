@@ -11,6 +11,7 @@ const (
 	NoDedup         = "no-dedup"          // a repeated intent is granted anew
 	StaleRead       = "stale-read"        // a node that led once serves linearizable reads by itself
 	LocalExpiry     = "local-expiry"      // a replica expires leases by its own clock
+	LateRevocation  = "late-revocation"   // a key goes on working for a moment after its revocation was acknowledged
 	TornCut         = "torn-cut"          // write-behind writes records from after its applied index
 	HalfSnapshot    = "half-snapshot"     // a snapshot is installed half-way and served
 )

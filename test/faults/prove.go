@@ -27,7 +27,7 @@ type trial struct {
 	flaws []flaw
 }
 
-// trials has one scene for each planted bug of internal/plant.
+// trials has a scene for each planted bug that shows between real processes.
 var trials = []trial{
 	{plant.NoDedup, (*faultRun).sceneNoDedup, []flaw{flawDoubled}},
 	{plant.AckBeforeCommit, (*faultRun).sceneAckBeforeCommit, []flaw{flawLost, flawHistory, flawDiverged}},
