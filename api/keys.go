@@ -182,6 +182,9 @@ func (c *call) serveRestrictKey() {
 	var w wrong
 	restrict := &license.RestrictKey{By: c.by(), ID: cloudlicenses.KeyID(c.pathID)}
 	restrict.Restrictions, restrict.Set = in.restrictions(&w)
+	if c.site.vendors {
+		in.ofVendorKey(&w)
+	}
 	if !c.valid(w) {
 		return
 	}

@@ -63,10 +63,6 @@ func (c *call) read(op fsm.Op, query msgp.Marshaler, result msgp.Unmarshaler, o 
 	return true
 }
 
-func (c *call) access() license.Access {
-	return license.Access{Caller: c.caller, ByKey: c.user == nil, NowMillis: time.Now().UnixMilli()}
-}
-
 // fresh sets the headers that say how fresh an answer is. An answer that drew
 // on several groups names all of them, and is as stale as the stalest.
 func (c *call) fresh(fresh *shard.Freshness) {
@@ -84,6 +80,10 @@ func (c *call) fresh(fresh *shard.Freshness) {
 	if f.LeaderURL != "" {
 		h.Set(headerLeader, f.LeaderURL)
 	}
+}
+
+func (c *call) access() license.Access {
+	return license.Access{Caller: c.caller, ByKey: c.user == nil, NowMillis: time.Now().UnixMilli()}
 }
 
 // serveLicenses is GET /api/v1/licenses.

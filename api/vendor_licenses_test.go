@@ -51,8 +51,8 @@ func generation(tenant cloudlicenses.TenantID, product string, set ...string) st
 	return string(text)
 }
 
-// generate posts a generation with the vendor's key.
-func (p *pool) generateLicense(body string) *reply {
+// newLicense posts a generation with the vendor's key.
+func (p *pool) newLicense(body string) *reply {
 	p.t.Helper()
 	return vendorDo(p.t, p.key, "POST", "/api/v1/licenses/generate", body)
 }
@@ -62,7 +62,7 @@ func licensed(t testing.TB, set ...string) (vendor, tenant *pool, id string) {
 	t.Helper()
 	vendor, _ = newVendor(t)
 	tenant = newPool(t, 1, 0)
-	id = vendor.generateLicense(generation(tenant.tenant, "davinci", set...)).wants(t, 201, "").text("license_id")
+	id = vendor.newLicense(generation(tenant.tenant, "davinci", set...)).wants(t, 201, "").text("license_id")
 	return vendor, tenant, id
 }
 
@@ -72,7 +72,7 @@ func vendorLicenseRows(v *pool) map[string]userRow {
 	n := 0
 	next := func() string { n++; return fmt.Sprint("product-", n) }
 	fresh := func(set ...string) string {
-		return v.generateLicense(generation(tenant.tenant, next(), set...)).wants(v.t, 201, "").text("license_id")
+		return v.newLicense(generation(tenant.tenant, next(), set...)).wants(v.t, 201, "").text("license_id")
 	}
 	kept := fresh()
 	path := func(s string) func() string { return func() string { return s } }
@@ -103,7 +103,7 @@ func linkedVendorRows(p *pool) map[string]userRow {
 		return nil
 	}
 	v, id := newVendor(p.t)
-	v.generateLicense(generation(p.tenant, "linked")).wants(p.t, 201, "")
+	v.newLicense(generation(p.tenant, "linked")).wants(p.t, 201, "")
 	path := func(s string) func() string { return func() string { return s } }
 	return map[string]userRow{
 		"GET /api/v1/vendors":               {path("/api/v1/vendors"), path(""), 200},
@@ -133,9 +133,9 @@ func TestGeneratedLicense(t *testing.T) {
 
 	// Overlapping it is not possible, following it is.
 	year := time.Now().UTC().Year()
-	overlapping := vendor.generateLicense(generation(tenant.tenant, "davinci", "/crm_opportunity_id", `"SF-2"`)).wants(t, 409, "already_exists")
+	overlapping := vendor.newLicense(generation(tenant.tenant, "davinci", "/crm_opportunity_id", `"SF-2"`)).wants(t, 409, "already_exists")
 	require.Equal(t, id, overlapping.text("license_id"))
-	next := vendor.generateLicense(generation(tenant.tenant, "davinci", "/crm_opportunity_id", `"SF-2"`,
+	next := vendor.newLicense(generation(tenant.tenant, "davinci", "/crm_opportunity_id", `"SF-2"`,
 		"/contract/start_date", fmt.Sprintf(`"%d-01-01"`, year+1), "/contract/end_date", fmt.Sprintf(`"%d-12-31"`, year+1))).wants(t, 201, "")
 	require.Equal(t, fmt.Sprintf("%d-001", year+1), next.text("license_id")[len(next.text("license_id"))-8:])
 
@@ -237,24 +237,24 @@ func TestGenerationSaysWhichFieldIsWrong(t *testing.T) {
 		{"/contract/end_date", ""}, {"/contract/end_date", `"2000-12-31"`}, {"/contract/end_date", `"2026-04-31"`}, {"/contract/end_date", `"10000-01-01"`},
 		{"/contract/billing_cycle", `"weekly"`},
 	} {
-		r := vendor.generateLicense(generation(tenant.tenant, "wrong", wrong...))
+		r := vendor.newLicense(generation(tenant.tenant, "wrong", wrong...))
 		require.Equal(t, 422, r.StatusCode, "%v: %s", wrong, r.raw)
 		require.Equal(t, "invalid_field", r.text("code"))
 		require.Equal(t, wrong[0], r.body["errors"].([]any)[0].(map[string]any)["pointer"], "%v", wrong)
 	}
 	for _, wrong := range [][]string{{"/entitlement/total_licenses", "21"}, {"/entitlement/commit_qty", "21"}, {"/entitlement/max_overage", "14"}} {
-		r := vendor.generateLicense(generation(tenant.tenant, "wrong", wrong...)).wants(t, 422, "invalid_entitlement")
+		r := vendor.newLicense(generation(tenant.tenant, "wrong", wrong...)).wants(t, 422, "invalid_entitlement")
 		require.Equal(t, "/entitlement", r.body["errors"].([]any)[0].(map[string]any)["pointer"])
 	}
-	taken := vendor.generateLicense(generation("other-tenant", "wrong", "/customer/crm_account_id", `"ACC-`+string(tenant.tenant)+`"`)).wants(t, 409, "already_exists")
+	taken := vendor.newLicense(generation("other-tenant", "wrong", "/customer/crm_account_id", `"ACC-`+string(tenant.tenant)+`"`)).wants(t, 409, "already_exists")
 	require.Equal(t, "/customer/crm_account_id", taken.body["errors"].([]any)[0].(map[string]any)["pointer"])
-	unlinked := vendor.generateLicense(generation("", "wrong", "/customer/tenant_id", "")).wants(t, 422, "invalid_field")
+	unlinked := vendor.newLicense(generation("", "wrong", "/customer/tenant_id", "")).wants(t, 422, "invalid_field")
 	require.Equal(t, "/customer/tenant_id", unlinked.body["errors"].([]any)[0].(map[string]any)["pointer"])
-	vendor.generateLicense(generation(tenant.tenant, "wrong", "/customer/phone", `"1"`)).wants(t, 400, "malformed_request")
-	vendor.generateLicense(strings.Replace(generation(tenant.tenant, "wrong"), "Customer AG", "Customer \xff", 1)).wants(t, 400, "malformed_request")
-	require.Len(t, vendor.generateLicense(`{}`).wants(t, 422, "invalid_field").body["errors"], 12)
+	vendor.newLicense(generation(tenant.tenant, "wrong", "/customer/phone", `"1"`)).wants(t, 400, "malformed_request")
+	vendor.newLicense(strings.Replace(generation(tenant.tenant, "wrong"), "Customer AG", "Customer \xff", 1)).wants(t, 400, "malformed_request")
+	require.Len(t, vendor.newLicense(`{}`).wants(t, 422, "invalid_field").body["errors"], 12)
 	// Month ends and leap days are days.
-	vendor.generateLicense(generation(tenant.tenant, "leap", "/contract/start_date", `"2024-02-29"`, "/contract/end_date", `"2024-12-31"`, "/contract/auto_renew", "false")).wants(t, 201, "")
+	vendor.newLicense(generation(tenant.tenant, "leap", "/contract/start_date", `"2024-02-29"`, "/contract/end_date", `"2024-12-31"`, "/contract/auto_renew", "false")).wants(t, 201, "")
 	// None of it left anything behind.
 	require.Len(t, vendorDo(t, vendor.key, "GET", "/api/v1/licenses?product_id=wrong&consistency=linearizable", "").body["items"], 0)
 }
@@ -263,7 +263,7 @@ func TestGenerationSaysWhichFieldIsWrong(t *testing.T) {
 func TestWaitingForTheTenant(t *testing.T) {
 	vendor, _ := newVendor(t)
 	id := cloudlicenses.TenantID(freshID())
-	waiting := vendor.generateLicense(generation(id, "davinci")).wants(t, 201, "")
+	waiting := vendor.newLicense(generation(id, "davinci")).wants(t, 201, "")
 	require.Equal(t, "waiting_for_tenant", waiting.text("status"))
 	require.Nil(t, waiting.body["provisioned_at"])
 	require.Equal(t, false, vendorDo(t, vendor.key, "GET", "/api/v1/customers/search?tenant_id="+string(id), "").wants(t, 200, "").body["found"])
@@ -273,7 +273,7 @@ func TestWaitingForTheTenant(t *testing.T) {
 	_, err := live.shard.CreateTenant(t.Context(), shard.CreateTenantRequest{ID: id, Company: "Later AG"})
 	require.NoError(t, err)
 	// The request again takes it to its end, as the directory's leader would.
-	done := vendor.generateLicense(generation(id, "davinci")).wants(t, 200, "")
+	done := vendor.newLicense(generation(id, "davinci")).wants(t, 200, "")
 	require.Equal(t, "provisioned", done.text("status"))
 	require.Equal(t, waiting.text("license_id"), done.text("license_id"))
 	found := vendorDo(t, vendor.key, "GET", "/api/v1/customers/search?name=later", "").wants(t, 200, "")
@@ -292,12 +292,12 @@ func TestBlockedVendor(t *testing.T) {
 	require.Equal(t, string(vendorID), listed[0].(map[string]any)["vendor_id"])
 	require.Equal(t, json.Number("1"), listed[0].(map[string]any)["licenses"])
 	require.Equal(t, true, tenant.as(admin, "POST", "/api/v1/vendors/"+string(vendorID)+"/block", "").wants(t, 200, "").body["blocked"])
-	require.Contains(t, vendor.generateLicense(generation(tenant.tenant, "more")).wants(t, 409, "license_not_active").text("detail"), "blocked")
+	require.Contains(t, vendor.newLicense(generation(tenant.tenant, "more")).wants(t, 409, "license_not_active").text("detail"), "blocked")
 	vendorDo(t, vendor.key, "PATCH", "/api/v1/licenses/"+id, `{"entitlement":{"total_licenses":19}}`).wants(t, 409, "license_not_active")
 	customer := vendorDo(t, vendor.key, "GET", "/api/v1/customers?consistency=linearizable", "").wants(t, 200, "").body["items"].([]any)[0].(map[string]any)
 	require.Equal(t, true, customer["blocked"])
 	tenant.as(admin, "POST", "/api/v1/vendors/"+string(vendorID)+"/unblock", "").wants(t, 200, "")
-	vendor.generateLicense(generation(tenant.tenant, "more")).wants(t, 201, "")
+	vendor.newLicense(generation(tenant.tenant, "more")).wants(t, 201, "")
 	for _, path := range []string{"/api/v1/vendors/nobody/block", "/api/v1/vendors/operator/block"} {
 		tenant.as(admin, "POST", path, "").wants(t, 404, "not_found")
 	}
@@ -308,10 +308,10 @@ func TestCustomerSetting(t *testing.T) {
 	vendor, tenant, _ := licensed(t)
 	at := "/api/v1/customers/ACC-" + string(tenant.tenant)
 	require.Equal(t, false, vendorDo(t, vendor.key, "PATCH", at, `{"auto_provision":false}`).wants(t, 200, "").body["auto_provision"])
-	require.Equal(t, "generated", vendor.generateLicense(generation(tenant.tenant, "off")).wants(t, 201, "").text("status"))
+	require.Equal(t, "generated", vendor.newLicense(generation(tenant.tenant, "off")).wants(t, 201, "").text("status"))
 	require.Nil(t, vendorDo(t, vendor.key, "PATCH", at, `{"auto_provision":null}`).wants(t, 200, "").body["auto_provision"])
-	require.Equal(t, "provisioned", vendor.generateLicense(generation(tenant.tenant, "on")).wants(t, 201, "").text("status"))
-	require.Equal(t, "generated", vendor.generateLicense(generation(tenant.tenant, "by-hand", "/auto_provision", "false")).wants(t, 201, "").text("status"))
+	require.Equal(t, "provisioned", vendor.newLicense(generation(tenant.tenant, "on")).wants(t, 201, "").text("status"))
+	require.Equal(t, "generated", vendor.newLicense(generation(tenant.tenant, "by-hand", "/auto_provision", "false")).wants(t, 201, "").text("status"))
 	for _, body := range []string{`{}`, `{"auto_provision":1}`, `{"auto_provision":"true"}`} {
 		vendorDo(t, vendor.key, "PATCH", at, body).wants(t, 422, "invalid_field")
 	}
@@ -331,7 +331,7 @@ func TestCustomerSetting(t *testing.T) {
 func TestNotifiedOnce(t *testing.T) {
 	vendor, _ := newVendor(t)
 	tenant := newPool(t, 1, 0)
-	id := vendor.generateLicense(generation(tenant.tenant, "davinci", "/auto_provision", "false")).wants(t, 201, "").text("license_id")
+	id := vendor.newLicense(generation(tenant.tenant, "davinci", "/auto_provision", "false")).wants(t, 201, "").text("license_id")
 	provision := func(notification string) *reply {
 		return vendorDo(t, vendor.key, "POST", "/api/v1/licenses/provision",
 			fmt.Sprintf(`{"license_id":%q,"customer":{"crm_account_id":"ACC-%s"}%s}`, id, tenant.tenant, notification))

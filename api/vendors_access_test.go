@@ -46,8 +46,12 @@ func vendorRows(v *pool, fresh func() license.User) map[string]userRow {
 	path := func(s string) func() string { return func() string { return s } }
 	rows := userRows(v, fresh)
 	n := 0
+	other := func() cloudlicenses.KeyID { _, id := v.newKey(0, time.Time{}); return id }
 	vendorDo(v.t, v.key, "POST", "/api/v1/products", `{"product_id":"cad","name":"CAD"}`).wants(v.t, 201, "")
 	maps.Copy(rows, map[string]userRow{
+		"POST /api/v1/keys":                        {path("/api/v1/keys"), path(`{"app_name":"CRM"}`), 201},
+		"POST /api/v1/keys/rotate":                 {path("/api/v1/keys/rotate"), func() string { return fmt.Sprintf(`{"key_id":%q}`, other()) }, 200},
+		"POST /api/v1/keys/{id}/restrictions":      {func() string { return "/api/v1/keys/" + string(other()) + "/restrictions" }, path(`{"allowed_hostnames":["crm-1"]}`), 200},
 		"GET /api/v1/me":                           {path("/api/v1/me"), path(""), 200},
 		"GET /api/v1/settings":                     {path("/api/v1/settings"), path(""), 200},
 		"PATCH /api/v1/settings":                   {path("/api/v1/settings"), path(`{"display_name":"Another name"}`), 200},
@@ -74,7 +78,7 @@ func TestVendorAccess(t *testing.T) {
 	})
 	expired, _ := v.newKey(0, time.Now().Add(-time.Hour))
 	revoked, revokedID := v.newKey(0, time.Time{})
-	v.command(license.OpRevokeKey, &license.RevokeKey{ID: revokedID})
+	v.revoke(revokedID)
 	unknown, stranger := shard.NewAPIKey(v.tenant), shard.NewAPIKey("@no-such-vendor")
 	people := map[cloudlicenses.Role]license.User{}
 	for _, role := range cloudlicenses.Roles {
@@ -176,6 +180,6 @@ func TestRevokedVendorKey(t *testing.T) {
 	v, _ := newVendor(t)
 	key, id := v.newKey(0, time.Time{})
 	vendorDo(t, key, "GET", "/api/v1/me", "").wants(t, 200, "")
-	v.command(license.OpRevokeKey, &license.RevokeKey{ID: id})
+	v.revoke(id)
 	vendorDo(t, key, "GET", "/api/v1/me", "").wants(t, 401, "key_revoked")
 }

@@ -3,10 +3,12 @@ package api
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/cloudlicenses/cloudlicenses"
+	"github.com/cloudlicenses/cloudlicenses/fsm/license"
 	"github.com/cloudlicenses/cloudlicenses/shard"
 )
 
@@ -80,4 +82,81 @@ func TestVendorIDOfABody(t *testing.T) {
 		}
 		vendorDo(t, "", "POST", path, "{"+members+"}", header{"Origin", "http://evil.example"}).wants(t, 401, "unauthenticated")
 	}
+}
+
+// TestVendorKeys: a vendor's key makes, rotates with an overlap, restricts and
+// revokes keys of its own vendor.
+func TestVendorKeys(t *testing.T) {
+	v, id := newVendor(t)
+	other, _ := newVendor(t)
+	ask := func(key, method, path, body string, headers ...header) *reply {
+		return vendorDo(t, key, method, path, body, headers...)
+	}
+	works := func(key string, status int, code string) {
+		t.Helper()
+		ask(key, "GET", "/api/v1/me", "").wants(t, status, code)
+	}
+	made := ask(v.key, "POST", "/api/v1/keys", `{"app_name":"Salesforce","app_type":"cloud_service","expires_in_days":90}`, header{headerIdempotency, "once"}).wants(t, 201, "")
+	crm, crmID := made.text("api_key"), made.text("key_id")
+	require.Equal(t, string(id), made.text("vendor_id"))
+	require.Equal(t, "no-store", made.Header.Get("Cache-Control"))
+	vendor, err := shard.ParseVendorKey(crm)
+	require.NoError(t, err)
+	require.Equal(t, id, vendor)
+	ask(v.key, "POST", "/api/v1/keys", `{"app_name":"Salesforce"}`, header{headerIdempotency, "once"}).wants(t, 409, "already_exists")
+	works(crm, 200, "")
+
+	// It rotates itself: both texts work, then the new one alone.
+	rotated := ask(crm, "POST", "/api/v1/keys/rotate", "").wants(t, 200, "")
+	require.Equal(t, crmID, rotated.text("key_id"))
+	works(crm, 200, "")
+	works(rotated.text("api_key"), 200, "")
+	ask(crm, "PATCH", "/api/v1/settings", `{"auto_provision":false}`).wants(t, 200, "")
+	last := ask(rotated.text("api_key"), "POST", "/api/v1/keys/"+crmID+"/rotate", `{"overlap_seconds":0}`).wants(t, 200, "")
+	works(crm, 401, "key_expired")
+	works(rotated.text("api_key"), 401, "key_expired")
+	ask(crm, "PATCH", "/api/v1/settings", `{"auto_provision":true}`).wants(t, 401, "key_expired")
+	works(last.text("api_key"), 200, "")
+
+	ask(v.key, "POST", "/api/v1/keys/"+crmID+"/restrictions", `{"allowed_ip_ranges":["10.0.0.0/8"]}`).wants(t, 200, "")
+	works(last.text("api_key"), 403, "ip_not_allowed")
+	ask(v.key, "POST", "/api/v1/keys/"+crmID+"/restrictions", `{"allowed_ip_ranges":[]}`).wants(t, 200, "")
+	works(last.text("api_key"), 200, "")
+	ask(other.key, "POST", "/api/v1/keys/"+crmID+"/revoke", "").wants(t, 404, "not_found")
+	ask(other.key, "POST", "/api/v1/keys/rotate", fmt.Sprintf(`{"key_id":%q}`, crmID)).wants(t, 404, "not_found")
+	list := ask(v.key, "GET", "/api/v1/keys?consistency=linearizable", "").wants(t, 200, "")
+	require.Len(t, list.body["items"], 2)
+	require.NotContains(t, string(list.raw), "clvk_")
+	ask(v.key, "POST", "/api/v1/keys/"+crmID+"/revoke", "").wants(t, 200, "")
+	works(last.text("api_key"), 401, "key_revoked")
+
+	session := v.newSession(v.newUser("ann", cloudlicenses.RoleAdmin))
+	ask(session, "POST", "/api/v1/keys/rotate", "").wants(t, 422, "invalid_field")
+	byUser := ask(session, "POST", "/api/v1/keys/generate", `{"app_name":"SAP"}`).wants(t, 201, "")
+	works(byUser.text("api_key"), 200, "")
+	for _, body := range []string{`{"app_name":"A","scopes":["license:checkout"]}`, `{"app_name":"A","checkouts_per_minute":5}`, `{"app_name":"A","requests_per_hour":5}`, `{}`} {
+		require.Len(t, errorPointers(ask(v.key, "POST", "/api/v1/keys", body).wants(t, 422, "invalid_field")), 1)
+	}
+	ask(v.key, "POST", "/api/v1/keys/"+byUser.text("key_id")+"/restrictions", `{"requests_per_hour":5}`).wants(t, 422, "invalid_field")
+	ask(v.key, "POST", "/api/v1/keys/rotate", `{"overlap_seconds":99999999}`).wants(t, 422, "invalid_field")
+
+	audit := ask(v.key, "GET", "/api/v1/audit?consistency=linearizable&limit=100", "").wants(t, 200, "")
+	for _, action := range []string{"key.generate", "key.rotate", "key.restrict", "key.revoke"} {
+		require.Contains(t, string(audit.raw), action)
+	}
+	require.Equal(t, true, ask(v.key, "GET", "/api/v1/audit/verify?consistency=linearizable", "").wants(t, 200, "").body["valid"])
+}
+
+// TestVendorKeyRevokedMeanwhile: a key that was let in and is revoked before its
+// command is applied changes nothing.
+func TestVendorKeyRevokedMeanwhile(t *testing.T) {
+	v, id := newVendor(t)
+	key, keyID := v.newKey(0, time.Time{})
+	v.revoke(keyID)
+	by := license.By{Session: shard.HashAPIKey(live.shard.Secrets().KeyHMAC, key)}
+	_, err := live.shard.ChangeVendor(t.Context(), id, shard.VendorChange{Account: license.VendorSettings{By: by}})
+	require.ErrorContains(t, err, "key_revoked")
+	result, _, err := live.shard.GenerateKey(t.Context(), v.tenant, by, shard.NewAPIKey(v.tenant), license.Key{AppName: "x"})
+	require.NoError(t, err)
+	require.Equal(t, cloudlicenses.KeyRevoked, result.Code)
 }

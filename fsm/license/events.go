@@ -97,12 +97,12 @@ func (m *Machine) userEvent(t *tenant, kind cloudlicenses.EventKind, u *user) {
 }
 
 // announceProvisioned tells of the licenses of one command: the endpoints of
-// each, owners and administrators by one mail.
-func (m *Machine) announceProvisioned(t *tenant, licenses []*License) {
+// each, owners and administrators by one mail. The name of the vendor may be empty.
+func (m *Machine) announceProvisioned(t *tenant, licenses []*License, vendor string) {
 	for _, l := range licenses {
 		m.licenseEvent(t, cloudlicenses.EventLicenseProvisioned, l)
 	}
-	letter := provisionedMail{TenantID: t.name, TenantURL: t.url, VendorID: licenses[0].VendorID, Count: len(licenses)}
+	letter := provisionedMail{TenantID: t.name, TenantURL: t.url, VendorID: licenses[0].VendorID, VendorName: vendor, Count: len(licenses)}
 	told := 0
 	for _, u := range t.users.order {
 		if u.User.Status == cloudlicenses.UserDisabled || u.User.Role != cloudlicenses.RoleOwner && u.User.Role != cloudlicenses.RoleAdmin {

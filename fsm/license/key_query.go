@@ -39,19 +39,10 @@ func (q *question) key() (reply, error) {
 	}
 	facts := &KeyFacts{}
 	code, err := q.read(func(v view) error {
-		k := v.tenant.keyByHash[ask.Caller.KeyHash]
-		if k == nil {
-			facts.Layer, facts.Code = cloudlicenses.LayerKey, cloudlicenses.Unauthenticated
-			return nil
+		var k *key
+		if k, facts.Layer, facts.Code = v.tenant.admitted(&ask.Caller, 0, max(v.state.clock, ask.NowMillis)); facts.Code == cloudlicenses.OK {
+			facts.Key = k.Key
 		}
-		a := asking{key: k, caller: &ask.Caller, now: max(v.state.clock, ask.NowMillis)}
-		for i := range accessChain {
-			if refusal := accessChain[i].refuse(&a); refusal != cloudlicenses.OK {
-				facts.Layer, facts.Code = accessChain[i].layer, refusal
-				return nil
-			}
-		}
-		facts.Key = k.Key
 		return nil
 	})
 	if code != cloudlicenses.OK {

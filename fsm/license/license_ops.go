@@ -61,7 +61,7 @@ func (m *Machine) applyLicenses(t *tenant, payload []byte) (reply, error) {
 	t.order(provisioned)
 	if len(fresh) > 0 {
 		m.state.touchTenant(t)
-		m.announceProvisioned(t, fresh)
+		m.announceProvisioned(t, fresh, "")
 	}
 	return m.acked(cloudlicenses.OK, ""), nil
 }

@@ -50,7 +50,7 @@ func (m *Machine) applyProvision(t *tenant, payload []byte) (reply, error) {
 	t.order([]*license{m.provision(t, l)})
 	m.state.touchTenant(t)
 	if l.Status != cloudlicenses.LicenseRevoked {
-		m.announceProvisioned(t, []*License{l})
+		m.announceProvisioned(t, []*License{l}, p.VendorName)
 		m.mailNotice(t, l, p.VendorName, notice)
 	}
 	return m.acked(cloudlicenses.OK, ""), nil
