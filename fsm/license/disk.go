@@ -96,6 +96,7 @@ func load(store *fsm.Store) (*state, error) {
 		{prefixUser, l.user},
 		{prefixGuard, l.guard},
 		{prefixSignUp, l.signUp},
+		{prefixVoid, l.void},
 	}
 	for _, step := range steps {
 		if err := each(store, []byte{step.prefix}, step.take); err != nil {
@@ -132,6 +133,7 @@ type loader struct {
 	expiring []forgetting // clients' intents of ended leases
 	serving  []forgetting // the server's own
 	credits  []*credit
+	voids    []loadedVoid
 }
 
 func (l *loader) meta(_, value []byte) error {
@@ -329,6 +331,7 @@ func (l *loader) finish() error {
 			return fmt.Errorf("ended leases: %w", err)
 		}
 	}
+	l.finishVoids()
 	byTime := func(a, b forgetting) int { return cmp.Compare(a.at, b.at) }
 	slices.SortStableFunc(l.serving, byTime)
 	slices.SortStableFunc(l.expiring, byTime)

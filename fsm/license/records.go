@@ -31,6 +31,7 @@ import (
 //	'O' tenant(4) month(4) sequence(8)         Overage
 //	'A' tenant(4) millis(8) sequence(8)        audit block, see audit.go
 //	'X' sequence(8)                            Outgoing
+//	'F' request(16)                            voidRecord
 //	'W', 'G'                                   of users, see users_records.go
 //	'R'                                        of sign-ups, see signup.go
 //
@@ -51,6 +52,7 @@ const (
 	prefixOverage = 'O'
 	prefixAudit   = 'A'
 	prefixOutbox  = 'X'
+	prefixVoid    = 'F'
 )
 
 // diskKind is this machine's disk format.
@@ -172,6 +174,15 @@ type creditRecord struct {
 	Hostname    string
 	Seats       int64
 	EndedMillis int64
+}
+
+// voidRecord is the latest try of a request that was refused. AtMillis is when
+// it is forgotten.
+//
+//msgp:tuple voidRecord
+type voidRecord struct {
+	Try      uint8
+	AtMillis int64
 }
 
 func key4(prefix byte, a uint32) []byte {
