@@ -42,8 +42,7 @@ func (m *Machine) applyCheckout(t *tenant, payload []byte) (reply, error) {
 	m.use(k)
 	rate, refused := m.takeRate(t, k)
 	if refused {
-		m.voidEarlier(k, c)
-		return m.refuseRate(rate), nil
+		return m.refuseRate(k, rate), nil
 	}
 	lic, code, detail := s.findLicense(t, c.VendorID, c.ProductID)
 	if code == cloudlicenses.OK {

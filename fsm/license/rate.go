@@ -91,7 +91,8 @@ func (m *Machine) takeRate(t *tenant, k *key) (nearest Rate, refused bool) {
 
 // refuseRate answers a checkout that came too soon. It is not in the audit
 // log, which nobody shall fill by asking in vain: the edge counts it.
-func (m *Machine) refuseRate(r Rate) reply {
+func (m *Machine) refuseRate(k *key, r Rate) reply {
+	m.voidEarlier(k, &m.checkout)
 	m.result = LeaseResult{Code: cloudlicenses.RateLimited, Layer: cloudlicenses.LayerRate, Rate: r}
 	return &m.result
 }
