@@ -111,6 +111,7 @@ func (c *call) fillBatch(header []byte) {
 			if checkout.IntentByClient {
 				checkout.BodyHash = o.Hash()
 			}
+			checkout.Request = c.operationID(i)
 			command.Op, command.Payload = license.OpCheckout, checkout
 		case body.Heartbeat:
 			b.heartbeats = append(b.heartbeats, license.Heartbeat{Caller: c.caller, LeaseID: o.Lease})
@@ -123,6 +124,13 @@ func (c *call) fillBatch(header []byte) {
 		}
 		b.commands = append(b.commands, command)
 	}
+}
+
+// operationID names the i-th operation of this request.
+func (c *call) operationID(i int) (id [16]byte) {
+	id = c.id.raw
+	binary.BigEndian.PutUint32(id[12:], binary.BigEndian.Uint32(id[12:])^uint32(i))
+	return id
 }
 
 // batchIntent is the intent of the i-th operation: by its own

@@ -32,6 +32,7 @@ func (c *call) serveCheckout() {
 	} else {
 		c.checkout.Intent = c.id.raw
 	}
+	c.checkout.Request = c.id.raw
 	if !c.do(license.OpCheckout, &c.checkout) {
 		return
 	}

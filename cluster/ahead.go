@@ -5,7 +5,6 @@ import (
 	"net"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2"
 	"github.com/hashicorp/raft"
 
 	"github.com/cloudlicenses/cloudlicenses/internal/plant"
@@ -29,15 +28,6 @@ import (
 // nobody has seen an effect. As long as it runs, its log holds the entry and
 // it votes for no candidate that lacks it. See docs/adr/0010.
 
-// aheadWrite is a write that the disk has not confirmed. Its batch is not
-// touched before SyncWait returns.
-type aheadWrite struct {
-	batch *pebble.Batch
-	first uint64
-	last  uint64
-	start time.Time
-}
-
 // leads reports whether Raft writes as the leader. It may be deposed while it
 // writes: then what went ahead is as what any deposed leader has.
 func (g *groupLog) leads() bool {
@@ -56,71 +46,6 @@ func (g *groupLog) mayGoAhead(logs []*raft.Log) bool {
 		}
 	}
 	return true
-}
-
-// goAhead begins a write that await ends.
-func (g *groupLog) goAhead(batch *pebble.Batch, first, last uint64, start time.Time) error {
-	g.entering.Store(g.store.moment(start)) // it may block, as where the write-ahead log is rotated
-	defer g.entering.Store(0)
-	if err := g.guarded(func() error { return g.store.db.ApplyNoSyncWait(batch, pebble.Sync) }); err != nil {
-		return g.failed(err)
-	}
-	g.mu.Lock()
-	g.ahead = append(g.ahead, aheadWrite{batch, first, last, start})
-	if len(g.ahead) == 1 {
-		g.writing.Store(g.store.moment(start))
-	}
-	g.mu.Unlock()
-	return nil
-}
-
-// await returns once every entry up to index that was written is durable. An
-// error is the end of the node.
-func (g *groupLog) await(index uint64) error {
-	if g.durable.Load() >= index {
-		return nil
-	}
-	g.awaiting.Lock()
-	defer g.awaiting.Unlock()
-	return g.awaitLocked(index)
-}
-
-func (g *groupLog) awaitLocked(index uint64) error {
-	for {
-		g.mu.Lock()
-		if len(g.ahead) == 0 || g.ahead[0].first > index {
-			g.mu.Unlock()
-			return nil
-		}
-		oldest := g.ahead[0]
-		g.mu.Unlock()
-		if err := oldest.batch.SyncWait(); err != nil {
-			return g.failed(err)
-		}
-		_ = oldest.batch.Close()
-		g.store.latency(time.Since(oldest.start))
-		g.mu.Lock()
-		g.ahead = append(g.ahead[:0], g.ahead[1:]...)
-		g.writing.Store(0)
-		if len(g.ahead) > 0 {
-			g.writing.Store(g.store.moment(g.ahead[0].start))
-		}
-		g.mu.Unlock()
-		g.durable.Store(oldest.last)
-	}
-}
-
-// confirm takes note of what became durable while nobody waits for it, as when
-// there is no quorum.
-func (g *groupLog) confirm() {
-	if !g.awaiting.TryLock() {
-		return
-	}
-	last, _ := g.LastIndex()
-	go func() {
-		defer g.awaiting.Unlock()
-		_ = g.awaitLocked(last) // the store tells the node
-	}()
 }
 
 // ownLog is a group's log as Raft sees it.

@@ -81,7 +81,7 @@ func TestNodeWhoseLogCannotBeRotatedEnds(t *testing.T) {
 	var armed atomic.Bool
 	r.change = func(c *cluster.Config) {
 		c.Tuning.FS = errorfs.Wrap(vfs.Default, errorfs.InjectorFunc(func(op errorfs.Op) error {
-			if armed.Load() && (op.Kind == errorfs.OpCreate || op.Kind == errorfs.OpReuseForWrite) {
+			if armed.Load() && (op.Kind == errorfs.OpRename || op.Kind == errorfs.OpOpen) {
 				<-stuck
 			}
 			return nil
@@ -98,7 +98,7 @@ func TestNodeWhoseLogCannotBeRotatedEnds(t *testing.T) {
 		return r.fatal["n1"] != nil
 	}
 	large := make([]byte, 1<<20)
-	for i := 0; !ended() && i < 1000; i++ { // until the write-ahead log is full
+	for i := 0; !ended() && i < 1000; i++ { // until the segment is full
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		_, err := n.Propose(ctx, 1, append(add(fmt.Sprint("b", i), 1), large...))
 		cancel()

@@ -147,6 +147,7 @@ func startBatcher(t *testing.T, l *line, admit func() error) *batcher {
 func TestBatcherPacksWhatGathered(t *testing.T) {
 	l := &line{gate: make(chan struct{}, 1000)}
 	b := startBatcher(t, l, func() error { return nil })
+	t.Cleanup(func() { close(l.gate) }) // before the batcher's, which waits for what is on its way
 	var callers sync.WaitGroup
 	propose := func(name string) {
 		callers.Add(1)
@@ -160,19 +161,19 @@ func TestBatcherPacksWhatGathered(t *testing.T) {
 	}
 	sent := func() int { l.mu.Lock(); defer l.mu.Unlock(); return len(l.entries) }
 	propose("a")
-	require.Eventually(t, func() bool { return sent() == 1 }, time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return sent() == 1 }, 20*time.Second, time.Millisecond)
 	for i := range 100 {
 		propose(fmt.Sprint("b", i))
 	}
 	waiting := func(n int) func() bool {
 		return func() bool { b.mu.Lock(); defer b.mu.Unlock(); return b.waiting == n }
 	}
-	require.Eventually(t, waiting(100), time.Second, time.Millisecond)
+	require.Eventually(t, waiting(100), 20*time.Second, time.Millisecond)
 	require.Equal(t, 1, sent(), "an entry that could still fill up waits for the one on its way")
 	for i := range maxEntryCommands + 50 {
 		propose(fmt.Sprint("c", i))
 	}
-	require.Eventually(t, waiting(150), time.Second, time.Millisecond)
+	require.Eventually(t, waiting(150), 20*time.Second, time.Millisecond)
 	require.Equal(t, 2, sent(), "a full one goes, and no third")
 	for range 1000 {
 		l.gate <- struct{}{}

@@ -63,9 +63,7 @@ func (n *Node) openGroup(id GroupID, form []raft.Server) (*group, error) {
 	if g.machine, err = n.cfg.NewMachine(id, dir); err != nil {
 		return nil, fmt.Errorf("open group %d: %w", id, err)
 	}
-	if g.log, err = n.logs.group(id); err != nil {
-		return nil, err
-	}
+	g.log = n.logs.group(id)
 	if g.snaps, err = openSnapshotStore(filepath.Join(n.cfg.DataDir, "snapshots", name)); err != nil {
 		return nil, err
 	}

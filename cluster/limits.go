@@ -48,6 +48,8 @@ const (
 	// logCacheEntries is the number of recent entries kept in memory.
 	logCacheEntries = 256
 
+	// segmentBytes is the size of a file of the log.
+	segmentBytes = 16 << 20
 	// snapshotBytes is how much log a group writes between two snapshots, and
 	// trailingBytes how much of it stays for followers that lag.
 	snapshotBytes = 64 << 20

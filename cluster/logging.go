@@ -2,7 +2,6 @@ package cluster
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"log/slog"
 	"strings"
@@ -57,24 +56,4 @@ func (h gossipHandler) Handle(ctx context.Context, r slog.Record) error {
 		return nil
 	}
 	return h.Handler.Handle(ctx, r)
-}
-
-// pebbleLogger is quiet, but a fatal error of the storage ends the node.
-type pebbleLogger struct {
-	log  *slog.Logger
-	fail func(error)
-}
-
-// Infof implements pebble.Logger.
-func (l pebbleLogger) Infof(string, ...any) {}
-
-// Errorf implements pebble.Logger.
-func (l pebbleLogger) Errorf(format string, args ...any) {
-	l.log.Error("log storage: " + fmt.Sprintf(format, args...))
-}
-
-// Fatalf implements pebble.Logger: Pebble can't go on, and does not return.
-func (l pebbleLogger) Fatalf(format string, args ...any) {
-	l.fail(fmt.Errorf("log storage: "+format, args...))
-	select {}
 }

@@ -24,6 +24,7 @@ import (
 type Tuning struct {
 	ElectionTimeout time.Duration
 	SnapshotBytes   int64
+	SegmentBytes    int64
 	SnapshotEntries int64
 	MaxClockOffset  time.Duration
 	// LogWriteLimit ends the process when a log write takes longer.
@@ -37,6 +38,9 @@ type Tuning struct {
 func (t *Tuning) defaults() {
 	if t.ElectionTimeout == 0 {
 		t.ElectionTimeout = electionTimeout
+	}
+	if t.SegmentBytes == 0 {
+		t.SegmentBytes = segmentBytes
 	}
 	if t.SnapshotBytes == 0 {
 		t.SnapshotBytes = snapshotBytes
@@ -155,7 +159,7 @@ func (n *Node) open() error {
 	if err := n.loadPlacement(); err != nil {
 		return err
 	}
-	if n.logs, err = openLogStore(filepath.Join(dir, "log"), n.cfg.Tuning.FS, pebbleLogger{n.log, n.fail}, n.cfg.Tuning.LogWriteLimit, n.fail); err != nil {
+	if n.logs, err = openLogStore(filepath.Join(dir, "log"), n.cfg.Tuning.FS, n.cfg.Tuning.SegmentBytes, n.cfg.Tuning.LogWriteLimit, n.fail); err != nil {
 		return fmt.Errorf("%w; if the folder is damaged, remove %s and start the node again: it is rebuilt from the others", err, dir)
 	}
 	n.logs.latency = n.metrics.logWrite

@@ -37,7 +37,7 @@ func newRig(t *testing.T, size int) *rig {
 	r := &rig{
 		t: t, dir: t.TempDir(), raft: map[string]string{}, gossip: map[string]string{},
 		nodes: map[string]*cluster.Node{}, toys: map[string]map[cluster.GroupID]*toy{}, fatal: map[string]error{},
-		tuning: cluster.Tuning{SnapshotEntries: 50},
+		tuning: cluster.Tuning{SnapshotEntries: 50, SegmentBytes: 64 << 10},
 	}
 	for i := range size {
 		name := fmt.Sprintf("n%d", i+1)

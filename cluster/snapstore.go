@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/hashicorp/raft"
 )
 
@@ -294,7 +295,7 @@ func (k *snapshotSink) seal() error {
 	if err != nil {
 		return err
 	}
-	if err := syncDir(k.dataDir()); err != nil {
+	if err := syncDir(vfs.Default, k.dataDir()); err != nil {
 		return err
 	}
 	if err := writeFileSync(filepath.Join(k.tmp, "meta.json"), b); err != nil {
@@ -308,7 +309,7 @@ func (k *snapshotSink) seal() error {
 	if err := os.Rename(k.tmp, final); err != nil {
 		return err
 	}
-	return syncDir(k.store.dir)
+	return syncDir(vfs.Default, k.store.dir)
 }
 
 // Cancel implements raft.SnapshotSink.

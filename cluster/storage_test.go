@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"sync"
@@ -18,9 +17,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// testSegmentBytes is small, so that segments are begun and given back often.
+const testSegmentBytes = 4 << 10
+
 func testLogStore(t *testing.T, fs vfs.FS) *logStore {
 	fail := func(err error) { t.Errorf("log store failed: %v", err) }
-	s, err := openLogStore("log", fs, pebbleLogger{slog.Default(), fail}, logWriteLimit, fail)
+	s, err := openLogStore("log", fs, testSegmentBytes, logWriteLimit, fail)
 	require.NoError(t, err)
 	return s
 }
@@ -51,10 +53,7 @@ func requireLog(t *testing.T, g *groupLog, from, to, term uint64) {
 func TestLogStoreKeepsGroupsApart(t *testing.T) {
 	s := testLogStore(t, vfs.NewMem())
 	defer s.close()
-	one, err := s.group(1)
-	require.NoError(t, err)
-	two, err := s.group(2)
-	require.NoError(t, err)
+	one, two := s.group(1), s.group(2)
 	requireLog(t, one, 0, 0, 0)
 	require.NoError(t, one.StoreLogs(entries(1, 20, 1)))
 	require.NoError(t, two.StoreLogs(entries(5, 9, 3)))
@@ -71,8 +70,7 @@ func TestLogStoreKeepsGroupsApart(t *testing.T) {
 func TestLogStoreKeepsWhatItAcknowledgedAcrossAPowerLoss(t *testing.T) {
 	fs := vfs.NewCrashableMem()
 	s := testLogStore(t, fs)
-	one, err := s.group(1)
-	require.NoError(t, err)
+	one := s.group(1)
 	for i := uint64(1); i <= 50; i++ {
 		require.NoError(t, one.StoreLogs(entries(i, i, 1)))
 		if i == 30 {
@@ -81,8 +79,7 @@ func TestLogStoreKeepsWhatItAcknowledgedAcrossAPowerLoss(t *testing.T) {
 		}
 		lost := fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 0})
 		again := testLogStore(t, lost)
-		g, err := again.group(1)
-		require.NoError(t, err)
+		g := again.group(1)
 		last, _ := g.LastIndex()
 		require.Equal(t, i, last)
 		var got raft.Log
@@ -109,16 +106,14 @@ func TestLeaderWritesAhead(t *testing.T) {
 		return nil
 	}))
 	s := testLogStore(t, held)
-	one, err := s.group(1)
-	require.NoError(t, err)
+	one := s.group(1)
 	leads := true
 	leading := func() bool { return leads }
 	one.leading.Store(&leading)
 	onDisk := func() uint64 {
 		again := testLogStore(t, fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 0}))
 		defer again.close()
-		g, err := again.group(1)
-		require.NoError(t, err)
+		g := again.group(1)
 		last, _ := g.LastIndex()
 		return last
 	}
@@ -132,7 +127,7 @@ func TestLeaderWritesAhead(t *testing.T) {
 	require.NoError(t, one.StoreLogs(entries(5, 6, 1)))
 	last, _ := one.LastIndex()
 	require.Equal(t, []uint64{6, 1, 1}, []uint64{last, one.durable.Load(), onDisk()})
-	require.NotZero(t, one.writing.Load(), "the watchdog sees it")
+	require.NotZero(t, s.since.Load(), "the watchdog sees it")
 	disk.Unlock()
 	require.NoError(t, one.await(4))
 	require.GreaterOrEqual(t, one.durable.Load(), uint64(4))
@@ -151,12 +146,11 @@ func TestLeaderWritesAhead(t *testing.T) {
 	require.Equal(t, []uint64{7, 7}, []uint64{one.durable.Load(), onDisk()})
 	require.NoError(t, one.StoreLogs(entries(8, 8, 2)))
 	require.Equal(t, []uint64{8, 8}, []uint64{one.durable.Load(), onDisk()})
-	require.Zero(t, one.writing.Load())
+	require.Zero(t, s.since.Load())
 
 	leads = true
 	require.NoError(t, one.StoreLogs(entries(9, 9, 2)))
-	one.confirm()
-	require.Eventually(t, func() bool { return one.durable.Load() == 9 }, time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return one.durable.Load() == 9 }, time.Second, time.Millisecond, "though nobody waits for it")
 	require.NoError(t, s.close())
 }
 
@@ -341,8 +335,7 @@ func TestInstalledSnapshotTrimsADoubtfulLog(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := testLogStore(t, vfs.NewMem())
 			defer s.close()
-			g, err := s.group(1)
-			require.NoError(t, err)
+			g := s.group(1)
 			cache, err := raft.NewLogCache(logCacheEntries, g)
 			require.NoError(t, err)
 			require.NoError(t, cache.StoreLogs(c.log))

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"hash/crc32"
 	"io"
 	"os"
@@ -117,7 +118,7 @@ func readStream(r io.Reader, dir string) error {
 			if _, err := br.ReadByte(); err != io.EOF {
 				return fmt.Errorf("%w: bytes after its end", errStream)
 			}
-			return syncDir(dir)
+			return syncDir(vfs.Default, dir)
 		}
 		if err := readStreamFile(br, dir, int(length)); err != nil {
 			return err
@@ -157,13 +158,12 @@ func readStreamFile(br *bufio.Reader, dir string, nameLength int) error {
 }
 
 // syncDir makes the names in a folder durable.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
+func syncDir(fs vfs.FS, dir string) error {
+	d, err := fs.OpenDir(dir)
 	if err != nil {
 		return err
 	}
-	defer d.Close()
-	return d.Sync()
+	return errors.Join(d.Sync(), d.Close())
 }
 
 // writeFileSync replaces path by content, atomically and durably.
@@ -183,5 +183,5 @@ func writeFileSync(path string, content []byte) error {
 	if err := os.Rename(tmp, path); err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(path))
+	return syncDir(vfs.Default, filepath.Dir(path))
 }

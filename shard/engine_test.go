@@ -30,6 +30,8 @@ type script struct {
 	// propose answers the n-th command, from 0.
 	propose  func(n int, group cluster.GroupID, h fsm.Header, tenant string) (cluster.Reply, error)
 	proposed int
+	// commands, where set, is shown the n-th command.
+	commands func(n int, h fsm.Header, payload []byte)
 	// query answers the n-th read of a license group.
 	query   func(n int, opt cluster.ReadOptions) (cluster.Reply, error)
 	queried int
@@ -50,12 +52,15 @@ func (s *script) active(id cloudlicenses.TenantID, group, epoch uint32) director
 }
 
 func (s *script) Propose(_ context.Context, group cluster.GroupID, command []byte) (cluster.Reply, error) {
-	h, tenant, _, err := fsm.SplitHeader(command)
+	h, tenant, payload, err := fsm.SplitHeader(command)
 	require.NoError(s.t, err)
 	s.mu.Lock()
 	n := s.proposed
 	s.proposed++
 	s.mu.Unlock()
+	if s.commands != nil {
+		s.commands(n, h, payload)
+	}
 	return s.propose(n, group, h, string(tenant))
 }
 

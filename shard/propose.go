@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -137,35 +138,48 @@ func (s *Shard) propose(ctx context.Context, group cluster.GroupID, header fsm.H
 		}
 		return reply, nil
 	}
+	try := 0
 	err = settle(ctx, deadline, err, func(ctx context.Context) (err error) {
+		try++
+		if command, err = encode(nil, header, retried(payload, try)); err != nil {
+			return err
+		}
 		reply, err = s.engine.Propose(ctx, group, command)
 		return err
 	})
 	return reply, err
 }
 
+// retried is a payload as a later try of it: what has not been answered may lie
+// in the sockets of a leader that does not run, and must not take effect once
+// this one was refused.
+func retried(payload msgp.Marshaler, try int) msgp.Marshaler {
+	c, ok := payload.(*license.Checkout)
+	if !ok {
+		return payload
+	}
+	again := *c
+	again.Try = uint8(min(try, math.MaxUint8))
+	return &again
+}
+
 // proposeAll is propose for several commands of a tenant.
 func (s *Shard) proposeAll(ctx context.Context, at placement, tenant cloudlicenses.TenantID, cmds []Command) ([]cluster.Reply, error) {
-	encoded := make([]byte, 0, 256*len(cmds))
-	ends := make([]int, len(cmds))
-	var err error
-	for i, cmd := range cmds {
-		header := fsm.Header{Op: cmd.Op, Version: license.Version, Epoch: at.epoch, Tenant: tenant}
-		if encoded, err = encode(encoded, header, cmd.Payload); err != nil {
-			return nil, err
-		}
-		ends[i] = len(encoded)
-	}
-	commands := make([][]byte, len(cmds))
-	for i, from := 0, 0; i < len(ends); from, i = ends[i], i+1 {
-		commands[i] = encoded[from:ends[i]:ends[i]]
+	commands, err := encodeAll(at, tenant, cmds, 0)
+	if err != nil {
+		return nil, err
 	}
 	deadline := deadlineOf(ctx)
 	first, cancel := s.tries.context(ctx, deadline)
 	replies, err := s.engine.ProposeAll(first, at.group, commands)
 	cancel()
 	if err != nil {
+		try := 0
 		err = settle(ctx, deadline, err, func(ctx context.Context) (err error) {
+			try++
+			if commands, err = encodeAll(at, tenant, cmds, try); err != nil {
+				return err
+			}
 			replies, err = s.engine.ProposeAll(ctx, at.group, commands)
 			return err
 		})
@@ -174,6 +188,28 @@ func (s *Shard) proposeAll(ctx context.Context, at placement, tenant cloudlicens
 		err = fmt.Errorf("%d results for %d commands", len(replies), len(cmds))
 	}
 	return replies, err
+}
+
+// encodeAll encodes the commands of a tenant for their first or a later try.
+func encodeAll(at placement, tenant cloudlicenses.TenantID, cmds []Command, try int) (commands [][]byte, err error) {
+	encoded := make([]byte, 0, 256*len(cmds))
+	ends := make([]int, len(cmds))
+	for i, cmd := range cmds {
+		payload := cmd.Payload
+		if try > 0 {
+			payload = retried(payload, try)
+		}
+		header := fsm.Header{Op: cmd.Op, Version: license.Version, Epoch: at.epoch, Tenant: tenant}
+		if encoded, err = encode(encoded, header, payload); err != nil {
+			return nil, err
+		}
+		ends[i] = len(encoded)
+	}
+	commands = make([][]byte, len(cmds))
+	for i, from := 0, 0; i < len(ends); from, i = ends[i], i+1 {
+		commands[i] = encoded[from:ends[i]:ends[i]]
+	}
+	return commands, nil
 }
 
 // settle repeats attempt, whose first try failed with err, until it succeeds,

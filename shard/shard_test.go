@@ -238,6 +238,37 @@ func TestOutcomesAreSettled(t *testing.T) {
 	}
 }
 
+// TestLaterTriesSaySo: a checkout that is asked again tells its machine how
+// often it was sent before, and stays the request that it is.
+func TestLaterTriesSaySo(t *testing.T) {
+	var tries []license.Checkout
+	engine, s := newScript(t)
+	engine.active("mercedes", 1, 1)
+	engine.commands = func(_ int, _ fsm.Header, payload []byte) {
+		var c license.Checkout
+		require.NoError(t, decode(payload, &c))
+		tries = append(tries, c)
+	}
+	engine.propose = func(n int, _ cluster.GroupID, _ fsm.Header, _ string) (cluster.Reply, error) {
+		if n%3 < 2 {
+			return cluster.Reply{}, []error{cluster.ErrOutcomeUnknown, cluster.ErrNoLeader}[n%3]
+		}
+		b, err := (&license.LeaseResult{}).MarshalMsg(nil)
+		return cluster.Reply{Value: b, Index: 1}, err
+	}
+	asked := &license.Checkout{User: "alice", Request: [16]byte{7}}
+	command := Command{Op: license.OpCheckout, Payload: asked, Result: &license.LeaseResult{}}
+	_, err := s.Do(t.Context(), "mercedes", command)
+	require.NoError(t, err)
+	_, err = s.DoAll(t.Context(), "mercedes", []Command{command})
+	require.NoError(t, err)
+	require.Len(t, tries, 6)
+	for i, c := range tries {
+		require.Equal(t, license.Checkout{User: "alice", Request: [16]byte{7}, Metadata: []byte{}, Try: uint8(i % 3)}, c)
+	}
+	require.Zero(t, asked.Try, "the caller's own is left alone")
+}
+
 // TestSilentLeader: a leader that does not answer, as a paused process does,
 // is given up for the next one long before the request's deadline.
 func TestSilentLeader(t *testing.T) {

@@ -35,6 +35,10 @@ func (m *Machine) applyCheckout(t *tenant, payload []byte) (reply, error) {
 	if done, err := m.replay(t, k, c); done || err != nil {
 		return &m.result, err
 	}
+	if s.voids.has(k.scoped(c.Request), c.Try) {
+		m.result = LeaseResult{Code: cloudlicenses.OutcomeUnknown, Detail: "a later try of this request was refused"}
+		return &m.result, nil
+	}
 	lic, code, detail := s.findLicense(t, c.VendorID, c.ProductID)
 	if code == cloudlicenses.OK {
 		code, detail = lic.acceptsVersion(c.AppVersion)
@@ -143,6 +147,9 @@ func (s *state) admitLease(t *tenant, l *lease) {
 // be nil.
 func (m *Machine) refuseCheckout(t *tenant, k *key, lic *license, code cloudlicenses.Code, layer cloudlicenses.Layer, detail string) reply {
 	c := &m.checkout
+	if c.Try > 0 {
+		m.void(k.scoped(c.Request), c.Try)
+	}
 	m.countRefusal(lic, code)
 	m.describeCaller(actionCheckout, code, k, &c.Caller)
 	m.entry.ProductID, m.entry.User, m.entry.Count = c.ProductID, c.User, c.Count

@@ -80,6 +80,11 @@ type Checkout struct {
 	TTLMillis    int64
 	AllowOverage bool
 	Metadata     []byte // the JSON object as sent, or empty
+	// Request is the server's request id and Try how often its sender has sent
+	// it before: a lost leader may still have an earlier try. Once a later one
+	// was refused, an earlier one takes no effect.
+	Request [16]byte
+	Try     uint8
 }
 
 // Heartbeat extends a lease by its TTL from the entry's time.

@@ -250,8 +250,8 @@ func (z *Cap) Msgsize() (s int) {
 // MarshalMsg implements msgp.Marshaler
 func (z *Checkout) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// array header, size 12
-	o = append(o, 0x9c)
+	// array header, size 14
+	o = append(o, 0x9e)
 	o, err = z.Caller.MarshalMsg(o)
 	if err != nil {
 		err = msgp.WrapError(err, "Caller")
@@ -268,6 +268,8 @@ func (z *Checkout) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.AppendInt64(o, z.TTLMillis)
 	o = msgp.AppendBool(o, z.AllowOverage)
 	o = msgp.AppendBytes(o, z.Metadata)
+	o = msgp.AppendBytes(o, (z.Request)[:])
+	o = msgp.AppendUint8(o, z.Try)
 	return
 }
 
@@ -279,8 +281,8 @@ func (z *Checkout) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err)
 		return
 	}
-	if zb0001 != 12 {
-		err = msgp.ArrayError{Wanted: 12, Got: zb0001}
+	if zb0001 != 14 {
+		err = msgp.ArrayError{Wanted: 14, Got: zb0001}
 		return
 	}
 	bts, err = z.Caller.UnmarshalMsg(bts)
@@ -367,13 +369,23 @@ func (z *Checkout) UnmarshalMsg(bts []byte) (o []byte, err error) {
 	}
 	copy(z.Metadata, bts[:zb0004])
 	bts = bts[zb0004:]
+	bts, err = msgp.ReadExactBytes(bts, (z.Request)[:])
+	if err != nil {
+		err = msgp.WrapError(err, "Request")
+		return
+	}
+	z.Try, bts, err = msgp.ReadUint8Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Try")
+		return
+	}
 	o = bts
 	return
 }
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z *Checkout) Msgsize() (s int) {
-	s = 1 + z.Caller.Msgsize() + msgp.ArrayHeaderSize + (16 * (msgp.ByteSize)) + msgp.BoolSize + msgp.Uint64Size + msgp.StringPrefixSize + len(string(z.VendorID)) + msgp.StringPrefixSize + len(string(z.ProductID)) + msgp.StringPrefixSize + len(z.User) + msgp.Int64Size + msgp.StringPrefixSize + len(z.AppVersion) + msgp.Int64Size + msgp.BoolSize + msgp.BytesPrefixSize + len(z.Metadata)
+	s = 1 + z.Caller.Msgsize() + msgp.ArrayHeaderSize + (16 * (msgp.ByteSize)) + msgp.BoolSize + msgp.Uint64Size + msgp.StringPrefixSize + len(string(z.VendorID)) + msgp.StringPrefixSize + len(string(z.ProductID)) + msgp.StringPrefixSize + len(z.User) + msgp.Int64Size + msgp.StringPrefixSize + len(z.AppVersion) + msgp.Int64Size + msgp.BoolSize + msgp.BytesPrefixSize + len(z.Metadata) + msgp.ArrayHeaderSize + (16 * (msgp.ByteSize)) + msgp.Uint8Size
 	return
 }
 

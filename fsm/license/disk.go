@@ -92,6 +92,7 @@ func load(store *fsm.Store) (*state, error) {
 		{prefixGuard, l.guard},
 		{prefixSignUp, l.signUp},
 		{prefixEndpoint, l.endpoint},
+		{prefixVoid, l.void},
 	}
 	for _, step := range steps {
 		if err := each(store, []byte{step.prefix}, step.take); err != nil {
@@ -128,6 +129,7 @@ type loader struct {
 	expiring []forgetting // clients' intents of ended leases
 	serving  []forgetting // the server's own
 	credits  []*credit
+	voids    []loadedVoid
 }
 
 func (l *loader) meta(_, value []byte) error {
@@ -351,6 +353,7 @@ func (l *loader) finish() error {
 			return fmt.Errorf("ended leases: %w", err)
 		}
 	}
+	l.finishVoids()
 	byTime := func(a, b forgetting) int { return cmp.Compare(a.at, b.at) }
 	slices.SortStableFunc(l.serving, byTime)
 	slices.SortStableFunc(l.expiring, byTime)

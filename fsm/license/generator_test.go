@@ -212,6 +212,11 @@ func (g *generator) checkout(tenant cl.TenantID) *license.Checkout {
 		if g.chance(10) {
 			again.Caller = g.caller(tenant)
 		}
+		again.Try = uint8(g.pick(4))
+		if g.chance(20) {
+			g.serial++
+			again.Request = serial(g.serial)
+		}
 		return &again
 	}
 	g.serial++
@@ -220,6 +225,7 @@ func (g *generator) checkout(tenant cl.TenantID) *license.Checkout {
 		VendorID: cl.VendorID([]string{"vector", "vector", "siemens", ""}[g.pick(4)]), ProductID: cl.ProductID([]string{"cad", "cad", "cam", "nil"}[min(3, g.pick(16)/5)]),
 		User: []string{"alice", "bob"}[g.pick(2)], Count: int64(1 + g.pick(2)*g.pick(3)),
 		TTLMillis: []int64{60, 60, 90, 300, 3600, 86400}[g.pick(6)] * second, AllowOverage: !g.chance(10),
+		Request: serial(g.serial), Try: uint8(max(0, g.pick(6)-3)),
 	}
 	c.BodyHash = bodyHash(c)
 	g.intents[tenant] = append(g.intents[tenant], c)

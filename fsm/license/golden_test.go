@@ -61,6 +61,7 @@ func samples() []sample {
 		{"OpCheckout", license.OpCheckout, true, &license.Checkout{
 			Caller: sampleCaller(), Intent: intentOf("a"), IntentByClient: true, BodyHash: 0x0102030405060708, VendorID: "vector", ProductID: "cad",
 			User: "alice", Count: 2, AppVersion: "8.1.0", TTLMillis: 300_000, AllowOverage: true, Metadata: []byte(`{"b":2}`),
+			Request: intentOf("request"), Try: 2,
 		}},
 		{"OpHeartbeat", license.OpHeartbeat, true, &license.Heartbeat{Caller: sampleCaller(), LeaseID: 7}},
 		{"OpReturn", license.OpReturn, true, &license.Return{Caller: sampleCaller(), LeaseID: 7}},

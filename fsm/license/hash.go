@@ -36,6 +36,7 @@ func (s *state) hash() (sum [32]byte) {
 	}
 	h.signUps(&s.signUps)
 	s.hashIntents(h)
+	s.hashVoids(h)
 	h.h.Sum(sum[:0])
 	return sum
 }

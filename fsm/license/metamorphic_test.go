@@ -93,7 +93,7 @@ func TestCheckoutAndReturnRestore(t *testing.T) {
 		}
 	}
 	restored := 0
-	for range 500 {
+	for range 1000 {
 		stamp, steps := g.entry()
 		r.now = max(r.now, stamp)
 		r.tick() // so that no checkout collects what has expired

@@ -42,6 +42,7 @@ type modelTenant struct {
 	rules    license.Rules
 	overage  []license.Overage
 	hook     bool // has an endpoint that gets everything
+	voids    []modelVoid
 }
 
 type modelLicense struct {
@@ -222,7 +223,33 @@ func (m *model) find(t *modelTenant, id cl.LeaseID, key cl.KeyID) (*modelLease, 
 	return l, &license.LeaseResult{Code: cl.LeaseReleased}
 }
 
+// modelVoid is a request of which a later try was refused.
+type modelVoid struct {
+	key     cl.KeyID
+	request [16]byte
+	try     uint8
+	until   int64
+}
+
 func (m *model) checkout(t *modelTenant, c *license.Checkout) license.LeaseResult {
+	r := m.decide(t, c)
+	if key, _ := m.access(t, c.Caller, cl.ScopeCheckout); key != "" && r.Code != cl.OK && r.Code != cl.OutcomeUnknown && c.Try > 0 {
+		t.voids = append(t.voids, modelVoid{key, c.Request, c.Try, m.clock + cl.RequestIDMemory.Milliseconds()})
+	}
+	return r
+}
+
+// void reports whether the latest refusal of the request makes this try void.
+func (m *model) void(t *modelTenant, key cl.KeyID, c *license.Checkout) bool {
+	for i := len(t.voids) - 1; i >= 0; i-- {
+		if v := t.voids[i]; v.key == key && v.request == c.Request {
+			return m.clock < v.until && c.Try < v.try
+		}
+	}
+	return false
+}
+
+func (m *model) decide(t *modelTenant, c *license.Checkout) license.LeaseResult {
 	key, refusal := m.access(t, c.Caller, cl.ScopeCheckout)
 	if refusal != nil {
 		if l, _ := m.licenseFor(t, c); l != nil && key != "" {
@@ -240,6 +267,9 @@ func (m *model) checkout(t *modelTenant, c *license.Checkout) license.LeaseResul
 			return license.LeaseResult{Code: cl.IdempotencyKeyReused}
 		}
 		return license.LeaseResult{Replayed: true, Lease: in.first}
+	}
+	if m.void(t, key, c) {
+		return license.LeaseResult{Code: cl.OutcomeUnknown}
 	}
 	l, code := m.licenseFor(t, c)
 	if code != cl.OK {

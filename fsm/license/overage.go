@@ -210,6 +210,7 @@ func (t *tenant) setCredits(who creditKey, list []*credit) {
 func (m *Machine) forget() {
 	s := m.state
 	s.intents.forget(s.clock)
+	m.forgetVoids()
 	m.expireSignUps()
 	for c, ok := s.credits.front(); ok && (c.seats == 0 || s.clock-c.ended >= creditMemory); c, ok = s.credits.front() {
 		if c.seats > 0 { // the oldest of its holder

@@ -32,6 +32,7 @@ import (
 //	'X' sequence(8)                            Outgoing, pending
 //	'Q', 'Z'                                   of the outbox, see outbox.go
 //	'H'                                        of webhooks, see webhooks_records.go
+//	'F' request(16)                            voidRecord
 //	'W', 'G'                                   of users, see users_records.go
 //	'R'                                        of sign-ups, see signup.go
 //
@@ -51,6 +52,7 @@ const (
 	prefixOverage = 'O'
 	prefixAudit   = 'A'
 	prefixOutbox  = 'X'
+	prefixVoid    = 'F'
 )
 
 // diskKind is this machine's disk format.
@@ -161,6 +163,15 @@ type creditRecord struct {
 	Hostname    string
 	Seats       int64
 	EndedMillis int64
+}
+
+// voidRecord is the latest try of a request that was refused. AtMillis is when
+// it is forgotten.
+//
+//msgp:tuple voidRecord
+type voidRecord struct {
+	Try      uint8
+	AtMillis int64
 }
 
 func key4(prefix byte, a uint32) []byte {

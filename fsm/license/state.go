@@ -25,6 +25,7 @@ type state struct {
 
 	due     poolHeap // pools with live leases, by a lower bound of their next expiry
 	intents intents
+	voids   voids
 	credits fifo[*credit] // in order of expiry
 	signUps signUps
 

@@ -19,6 +19,7 @@ type users struct {
 	t      *rapid.T
 	r      *rig
 	serial int
+	tokens int // mailed so far: no two are alike
 }
 
 func (u *users) pick(name string, n int) int { return rapid.IntRange(0, n-1).Draw(u.t, name) }
@@ -29,7 +30,7 @@ func (u *users) one() (fsm.Op, msgp.Marshaler) {
 	session := sum(fmt.Sprint("s", u.pick("session", max(1, u.serial))))
 	role := cl.Roles[u.pick("role", 4)]
 	by := license.By{Platform: u.pick("platform", 2) == 0, Session: session}
-	mail := license.Mail{Token: fmt.Sprint("t", u.pick("token", 6)), Purpose: cl.TokenInvite, ExpiresMillis: u.r.now + hour}
+	mail := license.Mail{Token: fmt.Sprint("t", u.tokens), Purpose: cl.TokenInvite, ExpiresMillis: u.r.now + hour}
 	switch u.pick("op", 12) {
 	case 0, 1:
 		put := &license.PutUser{By: by, ID: id, Email: email, Name: "N", Role: role}
@@ -37,6 +38,7 @@ func (u *users) one() (fsm.Op, msgp.Marshaler) {
 			put.PasswordHash = []byte("p0")
 		} else {
 			put.Mail = mail
+			u.tokens++
 		}
 		return license.OpPutUser, put
 	case 2, 3:
@@ -45,9 +47,11 @@ func (u *users) one() (fsm.Op, msgp.Marshaler) {
 	case 4:
 		return license.OpRemoveUser, &license.RemoveUser{By: by, ID: id}
 	case 5:
+		u.tokens++
 		return license.OpMailToken, &license.MailToken{By: by, ID: id, Mail: mail}
 	case 6:
-		return license.OpSetPassword, &license.SetPassword{TokenHash: sum(mail.Token), PasswordHash: []byte("p0")}
+		token := fmt.Sprint("t", max(0, u.tokens-1-u.pick("token", 4)))
+		return license.OpSetPassword, &license.SetPassword{TokenHash: sum(token), PasswordHash: []byte("p0")}
 	case 7:
 		return license.OpLogout, &license.Logout{Session: session}
 	case 8:

@@ -135,7 +135,7 @@ func (s *seatWatch) cycle(ctx context.Context) bool {
 			s.seen.Add(1)
 			s.ended(ctx, lease.LeaseID)
 			return true
-		case asked.After(s.bound(expires)):
+		case asked.After(s.bound(expires)) && asked.After(s.rig.lastTerm().Add(expiryGrace+expirySlack)):
 			s.found.add(flawExpiry, "%s of %s expired at %s and still holds its seat at %s; calm since %s", lease.LeaseID, s.pool.license, expires, asked, s.calm())
 			return false
 		}
@@ -145,6 +145,8 @@ func (s *seatWatch) cycle(ctx context.Context) bool {
 }
 
 // bound is by when a lease must be gone, and one that nobody knows of as well.
+// A term that began since, as where the machine itself did not run for a while,
+// gives it time anew: see lastTerm.
 func (s *seatWatch) bound(expires time.Time) time.Time {
 	late := s.calm().Add(expiryGrace)
 	if late.Before(expires) {

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -176,6 +178,27 @@ func (n *process) end() {
 	if n.signal(syscall.SIGKILL) == nil {
 		_ = n.awaitExit(10 * time.Second)
 	}
+}
+
+// lastTerm returns when a group's leader last opened a term, by the nodes'
+// logs: from then on every live lease has a heartbeat's time.
+func (r *rig) lastTerm() (last time.Time) {
+	for _, n := range r.nodes {
+		b, err := os.ReadFile(n.logPath)
+		if err != nil {
+			continue
+		}
+		for line := range bytes.Lines(b) {
+			var entry struct {
+				Time    time.Time `json:"time"`
+				Message string    `json:"msg"`
+			}
+			if bytes.Contains(line, []byte("leads group")) && json.Unmarshal(line, &entry) == nil && entry.Time.After(last) {
+				last = entry.Time
+			}
+		}
+	}
+	return last
 }
 
 // logTail returns the last lines of the process's log.

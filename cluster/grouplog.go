@@ -1,0 +1,274 @@
+package cluster
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/raft"
+)
+
+// groupLog is one group's part of the log: a raft.LogStore. Raft calls it
+// from one goroutine, and reads from others.
+//
+// An entry in a record:
+//
+//	+---------+------+-------------+----------------+-----------------+-----+------+
+//	| version | type | term uint64 | appended int64 | n ext uint32    | ext | data |
+//	| (1)     |      |             | Unix nanosec.  |                 |     |      |
+//	+---------+------+-------------+----------------+-----------------+-----+------+
+type groupLog struct {
+	store *logStore
+	id    GroupID
+	// appended counts the bytes written since the last snapshot, and entries
+	// their number.
+	appended atomic.Int64
+	entries  atomic.Int64
+
+	// leading tells whether Raft writes as the leader, once it runs, and
+	// durable is the highest index that the disk has confirmed.
+	leading atomic.Pointer[func() bool]
+	durable atomic.Uint64
+
+	first  uint64     // index of the first entry, where there is one; the store's mu
+	places []logPlace // of the entries from first on; the store's mu
+}
+
+const (
+	logValueHeader = 1 + 1 + 8 + 8 + 4
+	logVersion     = 1
+)
+
+var _ raft.LogStore = (*groupLog)(nil)
+
+// group opens the log of one group.
+func (s *logStore) group(id GroupID) *groupLog {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.groupLocked(id)
+}
+
+func (s *logStore) groupLocked(id GroupID) *groupLog {
+	g := s.groups[id]
+	if g == nil {
+		g = &groupLog{store: s, id: id}
+		s.groups[id] = g
+	}
+	return g
+}
+
+// FirstIndex implements raft.LogStore.
+func (g *groupLog) FirstIndex() (uint64, error) {
+	g.store.mu.Lock()
+	defer g.store.mu.Unlock()
+	if len(g.places) == 0 {
+		return 0, nil
+	}
+	return g.first, nil
+}
+
+// LastIndex implements raft.LogStore.
+func (g *groupLog) LastIndex() (uint64, error) {
+	g.store.mu.Lock()
+	defer g.store.mu.Unlock()
+	return g.lastLocked(), nil
+}
+
+// lastLocked is the index of the last entry; 0: there is none. mu held.
+func (g *groupLog) lastLocked() uint64 {
+	if len(g.places) == 0 {
+		return 0
+	}
+	return g.first + uint64(len(g.places)) - 1
+}
+
+// place returns where an entry is. False: nowhere.
+func (g *groupLog) place(index uint64) (logPlace, bool) {
+	g.store.mu.Lock()
+	defer g.store.mu.Unlock()
+	if len(g.places) == 0 || index < g.first || index > g.lastLocked() {
+		return logPlace{}, false
+	}
+	return g.places[index-g.first], true
+}
+
+// GetLog implements raft.LogStore.
+func (g *groupLog) GetLog(index uint64, out *raft.Log) error {
+	for {
+		at, ok := g.place(index)
+		if !ok {
+			return raft.ErrLogNotFound
+		}
+		err := g.store.read(at, func(r *logRecord) error {
+			if r.kind != recordEntry || r.group != g.id || r.index != index {
+				return fmt.Errorf("the record of entry %d is another's", index)
+			}
+			return decodeLog(index, r.body, out)
+		})
+		if errors.Is(err, errMoved) {
+			if now, ok := g.place(index); !ok || now != at {
+				continue // cut, or written anew, while it was read
+			}
+		}
+		if err != nil {
+			return fmt.Errorf("read log entry %d of group %d: %w", index, g.id, err)
+		}
+		return nil
+	}
+}
+
+func decodeLog(index uint64, value []byte, out *raft.Log) error {
+	if len(value) < logValueHeader || value[0] != logVersion {
+		return fmt.Errorf("log entry %d is damaged or of a newer version", index)
+	}
+	n := uint64(binary.BigEndian.Uint32(value[18:22]))
+	rest := value[logValueHeader:]
+	if uint64(len(rest)) < n {
+		return fmt.Errorf("log entry %d is damaged: cut short", index)
+	}
+	out.Index = index
+	out.Type = raft.LogType(value[1])
+	out.Term = binary.BigEndian.Uint64(value[2:10])
+	out.AppendedAt = time.Time{}
+	if at := int64(binary.BigEndian.Uint64(value[10:18])); at != 0 {
+		out.AppendedAt = time.Unix(0, at)
+	}
+	out.Extensions = append([]byte(nil), rest[:n]...)
+	out.Data = append([]byte(nil), rest[n:]...)
+	return nil
+}
+
+func appendLog(b []byte, l *raft.Log) []byte {
+	b = append(b, logVersion, byte(l.Type))
+	b = binary.BigEndian.AppendUint64(b, l.Term)
+	var at int64
+	if !l.AppendedAt.IsZero() {
+		at = l.AppendedAt.UnixNano()
+	}
+	b = binary.BigEndian.AppendUint64(b, uint64(at))
+	b = binary.BigEndian.AppendUint32(b, uint32(len(l.Extensions)))
+	b = append(b, l.Extensions...)
+	return append(b, l.Data...)
+}
+
+// StoreLog implements raft.LogStore.
+func (g *groupLog) StoreLog(l *raft.Log) error { return g.StoreLogs([]*raft.Log{l}) }
+
+// StoreLogs implements raft.LogStore: durable when it returns, but for the
+// commands of a leader, which await confirms. An error is the end of the node
+// (hashicorp/raft would go on).
+func (g *groupLog) StoreLogs(logs []*raft.Log) error {
+	if len(logs) == 0 {
+		return nil
+	}
+	records, places := g.encode(logs)
+	last := logs[len(logs)-1].Index
+	ahead := g.mayGoAhead(logs)
+	end, err := g.append(logs[0].Index, records, places, ahead)
+	if err != nil {
+		return g.store.failed(err)
+	}
+	g.appended.Add(int64(len(records)))
+	g.entries.Add(int64(len(logs)))
+	if ahead {
+		poke(g.store.push)
+		return g.store.err()
+	}
+	if err := g.store.sync(end); err != nil {
+		return err
+	}
+	g.durable.Store(last)
+	return nil
+}
+
+// encode returns the records of entries, and their places from 0 on.
+func (g *groupLog) encode(logs []*raft.Log) (records []byte, places []logPlace) {
+	size := 0
+	for _, l := range logs {
+		size += recordSize(uint32(recordHeader + logValueHeader + len(l.Extensions) + len(l.Data)))
+	}
+	records, places = make([]byte, 0, size), make([]logPlace, len(logs))
+	for i, l := range logs {
+		at := len(records)
+		records = appendRecord(records, recordEntry, g.id, l.Index, func(b []byte) []byte { return appendLog(b, l) })
+		places[i] = logPlace{uint64(at), uint32(recordHeader + logValueHeader + len(l.Extensions) + len(l.Data))}
+	}
+	return records, places
+}
+
+// append takes records over into the log and returns the position after them.
+func (g *groupLog) append(first uint64, records []byte, places []logPlace, ahead bool) (end uint64, err error) {
+	s := g.store
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	last := g.lastLocked()
+	if last != 0 && first != last+1 {
+		return 0, fmt.Errorf("group %d: entry %d after %d", g.id, first, last)
+	}
+	if last == 0 {
+		g.first = first
+	}
+	base := s.appendLocked(records)
+	for _, p := range places {
+		g.places = append(g.places, logPlace{base + p.at, p.size})
+	}
+	if ahead {
+		s.ahead = append(s.ahead, aheadWrite{g, g.lastLocked(), s.appended})
+		s.begun()
+	}
+	return s.appended, nil
+}
+
+// await returns once every entry up to index that was written is durable. An
+// error is the end of the node.
+func (g *groupLog) await(index uint64) error {
+	if g.durable.Load() >= index {
+		return nil
+	}
+	s := g.store
+	s.mu.Lock()
+	end := uint64(0)
+	if n := len(g.places); n > 0 && index >= g.first {
+		p := g.places[min(index-g.first, uint64(n)-1)]
+		end = p.at + uint64(recordSize(p.size))
+	}
+	s.mu.Unlock()
+	return s.sync(end)
+}
+
+// DeleteRange implements raft.LogStore: of the head after a snapshot, of the
+// tail when a new leader's entries replace it.
+func (g *groupLog) DeleteRange(low, high uint64) error {
+	s := g.store
+	if err := s.sync(s.position()); err != nil { // none may be confirmed after it was cut
+		return err
+	}
+	s.mu.Lock()
+	last := g.lastLocked()
+	low, high = max(low, g.first), min(high, last)
+	if last == 0 || low > high {
+		s.mu.Unlock()
+		return nil
+	}
+	if low > g.first && high < last {
+		s.mu.Unlock()
+		return s.failed(fmt.Errorf("group %d: entries %d to %d are cut out of %d to %d", g.id, low, high, g.first, last))
+	}
+	s.appendLocked(encodeCut(g.id, low, high))
+	end := s.appended
+	if low == g.first {
+		g.places = append([]logPlace(nil), g.places[high-low+1:]...)
+		g.first = high + 1
+	} else {
+		g.places = g.places[:low-g.first]
+	}
+	g.durable.Store(min(g.durable.Load(), g.lastLocked()))
+	s.mu.Unlock()
+	poke(s.clean)
+	if high < last {
+		return nil // a head that comes back after a crash is merely long
+	}
+	return s.sync(end) // a tail must be gone for good before raft goes on
+}
