@@ -13,6 +13,9 @@ import (
 // TestOutboxIsBounded: an endpoint's log, what may wait for it, and the mails
 // that failed.
 func TestOutboxIsBounded(t *testing.T) {
+	if raced {
+		t.Skip("nothing of it runs side by side, and it is long")
+	}
 	r := newRig(t, fastStore())
 	platform := license.By{Platform: true}
 	r.apply(
