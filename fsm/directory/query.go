@@ -48,24 +48,9 @@ func (s *state) query(query []byte, applied uint64) (msgp.Marshaler, error) {
 			return page
 		})
 	case QueryVendor:
-		return queryOne(payload, func(q *GetVendor) msgp.Marshaler {
-			if v := s.vendors[q.ID]; v != nil {
-				return &VendorResult{Vendor: *v}
-			}
-			return &VendorResult{Code: cloudlicenses.NotFound}
-		})
+		return queryOne(payload, s.vendor)
 	case QueryVendors:
-		return queryOne(payload, func(q *List) msgp.Marshaler {
-			page := &VendorPage{}
-			ids, more := after(s.vendorIDs, q)
-			for _, id := range ids {
-				page.Items = append(page.Items, *s.vendors[id])
-			}
-			if more {
-				page.Next = string(ids[len(ids)-1])
-			}
-			return page
-		})
+		return queryOne(payload, s.vendorPage)
 	case QueryRegistration:
 		return queryOne(payload, s.registration)
 	case QueryRegistrations:

@@ -76,3 +76,24 @@ func (s *state) setVendorStatus(c *SetVendorStatus) msgp.Marshaler {
 func refuseVendor(code cloudlicenses.Code, detail string) *VendorResult {
 	return &VendorResult{Code: code, Detail: detail}
 }
+
+// vendor answers QueryVendor.
+func (s *state) vendor(q *GetVendor) msgp.Marshaler {
+	if v := s.vendors[q.ID]; v != nil {
+		return &VendorResult{Vendor: *v}
+	}
+	return &VendorResult{Code: cloudlicenses.NotFound}
+}
+
+// vendorPage answers QueryVendors.
+func (s *state) vendorPage(q *List) msgp.Marshaler {
+	page := &VendorPage{}
+	ids, more := after(s.vendorIDs, q)
+	for _, id := range ids {
+		page.Items = append(page.Items, *s.vendors[id])
+	}
+	if more {
+		page.Next = string(ids[len(ids)-1])
+	}
+	return page
+}

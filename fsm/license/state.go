@@ -74,7 +74,7 @@ type tenant struct {
 
 	leases leaseTable
 	users  userTable
-	vendor catalogue // of a vendor's account alone
+	vendor catalog // of a vendor's account alone
 
 	leaseSequence   uint64
 	overageSequence uint64

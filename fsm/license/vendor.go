@@ -36,9 +36,9 @@ const (
 
 const notOfVendor = "only a vendor's account has these"
 
-// catalogue is what an account has besides a tenant's own. Its maps are nil
+// catalog is what an account has besides a tenant's own. Its maps are nil
 // while there is nothing.
-type catalogue struct {
+type catalog struct {
 	invoice  InvoiceHook
 	products map[cloudlicenses.ProductID]*product
 	byNumber []*product
@@ -51,7 +51,7 @@ type product struct {
 }
 
 // admit brings a product into the tables; its number is the largest.
-func (c *catalogue) admit(p *product) {
+func (c *catalog) admit(p *product) {
 	if c.products == nil {
 		c.products = make(map[cloudlicenses.ProductID]*product)
 	}
@@ -61,7 +61,7 @@ func (c *catalogue) admit(p *product) {
 	c.byID = slices.Insert(c.byID, at, p)
 }
 
-func (c *catalogue) find(id string) (int, bool) {
+func (c *catalog) find(id string) (int, bool) {
 	return slices.BinarySearchFunc(c.byID, id, func(p *product, id string) int { return strings.Compare(string(p.ID), id) })
 }
 
@@ -301,7 +301,7 @@ func (l *loader) product(key, value []byte) error {
 }
 
 // vendor adds what a vendor's account has.
-func (h *stateHasher) vendor(c *catalogue) {
+func (h *stateHasher) vendor(c *catalog) {
 	h.add(&c.invoice)
 	for _, p := range c.byNumber {
 		h.add(&p.Product)

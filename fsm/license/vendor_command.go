@@ -60,7 +60,7 @@ type VendorSettings struct {
 	Invoice InvoiceHook
 }
 
-// Product is one of a vendor's catalogue. Times are Unix milliseconds.
+// Product is one of a vendor's catalog. Times are Unix milliseconds.
 //
 //msgp:tuple Product
 type Product struct {
