@@ -13,6 +13,7 @@ import (
 
 var (
 	_ = register(OpVendorSettings, operation{name: "vendor settings", needs: needsTenant, apply: (*Machine).applyVendorSettings})
+	_ = register(OpTouchKey, operation{name: "touch key", needs: needsTenant, apply: (*Machine).applyTouchKey})
 	_ = register(OpPutProduct, operation{name: "put product", needs: needsTenant, apply: (*Machine).applyPutProduct})
 )
 
@@ -83,6 +84,20 @@ func (m *Machine) vendorKey(t *tenant, hash [32]byte, action cloudlicenses.Actio
 		return nil, cloudlicenses.ForbiddenRole
 	}
 	return k, cloudlicenses.OK
+}
+
+// applyTouchKey records that a key was used.
+func (m *Machine) applyTouchKey(t *tenant, payload []byte) (reply, error) {
+	var p TouchKey
+	if err := decode(&p, payload); err != nil {
+		return nil, err
+	}
+	k := t.keyByHash[p.Hash]
+	if k == nil {
+		return m.acked(cloudlicenses.NotFound, noSuchKey), nil
+	}
+	m.use(k)
+	return m.acked(cloudlicenses.OK, ""), nil
 }
 
 // applyVendorSettings lets in who may change settings, leaves that in the audit
