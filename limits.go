@@ -29,7 +29,7 @@ const (
 	// MaxLicensePrefix bounds a vendor's license prefix (422), so that a license
 	// id stays within MaxIDLength.
 	MaxLicensePrefix = 30
-	// MaxProducts bounds a vendor's catalogue (402 plan_limit_exceeded).
+	// MaxProducts bounds a vendor's catalog (402 plan_limit_exceeded).
 	MaxProducts = 10_000
 	// MaxVersionLength bounds a version and a range of versions, in bytes (422).
 	MaxVersionLength = 100

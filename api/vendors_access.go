@@ -87,7 +87,7 @@ func (c *call) authenticateVendorKey(key string) *problem {
 	case facts.Code != cloudlicenses.OK:
 		return decided(facts.Code, facts.Layer, "", "")
 	}
-	c.key, c.session = &facts.Key, c.caller.KeyHash
+	c.key, c.session = &facts.Key.Key, c.caller.KeyHash
 	return nil
 }
 

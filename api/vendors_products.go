@@ -8,7 +8,7 @@ import (
 	"github.com/cloudlicenses/cloudlicenses/shard"
 )
 
-// vendorProductRoutes are the rows of routeTable for a vendor's catalogue.
+// vendorProductRoutes are the rows of routeTable for a vendor's catalog.
 func vendorProductRoutes() []route {
 	return []route{
 		{method: "GET", path: "/api/v1/products", name: "products", on: onVendors, action: cloudlicenses.ActViewLicenses, handle: (*call).serveProducts},
@@ -109,7 +109,7 @@ func (c *call) serveUpdateProduct() {
 	}
 }
 
-// products reads a page of the catalogue. False means that the refusal is sent.
+// products reads a page of the catalog. False means that the refusal is sent.
 func (c *call) products(list *license.ListProducts) (page license.ProductPage, ok bool) {
 	o, ok := c.options()
 	if !ok {

@@ -142,7 +142,7 @@ func TestWhiteLabelHost(t *testing.T) {
 	at(v.key, "GET", "/api/v1/me", "").wants(t, 404, "tenant_not_found")
 }
 
-// TestProducts: a catalogue is its vendor's alone.
+// TestProducts: a catalog is its vendor's alone.
 func TestProducts(t *testing.T) {
 	v, _ := newVendor(t)
 	other, _ := newVendor(t)

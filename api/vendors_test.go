@@ -127,6 +127,9 @@ func TestVendorKeys(t *testing.T) {
 	list := ask(v.key, "GET", "/api/v1/keys?consistency=linearizable", "").wants(t, 200, "")
 	require.Len(t, list.body["items"], 2)
 	require.NotContains(t, string(list.raw), "clvk_")
+	for _, item := range list.body["items"].([]any) {
+		require.NotNil(t, item.(map[string]any)["last_used_at"], "both have changed something")
+	}
 	ask(v.key, "POST", "/api/v1/keys/"+crmID+"/revoke", "").wants(t, 200, "")
 	works(last.text("api_key"), 401, "key_revoked")
 

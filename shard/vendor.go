@@ -67,12 +67,20 @@ func (s *Shard) createVendor(ctx context.Context, req CreateVendorRequest, same 
 
 // VendorKey asks the access chain for the caller of a vendor's API: does the
 // vendor have the key, neither revoked nor expired. What is about to write asks
-// the leader; else any replica may say yes, and its no is confirmed there.
+// the leader, and leaves, to the minute, that the key was used; else any replica
+// may say yes, and its no is confirmed at the leader.
 func (s *Shard) VendorKey(ctx context.Context, vendor cloudlicenses.VendorID, caller *license.Caller, writes bool) (license.KeyFacts, error) {
+	now := time.Now()
 	var facts license.KeyFacts
 	_, err := s.Read(ctx, vendor.Account(), Command{
-		Op: license.QueryKey, Payload: &license.FindKey{Caller: *caller, NowMillis: time.Now().UnixMilli()}, Result: &facts,
+		Op: license.QueryKey, Payload: &license.FindKey{Caller: *caller, NowMillis: now.UnixMilli()}, Result: &facts,
 	}, ReadOptions{Linearizable: writes})
+	used := time.UnixMilli(facts.Key.LastUsedMillis)
+	if err != nil || facts.Code != cloudlicenses.OK || !writes || now.Sub(used) < cloudlicenses.KeyUseTouch {
+		return facts, err
+	}
+	var ack license.Ack
+	_, err = s.Do(ctx, vendor.Account(), Command{Op: license.OpTouchKey, Payload: &license.TouchKey{Hash: caller.KeyHash, Address: caller.Address}, Result: &ack})
 	return facts, err
 }
 

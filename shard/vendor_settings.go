@@ -41,7 +41,7 @@ func (s *Shard) InvoiceHook(ctx context.Context, id cloudlicenses.VendorID, opt 
 	return result.Invoice, fresh, err
 }
 
-// Product returns a product of a vendor's catalogue; a *Refusal with
+// Product returns a product of a vendor's catalog; a *Refusal with
 // product_not_found where there is none.
 func (s *Shard) Product(ctx context.Context, vendor cloudlicenses.VendorID, id cloudlicenses.ProductID) (license.Product, error) {
 	var page license.ProductPage

@@ -148,12 +148,12 @@ nor by session; what it has licensed goes on.
 func vendorPath(id string) string { return "/v1/vendors/" + url.PathEscape(id) }
 
 // vendor sends a request that is answered with a vendor, and prints it.
-func (op *operator) vendor(cmd *cobra.Command, method, path string, body any) error {
+func (o *operator) vendor(cmd *cobra.Command, method, path string, body any) error {
 	var v vendorInfo
-	if err := op.call(cmd.Context(), method, path, body, &v); err != nil {
+	if err := o.call(cmd.Context(), method, path, body, &v); err != nil {
 		return err
 	}
-	if op.output == outputJSON {
+	if o.output == outputJSON {
 		return printJSON(cmd.OutOrStdout(), v)
 	}
 	return vendorTable(v).print(cmd.OutOrStdout())

@@ -38,12 +38,7 @@ func (s *state) query(query []byte, applied uint64) (msgp.Marshaler, error) {
 	case QueryTenants:
 		return queryOne(payload, s.tenantPage)
 	case QueryVendor:
-		return queryOne(payload, func(q *GetVendor) msgp.Marshaler {
-			if v := s.vendors[q.ID]; v != nil {
-				return &VendorResult{Vendor: *v}
-			}
-			return &VendorResult{Code: cloudlicenses.NotFound}
-		})
+		return queryOne(payload, s.vendor)
 	case QueryVendors:
 		return queryOne(payload, s.vendorPage)
 	case QueryRegistration:

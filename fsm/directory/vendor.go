@@ -80,3 +80,11 @@ func refuseVendor(code cloudlicenses.Code, detail string) *VendorResult {
 // provisionsAlone reports whether the vendor's licenses are provisioned as they
 // are generated, where a customer's own setting does not say.
 func (v *Vendor) provisionsAlone() bool { return v.Settings.AutoProvision }
+
+// vendor answers QueryVendor.
+func (s *state) vendor(q *GetVendor) msgp.Marshaler {
+	if v := s.vendors[q.ID]; v != nil {
+		return &VendorResult{Vendor: *v}
+	}
+	return &VendorResult{Code: cloudlicenses.NotFound}
+}

@@ -28,7 +28,7 @@ type FindKey struct {
 type KeyFacts struct {
 	Code  cloudlicenses.Code
 	Layer cloudlicenses.Layer
-	Key   Key
+	Key   KeyState
 }
 
 // key answers QueryKey.
@@ -41,7 +41,7 @@ func (q *question) key() (reply, error) {
 	code, err := q.read(func(v view) error {
 		var k *key
 		if k, facts.Layer, facts.Code = v.tenant.admitted(&ask.Caller, 0, max(v.state.clock, ask.NowMillis)); facts.Code == cloudlicenses.OK {
-			facts.Key = k.Key
+			facts.Key = k.state()
 		}
 		return nil
 	})

@@ -76,7 +76,7 @@ type tenant struct {
 	leases leaseTable
 	users  userTable
 	hooks  []*endpoint // by number, which is in order of creation
-	vendor catalogue   // of a vendor's account alone
+	vendor catalog     // of a vendor's account alone
 
 	links   []linkRecord // vendors that the tenant knows of, in order of creation
 	notices []*notice    // to contacts of licenses that wait, by number

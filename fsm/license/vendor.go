@@ -13,6 +13,7 @@ import (
 
 var (
 	_ = register(OpVendorSettings, operation{name: "vendor settings", needs: needsTenant, apply: (*Machine).applyVendorSettings})
+	_ = register(OpTouchKey, operation{name: "touch key", needs: needsTenant, apply: (*Machine).applyTouchKey})
 	_ = register(OpPutProduct, operation{name: "put product", needs: needsTenant, apply: (*Machine).applyPutProduct})
 )
 
@@ -36,9 +37,9 @@ const (
 
 const notOfVendor = "only a vendor's account has these"
 
-// catalogue is what an account has besides a tenant's own. Its maps are nil
+// catalog is what an account has besides a tenant's own. Its maps are nil
 // while there is nothing.
-type catalogue struct {
+type catalog struct {
 	invoice  InvoiceHook
 	products map[cloudlicenses.ProductID]*product
 	byNumber []*product
@@ -51,7 +52,7 @@ type product struct {
 }
 
 // admit brings a product into the tables; its number is the largest.
-func (c *catalogue) admit(p *product) {
+func (c *catalog) admit(p *product) {
 	if c.products == nil {
 		c.products = make(map[cloudlicenses.ProductID]*product)
 	}
@@ -61,7 +62,7 @@ func (c *catalogue) admit(p *product) {
 	c.byID = slices.Insert(c.byID, at, p)
 }
 
-func (c *catalogue) find(id string) (int, bool) {
+func (c *catalog) find(id string) (int, bool) {
 	return slices.BinarySearchFunc(c.byID, id, func(p *product, id string) int { return strings.Compare(string(p.ID), id) })
 }
 
@@ -83,6 +84,20 @@ func (m *Machine) vendorKey(t *tenant, hash [32]byte, action cloudlicenses.Actio
 		return nil, cloudlicenses.ForbiddenRole
 	}
 	return k, cloudlicenses.OK
+}
+
+// applyTouchKey records that a key was used.
+func (m *Machine) applyTouchKey(t *tenant, payload []byte) (reply, error) {
+	var p TouchKey
+	if err := decode(&p, payload); err != nil {
+		return nil, err
+	}
+	k := t.keyByHash[p.Hash]
+	if k == nil {
+		return m.acked(cloudlicenses.NotFound, noSuchKey), nil
+	}
+	m.use(k)
+	return m.acked(cloudlicenses.OK, ""), nil
 }
 
 // applyVendorSettings lets in who may change settings, leaves that in the audit
@@ -301,7 +316,7 @@ func (l *loader) product(key, value []byte) error {
 }
 
 // vendor adds what a vendor's account has.
-func (h *stateHasher) vendor(c *catalogue) {
+func (h *stateHasher) vendor(c *catalog) {
 	h.add(&c.invoice)
 	for _, p := range c.byNumber {
 		h.add(&p.Product)

@@ -15,6 +15,7 @@ import (
 const (
 	OpVendorSettings fsm.Op = 50 // VendorSettings → Ack
 	OpPutProduct     fsm.Op = 51 // PutProduct → ProductResult
+	OpTouchKey       fsm.Op = 52 // TouchKey → Ack
 )
 
 // The queries of vendors' accounts, besides QueryKey (50).
@@ -60,7 +61,7 @@ type VendorSettings struct {
 	Invoice InvoiceHook
 }
 
-// Product is one of a vendor's catalogue. Times are Unix milliseconds.
+// Product is one of a vendor's catalog. Times are Unix milliseconds.
 //
 //msgp:tuple Product
 type Product struct {
@@ -82,6 +83,14 @@ type PutProduct struct {
 	Create  bool
 	Set     Changed
 	Product Product // its times are the machine's
+}
+
+// TouchKey records that a key was used, for requests that are no command by it.
+//
+//msgp:tuple TouchKey
+type TouchKey struct {
+	Hash    [32]byte
+	Address string // of the client
 }
 
 // ProductResult is the product as it is now, or why not.

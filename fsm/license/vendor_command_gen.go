@@ -514,6 +514,48 @@ func (z *PutProduct) Msgsize() (s int) {
 }
 
 // MarshalMsg implements msgp.Marshaler
+func (z *TouchKey) MarshalMsg(b []byte) (o []byte, err error) {
+	o = msgp.Require(b, z.Msgsize())
+	// array header, size 2
+	o = append(o, 0x92)
+	o = msgp.AppendBytes(o, (z.Hash)[:])
+	o = msgp.AppendString(o, z.Address)
+	return
+}
+
+// UnmarshalMsg implements msgp.Unmarshaler
+func (z *TouchKey) UnmarshalMsg(bts []byte) (o []byte, err error) {
+	var zb0001 uint32
+	zb0001, bts, err = msgp.ReadArrayHeaderBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err)
+		return
+	}
+	if zb0001 != 2 {
+		err = msgp.ArrayError{Wanted: 2, Got: zb0001}
+		return
+	}
+	bts, err = msgp.ReadExactBytes(bts, (z.Hash)[:])
+	if err != nil {
+		err = msgp.WrapError(err, "Hash")
+		return
+	}
+	z.Address, bts, err = msgp.ReadStringBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Address")
+		return
+	}
+	o = bts
+	return
+}
+
+// Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
+func (z *TouchKey) Msgsize() (s int) {
+	s = 1 + msgp.ArrayHeaderSize + (32 * (msgp.ByteSize)) + msgp.StringPrefixSize + len(z.Address)
+	return
+}
+
+// MarshalMsg implements msgp.Marshaler
 func (z *VendorSettings) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
 	// array header, size 3

@@ -16,6 +16,7 @@ func vendorSamples() []sample {
 				ID: "cad", Name: "CAD", Constraint: ">=8.0.0", MinLibVersion: "1.2.0", Archived: true, CreatedMillis: epochStart, UpdatedMillis: epochStart + hour,
 			},
 		}},
+		{"OpTouchKey", license.OpTouchKey, true, &license.TouchKey{Hash: keyHash("k1"), Address: "10.0.0.1"}},
 	}
 }
 

@@ -25,6 +25,8 @@ func (s *session) vendorCommand(name string, a arguments) (op fsm.Op, body msgp.
 		return 0
 	}
 	switch name {
+	case "touch-key":
+		return license.OpTouchKey, &license.TouchKey{Hash: keyHash(a.text("key", ""))}, true
 	case "settings":
 		return license.OpVendorSettings, &license.VendorSettings{
 			By: a.by(), Set: changed("url", license.ChangedURL) | changed("bearer", license.ChangedToken),
@@ -104,5 +106,9 @@ func (s *session) findKey(a arguments) string {
 	if r.Code != cl.OK {
 		return fmt.Sprintf("%s (%s)\n", r.Code, r.Layer)
 	}
-	return fmt.Sprintf("%s of %s\n", r.Key.ID, r.Key.AppName)
+	line := fmt.Sprintf("%s of %s", r.Key.Key.ID, r.Key.Key.AppName)
+	if r.Key.LastUsedMillis != 0 {
+		line += " used " + clock(r.Key.LastUsedMillis)
+	}
+	return line + "\n"
 }
