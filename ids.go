@@ -13,6 +13,19 @@ type TenantID string
 // VendorID names a software vendor, such as "vector-de".
 type VendorID string
 
+// accountMark begins the name of a vendor's account; no tenant id holds it.
+const accountMark = "@"
+
+// Account is the name under which a vendor's users, keys, audit log and outbox
+// are kept: that of a tenant, which no tenant can have (docs/adr/0011).
+func (id VendorID) Account() TenantID { return TenantID(accountMark + id) }
+
+// Vendor returns the vendor whose account id names.
+func (id TenantID) Vendor() (VendorID, bool) {
+	vendor, ok := strings.CutPrefix(string(id), accountMark)
+	return VendorID(vendor), ok && ValidateID(vendor) == nil
+}
+
 // ProductID names a vendor's product, such as "davinci-configurator-se". Two
 // vendors may use one ProductID.
 type ProductID string
@@ -106,6 +119,42 @@ func ValidateID(s string) error {
 		alnum := (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9')
 		if !alnum && (i == 0 || (c != '.' && c != '_' && c != ':' && c != '-')) {
 			return ErrID
+		}
+	}
+	return nil
+}
+
+// ErrForeignID is returned for a text that can't be the id of a foreign system.
+var ErrForeignID = errors.New("an id of a CRM is 1–100 printable ASCII characters without '/', and no space at either end")
+
+// ValidateForeignID reports whether s may be a CRM's own id of an account or an
+// opportunity. It stands in paths as it is.
+func ValidateForeignID(s string) error {
+	if len(s) < 1 || len(s) > MaxIDLength || s[0] == ' ' || s[len(s)-1] == ' ' {
+		return ErrForeignID
+	}
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' || s[i] == '/' {
+			return ErrForeignID
+		}
+	}
+	return nil
+}
+
+// ErrLicensePrefix is returned for a text that is no license prefix.
+var ErrLicensePrefix = errors.New("a license prefix is 1–30 characters of a–z and 0–9")
+
+// ValidateLicensePrefix reports whether p may begin the ids of a vendor's
+// licenses, as "vector" in "lic-vector-mercedes-2025-001". It has no hyphen, so
+// that the ids of one vendor and tenant can't be taken for those of another:
+// tenant ids have them.
+func ValidateLicensePrefix(p string) error {
+	if len(p) < 1 || len(p) > MaxLicensePrefix {
+		return ErrLicensePrefix
+	}
+	for i := range len(p) {
+		if c := p[i]; (c < 'a' || c > 'z') && (c < '0' || c > '9') {
+			return ErrLicensePrefix
 		}
 	}
 	return nil

@@ -13,6 +13,25 @@ const (
 	LicenseExpired          LicenseStatus = "expired"
 )
 
+// BillingCycle is how often a license's commit fee is billed.
+type BillingCycle string
+
+// The billing cycles (seed A1).
+const (
+	BillingMonthly   BillingCycle = "monthly"
+	BillingQuarterly BillingCycle = "quarterly"
+	BillingYearly    BillingCycle = "yearly"
+)
+
+// Valid reports whether c is one of the cycles.
+func (c BillingCycle) Valid() bool {
+	switch c {
+	case BillingMonthly, BillingQuarterly, BillingYearly:
+		return true
+	}
+	return false
+}
+
 // TenantStatus is where a tenant stands in its life.
 type TenantStatus string
 

@@ -26,6 +26,9 @@ const (
 
 	// MaxIDLength bounds every id in a request, in bytes (422).
 	MaxIDLength = 100
+	// MaxLicensePrefix bounds a vendor's license prefix (422), so that a license
+	// id stays within MaxIDLength.
+	MaxLicensePrefix = 30
 	// MaxUserLength bounds a lease's user, in characters (422).
 	MaxUserLength = 256
 	// MaxMetadataBytes bounds a checkout's metadata as sent (422).
@@ -93,6 +96,14 @@ const (
 	// MaxLoginGuards bounds the addresses without a user whose failures a
 	// tenant remembers.
 	MaxLoginGuards = 4096
+	// MaxNotices bounds the notices to contacts that wait for their licenses,
+	// of a tenant or vendor (503 overloaded).
+	MaxNotices = 10_000
+	// NoticeLife is how long such a notice waits: it names a person.
+	NoticeLife = 365 * 24 * time.Hour
+	// MaxNoticeMessage bounds a notification's message, in characters (422).
+	MaxNoticeMessage = 2000
+
 	// InviteLife and ResetLife are how long a mailed one-time token works.
 	InviteLife = 7 * 24 * time.Hour
 	ResetLife  = time.Hour

@@ -46,6 +46,7 @@ const (
 	ActViewSettings                         // settings of the tenant
 	ActManageSettings                       // change them
 	ActViewEvents                           // the stream of events
+	ActManageLicenses                       // of a vendor: generate, provision, amend, suspend and revoke licenses; its customers
 )
 
 // Actions lists every action.
@@ -53,6 +54,7 @@ var Actions = []Action{
 	ActOwnAccount, ActViewLicenses, ActViewLeases, ActReleaseLease, ActViewUsers, ActManageUsers, ActManageOwners,
 	ActViewKeys, ActManageKeys, ActViewCosts, ActViewAudit, ActViewAlerts, ActManageAlerts, ActViewFingerprints,
 	ActManageFingerprints, ActViewSettings, ActManageSettings, ActViewEvents,
+	ActManageLicenses,
 }
 
 // May reports whether a role may do an action: the one table of who may what.
@@ -64,7 +66,8 @@ func (r Role) May(a Action) bool {
 	case ActViewCosts:
 		return r == RoleOwner || r == RoleAdmin || r == RoleBilling
 	case ActReleaseLease, ActViewUsers, ActManageUsers, ActViewKeys, ActManageKeys, ActViewAudit, ActManageAlerts,
-		ActViewFingerprints, ActManageFingerprints, ActViewSettings, ActManageSettings:
+		ActViewFingerprints, ActManageFingerprints, ActViewSettings, ActManageSettings,
+		ActManageLicenses:
 		return r == RoleOwner || r == RoleAdmin
 	case ActManageOwners:
 		return r == RoleOwner

@@ -1,6 +1,9 @@
 package cloudlicenses
 
-import "strings"
+import (
+	"errors"
+	"strings"
+)
 
 // What a sign-up may name.
 
@@ -33,7 +36,32 @@ var alike = strings.NewReplacer("rn", "m", "vv", "w", "0", "o", "1", "l", "i", "
 
 // Skeleton returns how an id looks at a glance: two ids of one skeleton are
 // confusable (rn and m, vv and w, 0 and o, 1, i and l).
-func (id TenantID) Skeleton() string { return alike.Replace(string(id)) }
+func (id TenantID) Skeleton() string { return alike.Replace(strings.ToLower(string(id))) }
+
+// ErrVendorID is returned for a text that no vendor may sign up under. Of one
+// that is reserved, the error says so, and is ErrVendorID as well.
+var ErrVendorID = errors.New("a vendor id to sign up under is 1–50 characters of a–z, 0–9 and inner hyphens, begins with a letter and is no reserved name")
+
+// reservedVendorError is a vendor id that is reserved.
+type reservedVendorError VendorID
+
+func (e reservedVendorError) Error() string { return string(e) + " is reserved" }
+
+// Is makes it an ErrVendorID.
+func (e reservedVendorError) Is(target error) bool { return target == ErrVendorID }
+
+// ValidateSignUp reports whether a vendor may sign up under id: what a tenant
+// may be called. An operator may give others.
+func (id VendorID) ValidateSignUp() error {
+	var reserved reservedIDError
+	switch err := TenantID(id).ValidateSignUp(); {
+	case err == nil:
+		return nil
+	case errors.As(err, &reserved):
+		return reservedVendorError(id)
+	}
+	return ErrVendorID
+}
 
 // ValidateSignUp reports whether somebody may sign up under id: a valid id that
 // neither is a reserved name nor looks like one. The error is ErrTenantID.

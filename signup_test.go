@@ -17,6 +17,17 @@ func TestSignUpRefusesReservedNamesAndTheirLookAlikes(t *testing.T) {
 			t.Errorf("%q: %v", id, err)
 		}
 	}
+	for _, id := range []VendorID{"operator", "0perator", "Vector-de", "vector.de", "@x", "vector_de", ""} {
+		if err := id.ValidateSignUp(); !errors.Is(err, ErrVendorID) {
+			t.Errorf("%q: %v", id, err)
+		}
+	}
+	if err := VendorID("vector-de").ValidateSignUp(); err != nil {
+		t.Error(err)
+	}
+	if VendorID("Vector-DE").Account().Skeleton() != VendorID("vector-de").Account().Skeleton() {
+		t.Error("an operator's vendor in capitals is no other one")
+	}
 	for a, b := range map[TenantID]TenantID{"modern": "modem", "paypal": "paypa1", "volvo": "v0lvo", "vvolvo": "wolvo"} {
 		if a.Skeleton() != b.Skeleton() {
 			t.Errorf("%q and %q look alike", a, b)

@@ -61,48 +61,56 @@ func (c *call) memory() *memo {
 	return m
 }
 
-// host returns the tenant that the Host names; it is empty for the platform's
-// own hosts.
-func (c *call) host() (cloudlicenses.TenantID, *problem) {
+// vendorsLabel is the vendors' host below the platform's domain.
+const vendorsLabel = "vendors"
+
+// site is what a Host stands for; the platform's own is none of these.
+type site struct {
+	tenant  cloudlicenses.TenantID // of a tenant's host
+	vendors bool                   // the vendors' host
+}
+
+// host returns what the Host stands for.
+func (c *call) host() (site, *problem) {
 	host := c.ctx.Host()
 	m := c.memory()
 	if m.host != nil && bytes.Equal(host, m.host) {
-		return m.tenant, nil
+		return site{tenant: m.tenant}, nil
 	}
-	tenant, p := c.tenantOf(host)
-	if p == nil && tenant != "" {
-		m.host, m.tenant = append(m.host[:0], host...), tenant
+	at, p := c.siteOf(host)
+	if p == nil && at.tenant != "" {
+		m.host, m.tenant = append(m.host[:0], host...), at.tenant
 	}
-	return tenant, p
+	return at, p
 }
 
-func (c *call) tenantOf(host []byte) (cloudlicenses.TenantID, *problem) {
+func (c *call) siteOf(host []byte) (site, *problem) {
 	name, ok := hostName(host)
 	if !ok {
-		return "", problemNoTenant
+		return site{}, problemNoTenant
 	}
 	if g, isTLS := c.ctx.Conn().(*guard.TLSConn); isTLS {
 		if server, _ := g.Names(); server != "" && !guard.EqualFold(name, strings.ToLower(server)) {
-			return "", problemMisdirected
+			return site{}, problemMisdirected
 		}
 	}
 	domain := c.server.domain
 	if guard.EqualFold(name, domain) {
-		return "", nil
+		return site{}, nil
 	}
 	cut := len(name) - len(domain) - 1
 	if cut < 1 || name[cut] != '.' || !guard.EqualFold(name[cut+1:], domain) {
-		return "", problemNoTenant
+		return site{}, problemNoTenant
 	}
 	label := strings.ToLower(string(name[:cut]))
-	if label == "vendors" {
-		return "", nil
+	if label == vendorsLabel {
+		return site{vendors: true}, nil
 	}
 	tenant := cloudlicenses.TenantID(label)
 	if tenant.Validate() != nil {
-		return "", problemNoTenant
+		return site{}, problemNoTenant
 	}
-	return tenant, nil
+	return site{tenant: tenant}, nil
 }
 
 // hostName cuts port and trailing dot off a Host.
@@ -134,11 +142,16 @@ func (c *call) authenticate() *problem {
 	if p != nil {
 		return p
 	}
-	c.caller = license.Caller{KeyHash: hash, Address: c.address()}
-	if g, isTLS := c.ctx.Conn().(*guard.TLSConn); isTLS {
-		_, c.caller.CertName = g.Names()
-	}
+	c.caller = license.Caller{KeyHash: hash, Address: c.address(), CertName: c.certName()}
 	return c.facts()
+}
+
+// certName is the common name of the verified client certificate, if any.
+func (c *call) certName() (name string) {
+	if g, isTLS := c.ctx.Conn().(*guard.TLSConn); isTLS {
+		_, name = g.Names()
+	}
+	return name
 }
 
 // keyHash checks a key's form and tenant and returns its hash. What it remembers

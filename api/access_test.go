@@ -77,6 +77,8 @@ func accessRows(p *pool) map[string]accessRow {
 		"GET /api/v1/leases":            {ok: 200, body: none},
 		"POST /api/v1/tenants/register": {ok: 422, body: none},
 		"POST /api/v1/tenants/verify":   {ok: 422, body: none},
+		"POST /api/v1/vendors/register": {ok: 422, body: none},
+		"POST /api/v1/vendors/verify":   {ok: 422, body: none},
 		"GET /.well-known/jwks.json":    {ok: 200, body: none},
 		"GET /openapi.yaml":             {ok: 200, body: none},
 		"GET /":                         {ok: 200, body: none},
@@ -97,8 +99,8 @@ func TestAccess(t *testing.T) {
 	stranger := shard.NewAPIKey("no-such-tenant")
 
 	for _, route := range routeTable() {
-		if route.on == forUsers || route.on == onTenantOpen {
-			continue // TestUserAccess
+		if route.on == forUsers || route.on == onTenantOpen || route.on.ofVendors() {
+			continue // TestUserAccess, TestVendorAccess
 		}
 		name := route.method + " " + route.path
 		row, ok := rows[name]
@@ -115,7 +117,13 @@ func TestAccess(t *testing.T) {
 			for _, authorization := range []string{"", "Bearer " + p.key, "Bearer x"} { // a key makes no difference
 				send(t, live.edge, "localhost", route.method, path, "{}", header{"Authorization", authorization}).wants(t, row.ok, "invalid_field")
 			}
-			for _, host := range []string{"vendors.localhost", string(p.tenant) + ".localhost", "nobody.localhost"} {
+			hosts := []string{string(p.tenant) + ".localhost", "nobody.localhost"}
+			if strings.HasPrefix(path, "/api/v1/vendors/") {
+				send(t, live.edge, vendorsHost, route.method, path, "{}").wants(t, row.ok, "invalid_field")
+			} else {
+				hosts = append(hosts, vendorsHost)
+			}
+			for _, host := range hosts {
 				send(t, live.edge, host, route.method, path, "{}").wants(t, 404, "not_found")
 			}
 			send(t, live.edge, "example.com", route.method, path, "{}").wants(t, 404, "tenant_not_found")
@@ -150,6 +158,7 @@ func TestAccess(t *testing.T) {
 				{"Bearer " + unknown, 401, "unauthenticated", "key"},
 				{"Bearer " + expired, 401, "key_expired", "key"},
 				{"Bearer " + revoked, 401, "key_revoked", "key"},
+				{"Bearer " + shard.NewAPIKey("@vector-de"), 401, "unauthenticated", "key"},
 				{"Bearer " + other.key, 403, "wrong_tenant", "host"},
 				{"Bearer " + stranger, 403, "wrong_tenant", "host"},
 			} {
@@ -176,9 +185,9 @@ func TestAccess(t *testing.T) {
 			}
 			require.Equal(t, theirs.body, nobodys.body)
 			ask("no-such-tenant", path, "Bearer "+stranger).wants(t, 404, "tenant_not_found")
-			for _, host := range []string{"localhost", "vendors.localhost"} {
-				send(t, live.edge, host, route.method, path, row.body(held), header{"Authorization", "Bearer " + p.key}).wants(t, 404, "not_found")
-			}
+			send(t, live.edge, "localhost", route.method, path, row.body(held), header{"Authorization", "Bearer " + p.key}).wants(t, 404, "not_found")
+			r = send(t, live.edge, "vendors.localhost", route.method, path, row.body(held), header{"Authorization", "Bearer " + p.key})
+			require.Contains(t, []int{401, 404, 405}, r.StatusCode, "a tenant's key opens nothing on the vendors' host: %s", r.raw)
 			for _, host := range []string{"example.com", "a.b.localhost", "notlocalhost", "-x.localhost", "www.localhost"} {
 				send(t, live.edge, host, route.method, path, row.body(held), header{"Authorization", "Bearer " + p.key}).wants(t, 404, "tenant_not_found")
 			}

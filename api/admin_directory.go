@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/cloudlicenses/cloudlicenses"
 	"github.com/cloudlicenses/cloudlicenses/api/body"
@@ -59,14 +58,18 @@ func timeText(millis int64) *string {
 }
 
 type vendorView struct {
-	ID            cloudlicenses.VendorID `json:"id"`
-	Name          string                 `json:"name"`
-	LicensePrefix string                 `json:"license_prefix"`
-	CreatedAt     *string                `json:"created_at"`
+	ID            cloudlicenses.VendorID     `json:"id"`
+	Name          string                     `json:"name"`
+	LicensePrefix string                     `json:"license_prefix"`
+	Region        string                     `json:"region"`
+	Status        cloudlicenses.TenantStatus `json:"status"`
+	Group         uint32                     `json:"group"`
+	Epoch         uint32                     `json:"epoch"`
+	CreatedAt     *string                    `json:"created_at"`
 }
 
 func showVendor(v *directory.Vendor) vendorView {
-	return vendorView{v.ID, v.Name, v.LicensePrefix, timeText(v.CreatedMillis)}
+	return vendorView{v.ID, v.Name, v.LicensePrefix, v.Region, v.Status, v.Group, v.Epoch, timeText(v.CreatedMillis)}
 }
 
 // createVendor is POST /v1/vendors. Without a prefix it is the id up to its
@@ -77,6 +80,7 @@ func (c *adminCall) createVendor() error {
 		ID            string `json:"id"`
 		Name          string `json:"name"`
 		LicensePrefix string `json:"license_prefix"`
+		Region        string `json:"region"`
 	}
 	if err := c.decode(&body); err != nil {
 		return err
@@ -85,7 +89,7 @@ func (c *adminCall) createVendor() error {
 		return invalid("/id", cloudlicenses.ErrID.Error())
 	}
 	if body.LicensePrefix == "" {
-		body.LicensePrefix, _, _ = strings.Cut(body.ID, "-")
+		body.LicensePrefix = defaultPrefix(body.ID)
 	}
 	if body.Name == "" {
 		body.Name = body.ID
@@ -93,36 +97,23 @@ func (c *adminCall) createVendor() error {
 	if len(body.Name) > cloudlicenses.MaxUserLength {
 		return invalid("/name", "must be at most "+strconv.Itoa(cloudlicenses.MaxUserLength)+" bytes")
 	}
-	vendor := directory.Vendor{
-		ID: cloudlicenses.VendorID(body.ID), Name: body.Name,
-		LicensePrefix: body.LicensePrefix, CreatedMillis: time.Now().UnixMilli(),
-	}
-	before, err := c.storedVendor(vendor.ID)
+	id := cloudlicenses.VendorID(body.ID)
+	before, err := c.storedVendor(id)
 	if err != nil {
 		return err
 	}
-	var ack directory.Ack
-	w, err := c.server.shard.DoDirectory(c.r.Context(), shard.Command{
-		Op: directory.OpVendor, Payload: &directory.PutVendor{Vendor: vendor}, Result: &ack,
+	vendor, w, err := c.server.shard.CreateVendor(c.r.Context(), shard.CreateVendorRequest{
+		ID: id, Name: body.Name, LicensePrefix: body.LicensePrefix, Region: body.Region,
 	})
 	if err != nil {
 		return err
 	}
 	c.w.Header().Set(headerApplied, w.Applied)
-	if ack.Code != cloudlicenses.OK {
-		return &problem{code: ack.Code, detail: ack.Detail}
-	}
+	status := http.StatusCreated
 	if before.Code == cloudlicenses.OK {
-		return c.reply(http.StatusOK, showVendor(&before.Vendor))
+		status = http.StatusOK
 	}
-	stored, err := c.storedVendor(vendor.ID)
-	if err != nil {
-		return err
-	}
-	if stored.Code != cloudlicenses.OK {
-		return &problem{code: stored.Code}
-	}
-	return c.reply(http.StatusCreated, showVendor(&stored.Vendor))
+	return c.reply(status, showVendor(&vendor))
 }
 
 // storedVendor asks the directory's leader for a vendor.
@@ -251,6 +242,9 @@ func (c *adminCall) listTenants() error {
 // showTenant is GET /v1/tenants/{tenant}.
 func (c *adminCall) showTenant() error {
 	id := cloudlicenses.TenantID(c.r.PathValue("tenant"))
+	if id.Validate() != nil {
+		return &problem{code: cloudlicenses.TenantNotFound, detail: "there is no such tenant"}
+	}
 	var result directory.TenantResult
 	query := shard.Command{Op: directory.QueryTenant, Payload: &directory.GetTenant{ID: id}, Result: &result}
 	options := c.readOptions()

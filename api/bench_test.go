@@ -69,10 +69,10 @@ func BenchmarkEdge(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		c := live.server.acquire(&ctx)
-		host, refused := c.host()
+		at, refused := c.host()
 		require.Nil(b, refused)
 		rows, _ := live.server.router.find(ctx.URI().Path())
-		c.route, c.tenant = choose(rows, ctx.Method()), host
+		c.route, c.tenant = choose(rows, ctx.Method()), at.tenant
 		if p := c.authenticate(); p != nil {
 			b.Fatal(p)
 		}

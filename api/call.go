@@ -82,13 +82,16 @@ type call struct {
 	route  *route
 	id     requestID
 	pathID []byte
-	tenant cloudlicenses.TenantID // of the host; empty: none
+	site   site
+	tenant cloudlicenses.TenantID // whose request it is; of a vendor's: its account; empty: none
+	vendor cloudlicenses.VendorID // on the vendors' host: whose request it is; empty: not known
 	code   cloudlicenses.Code     // of the reply
 	err    error                  // behind a 5xx
 
 	dec body.Decoder
 	out []byte
 
+	key     *license.Key          // a vendor's key that asks; nil: something else
 	user    *license.SessionFacts // who asks by a session; nil: a key, or nobody
 	session [32]byte              // of user
 
@@ -113,6 +116,7 @@ const maxPooledReply = 64 << 10
 
 func (s *Server) release(c *call) {
 	c.ctx, c.route, c.pathID, c.tenant, c.code, c.err, c.user = nil, nil, nil, "", "", nil, nil
+	c.site, c.vendor, c.key = site{}, "", nil
 	c.dec.Reset(nil)
 	c.op = body.Operation{}
 	c.caller = license.Caller{}
@@ -140,7 +144,7 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 
 // serve routes, checks host and key, and calls the handler.
 func (c *call) serve() {
-	host, p := c.host()
+	at, p := c.host()
 	if p != nil {
 		c.refuse(p)
 		return
@@ -149,8 +153,12 @@ func (c *call) serve() {
 		c.refuse(&problem{code: cloudlicenses.MalformedRequest, detail: "the query string is not percent-encoded UTF-8"})
 		return
 	}
-	rows, id := c.server.router.find(c.ctx.URI().Path())
-	if rows == nil || (rows[0].on.ofTenant() && host == "") || (rows[0].on == onApex && !c.onApex()) {
+	router := c.server.router
+	if at.vendors {
+		router = c.server.vendors
+	}
+	rows, id := router.find(c.ctx.URI().Path())
+	if rows == nil || (rows[0].on.ofTenant() && at.tenant == "") || (rows[0].on == onApex && !c.onApex()) {
 		c.refuse(&problem{code: cloudlicenses.NotFound, detail: "nothing is served at this path of this host"})
 		return
 	}
@@ -160,7 +168,7 @@ func (c *call) serve() {
 		c.refuse(&problem{code: cloudlicenses.MethodNotAllowed, detail: "this path takes " + methods})
 		return
 	}
-	c.pathID, c.tenant = id, host
+	c.pathID, c.site, c.tenant = id, at, at.tenant
 	switch c.route.on {
 	case onTenant:
 		if p = c.authenticate(); p != nil && c.route.action != 0 && c.hasSession() {
@@ -168,7 +176,9 @@ func (c *call) serve() {
 		}
 	case forUsers:
 		p = c.authenticateUser()
-	case onTenantOpen:
+	case onVendors, forVendorUsers:
+		p = c.authenticateVendor()
+	case onTenantOpen, onVendorsOpen:
 		p = c.sameSite()
 	case onApex, onAnywhere, everywhere:
 	}
@@ -246,6 +256,10 @@ func (c *call) fail(err error) {
 	code := codeOf(err)
 	c.err = err
 	p := &problem{code: code, detail: detailOf(code)}
+	if code == cloudlicenses.TenantNotFound && c.vendor != "" {
+		c.refuse(problemBadVendorKey)
+		return
+	}
 	switch code {
 	case cloudlicenses.TenantNotFound:
 		p.layer = cloudlicenses.LayerHost

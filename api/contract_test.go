@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"sort"
 	"strings"
 	"sync"
@@ -60,7 +61,7 @@ func keepsContract(t testing.TB, host, method, path, body string, headers []head
 	if cut := strings.IndexByte(path, '?'); cut >= 0 {
 		routed = path[:cut]
 	}
-	rows, _ := newRouter(routeTable()).find([]byte(routed))
+	rows, _ := newRouter(routeTable(), func(audience) bool { return true }).find([]byte(routed))
 	known := choose(rows, []byte(method)) != nil
 	if host == "" { // the admin address
 		known = strings.HasPrefix(routed, "/v1/") && r.text("code") != "not_found" && r.StatusCode != http.StatusMethodNotAllowed
@@ -111,7 +112,8 @@ func TestRoutesAreTheSpec(t *testing.T) {
 	}
 	sort.Strings(described)
 	sort.Strings(served)
-	require.Equal(t, served, described)
+	// A path may be served on tenants' hosts and on the vendors'.
+	require.Equal(t, slices.Compact(served), described)
 }
 
 // TestCodesAreTheSpec: openapi.yaml lists every code, and only those.

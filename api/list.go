@@ -58,14 +58,27 @@ func (c *call) read(op fsm.Op, query msgp.Marshaler, result msgp.Unmarshaler, o 
 		c.fail(err)
 		return false
 	}
-	h := &c.ctx.Response.Header
-	h.Set(headerApplied, fresh.Applied)
-	h.Set(headerStaleness, strconv.FormatInt(fresh.StalenessMillis, 10))
-	h.Set("Cache-Control", "no-store")
-	if fresh.LeaderURL != "" {
-		h.Set(headerLeader, fresh.LeaderURL)
-	}
+	c.fresh(fresh)
 	return true
+}
+
+// fresh sets the headers that say how fresh an answer is. An answer that drew
+// on several groups names all of them, and is as stale as the stalest.
+func (c *call) fresh(f shard.Freshness) {
+	h := &c.ctx.Response.Header
+	if before := h.Peek(headerApplied); len(before) > 0 && string(before) != f.Applied {
+		f.Applied = shard.JoinAppliedIndexes(string(before), f.Applied)
+		stale, err := strconv.ParseInt(string(h.Peek(headerStaleness)), 10, 64)
+		if f.StalenessMillis >= 0 && err == nil && (stale < 0 || stale > f.StalenessMillis) {
+			f.StalenessMillis = stale
+		}
+	}
+	h.Set(headerApplied, f.Applied)
+	h.Set(headerStaleness, strconv.FormatInt(f.StalenessMillis, 10))
+	h.Set("Cache-Control", "no-store")
+	if f.LeaderURL != "" {
+		h.Set(headerLeader, f.LeaderURL)
+	}
 }
 
 func (c *call) access() license.Access { return license.Access{Caller: c.caller, ByKey: c.user == nil} }

@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 
 	"github.com/cloudlicenses/cloudlicenses"
@@ -17,10 +18,19 @@ const (
 	forUsers                     // <tenant>.<domain>, with the session of a user
 	onTenantOpen                 // <tenant>.<domain>, without key or session
 	everywhere                   // whatever the Host, without a key
+
+	onVendors      // vendors.<domain>, with a key of a vendor or the session of one of its users
+	forVendorUsers // vendors.<domain>, with such a session
+	onVendorsOpen  // vendors.<domain>, without key or session
 )
 
 // ofTenant reports whether a route is served on tenants' hosts alone.
 func (a audience) ofTenant() bool { return a == onTenant || a == forUsers || a == onTenantOpen }
+
+// ofVendors reports whether a route is served on the vendors' host alone.
+func (a audience) ofVendors() bool {
+	return a == onVendors || a == forVendorUsers || a == onVendorsOpen
+}
 
 // route is one row of the table that the dispatcher, openapi.yaml and the
 // access tests are held against.
@@ -33,9 +43,9 @@ type route struct {
 	// for the table's readers.
 	scope  cloudlicenses.Scope
 	handle func(*call)
-	index  int // its place in the table, set by newRouter
-	// action that a user's role must allow; 0 on a tenant's host: for keys
-	// alone.
+	index  int // its place in the table, set by newRouters
+	// action that a user's role must allow; 0 on a tenant's or the vendors'
+	// host: for keys alone.
 	action cloudlicenses.Action
 }
 
@@ -55,7 +65,7 @@ func routeTable() []route {
 		{"GET", "/.well-known/jwks.json", "jwks", onAnywhere, 0, (*call).serveJWKS, 0, 0},
 		{"GET", "/openapi.yaml", "openapi", everywhere, 0, (*call).serveOpenAPI, 0, 0},
 		{"GET", "/", "welcome", everywhere, 0, (*call).serveWelcome, 0, 0},
-	}, userRoutes()...)
+	}, slices.Concat(userRoutes(), vendorRoutes(), vendorLicenseRoutes(), customerRoutes())...)
 }
 
 // router finds routes by path.
@@ -70,11 +80,23 @@ type prefixed struct {
 	routes         []*route
 }
 
-func newRouter(table []route) *router {
+// newRouters returns the router of the vendors' host and that of the others.
+func newRouters(table []route) (vendors, others *router) {
+	for i := range table {
+		table[i].index = i
+	}
+	vendors = newRouter(table, func(a audience) bool { return a.ofVendors() || a == onAnywhere || a == everywhere })
+	others = newRouter(table, func(a audience) bool { return !a.ofVendors() })
+	return vendors, others
+}
+
+func newRouter(table []route, serves func(audience) bool) *router {
 	r := &router{exact: make(map[string][]*route)}
 	for i := range table {
 		row := &table[i]
-		row.index = i
+		if !serves(row.on) {
+			continue
+		}
 		prefix, suffix, isPrefixed := strings.Cut(row.path, "{id}")
 		if !isPrefixed {
 			r.exact[row.path] = append(r.exact[row.path], row)

@@ -54,7 +54,8 @@ type Server struct {
 	cfg     Config
 	shard   *shard.Shard
 	logger  *slog.Logger
-	router  *router
+	router  *router // of every host but the vendors'
+	vendors *router // of the vendors' host
 	metrics *metrics
 	proxies proxies
 	tokens  tokens
@@ -89,11 +90,11 @@ func New(cfg Config) *Server {
 		cfg:     cfg,
 		shard:   cfg.Shard,
 		logger:  cfg.Logger,
-		router:  newRouter(table),
 		metrics: newMetrics(cfg.Metrics, table),
 		proxies: proxies(cfg.TrustedProxies),
 		domain:  strings.ToLower(strings.TrimSuffix(cfg.Domain, ".")),
 	}
+	s.vendors, s.router = newRouters(table)
 	if cfg.Port != 0 {
 		s.portSuffix = ":" + strconv.Itoa(cfg.Port)
 	}
@@ -171,6 +172,11 @@ func (s *Server) baseURL() string { return s.cfg.Scheme + "://" + s.domain + s.p
 // TenantURL returns the base URL of a tenant, as replies and tokens name it.
 func (s *Server) TenantURL(tenant cloudlicenses.TenantID) string {
 	return s.cfg.Scheme + "://" + string(tenant) + "." + s.domain + s.portSuffix
+}
+
+// VendorsURL returns the base URL of the vendors' host.
+func (s *Server) VendorsURL() string {
+	return s.cfg.Scheme + "://" + vendorsLabel + "." + s.domain + s.portSuffix
 }
 
 // handleError answers what fasthttp could not read.

@@ -31,68 +31,68 @@ func (c *call) onApex() bool {
 	return ok && guard.EqualFold(name, c.server.domain)
 }
 
+// companyFields and adminFields are what sign-ups of tenants and of vendors have in
+// common.
+type companyFields struct {
+	Name    string `json:"name"`
+	Domain  string `json:"domain"`
+	Country string `json:"country"`
+	TaxID   string `json:"tax_id"`
+}
+
+type adminFields struct {
+	Email string `json:"email"`
+	Name  string `json:"name"`
+}
+
 // newRegistration is the body of POST /api/v1/tenants/register.
 type newRegistration struct {
-	Company struct {
-		Name    string `json:"name"`
-		Domain  string `json:"domain"`
-		Country string `json:"country"`
-		TaxID   string `json:"tax_id"`
-	} `json:"company"`
-	Tenant struct {
+	Company companyFields `json:"company"`
+	Tenant  struct {
 		ID     string `json:"id"`
 		Region string `json:"region"`
 		Plan   string `json:"plan"`
 	} `json:"tenant"`
-	Admin struct {
-		Email string `json:"email"`
-		Name  string `json:"name"`
-	} `json:"admin"`
+	Admin adminFields `json:"admin"`
+}
+
+// text checks a field of plain text.
+func (w *wrong) text(member, value string, limit int) {
+	w.check(value == "" || len(value) > limit || strings.TrimSpace(value) != value || !printable([]byte(value)),
+		member, "must be 1–"+strconv.Itoa(limit)+" bytes of text, without control characters or spaces around it")
+}
+
+// signUp checks what all sign-ups have in common, and returns what is asked for.
+func (w *wrong) signUp(company *companyFields, region string, admin *adminFields) shard.SignUp {
+	in := shard.SignUp{Company: company.Name, Country: company.Country, TaxID: company.TaxID, Region: region, Name: admin.Name}
+	w.text("company/name", in.Company, maxCompany)
+	var err error
+	in.Domain, err = shard.NormalizeDomain(company.Domain)
+	if err != nil {
+		w.check(true, "company/domain", err.Error())
+	}
+	w.check(!cloudlicenses.ValidCountry(in.Country), "company/country", "must be a country's code of ISO 3166-1 alpha-2, such as DE")
+	if in.TaxID != "" {
+		w.text("company/tax_id", in.TaxID, maxTaxID)
+	}
+	in.Email, err = cloudlicenses.NormalizeEmail(admin.Email)
+	w.check(err != nil || !validEmail(in.Email), "admin/email", "must be an e-mail address of at most "+strconv.Itoa(maxEmail)+" bytes")
+	if err := cloudlicenses.ValidatePersonName(in.Name); err != nil {
+		w.check(true, "admin/name", err.Error())
+	}
+	return in
 }
 
 // check returns what is wrong with the fields, and what is asked for.
-func (n *newRegistration) check() (in shard.SignUp, wrong []body.FieldError) {
-	complain := func(pointer, detail string) {
-		wrong = append(wrong, body.FieldError{Pointer: pointer, Detail: detail})
-	}
-	text := func(pointer, value string, limit int) {
-		if value == "" || len(value) > limit || strings.TrimSpace(value) != value || !printable([]byte(value)) {
-			complain(pointer, "must be 1–"+strconv.Itoa(limit)+" bytes of text, without control characters or spaces around it")
-		}
-	}
-	in = shard.SignUp{
-		Company: n.Company.Name, Country: n.Company.Country, TaxID: n.Company.TaxID,
-		ID: cloudlicenses.TenantID(n.Tenant.ID), Region: n.Tenant.Region, Plan: n.Tenant.Plan,
-		Email: n.Admin.Email, Name: n.Admin.Name,
-	}
-	text("/company/name", in.Company, maxCompany)
-	var err error
-	if in.Domain, err = shard.NormalizeDomain(n.Company.Domain); err != nil {
-		complain("/company/domain", err.Error())
-	}
-	if !cloudlicenses.ValidCountry(in.Country) {
-		complain("/company/country", "must be a country's code of ISO 3166-1 alpha-2, such as DE")
-	}
-	if in.TaxID != "" {
-		text("/company/tax_id", in.TaxID, maxTaxID)
-	}
+func (n *newRegistration) check() (in shard.SignUp, w wrong) {
+	in = w.signUp(&n.Company, n.Tenant.Region, &n.Admin)
+	in.ID, in.Plan = cloudlicenses.TenantID(n.Tenant.ID), n.Tenant.Plan
 	if err := in.ID.ValidateSignUp(); err != nil {
-		complain("/tenant/id", err.Error())
+		w.check(true, "tenant/id", err.Error())
 	}
-	if cloudlicenses.ValidateID(in.Region) != nil {
-		complain("/tenant/region", "must be a region, such as eu-central")
-	}
-	if !slices.Contains(shard.Plans(), in.Plan) {
-		complain("/tenant/plan", "must be one of "+strings.Join(shard.Plans(), ", "))
-	}
-	normal, err := cloudlicenses.NormalizeEmail(in.Email)
-	if in.Email = normal; err != nil || !validEmail(normal) {
-		complain("/admin/email", "must be an e-mail address of at most "+strconv.Itoa(maxEmail)+" bytes")
-	}
-	if err := cloudlicenses.ValidatePersonName(in.Name); err != nil {
-		complain("/admin/name", err.Error())
-	}
-	return in, wrong
+	w.check(cloudlicenses.ValidateID(in.Region) != nil, "tenant/region", "must be a region, such as eu-central")
+	w.check(!slices.Contains(shard.Plans(), in.Plan), "tenant/plan", "must be one of "+strings.Join(shard.Plans(), ", "))
+	return in, w
 }
 
 // validEmail reports whether s is an address and nothing else.
@@ -104,22 +104,25 @@ func validEmail(s string) bool {
 // serveRegister is POST /api/v1/tenants/register.
 func (c *call) serveRegister() {
 	var n newRegistration
-	if p := strictly(c.ctx.PostBody(), &n); p != nil {
-		c.refuse(p)
+	if !c.decode(&n) {
 		return
 	}
-	in, wrong := n.check()
-	if len(wrong) > 0 {
-		c.refuse(&problem{code: cloudlicenses.InvalidField, detail: "the body has invalid fields", invalid: wrong})
+	in, w := n.check()
+	if !c.valid(w) {
 		return
 	}
 	r, err := c.server.shard.Register(c.context(), in)
 	if err != nil {
-		c.refuseSignUp(err)
+		c.refuseSignUp(err, "/tenant")
 		return
 	}
 	c.out = appendMember(c.out[:0], `{"tenant_id":`, string(r.ID))
 	c.out = appendMember(c.out, `,"tenant_url":`, c.server.TenantURL(r.ID))
+	c.registered(&in, &r)
+}
+
+// registered finishes the reply to a registration: what is to be done next.
+func (c *call) registered(in *shard.SignUp, r *shard.Registered) {
 	c.out = append(c.out, `,"status":"pending_verification","verification":{"method":"dns","dns_record":{"type":"TXT"`...)
 	c.out = appendMember(c.out, `,"name":`, r.RecordName)
 	c.out = appendMember(c.out, `,"value":`, r.RecordValue)
@@ -139,24 +142,17 @@ func (c *call) serveVerify() {
 		TenantID string `json:"tenant_id"`
 		Token    string `json:"verification_token"`
 	}
-	if p := strictly(c.ctx.PostBody(), &n); p != nil {
-		c.refuse(p)
+	if !c.decode(&n) {
 		return
 	}
-	var wrong []body.FieldError
-	if n.TenantID == "" || len(n.TenantID) > cloudlicenses.MaxIDLength {
-		wrong = append(wrong, body.FieldError{Pointer: "/tenant_id", Detail: "must be a tenant id"})
-	}
-	if n.Token == "" || len(n.Token) > maxToken {
-		wrong = append(wrong, body.FieldError{Pointer: "/verification_token", Detail: "must be what follows cloudlicenses-verify= in the record's value"})
-	}
-	if len(wrong) > 0 {
-		c.refuse(&problem{code: cloudlicenses.InvalidField, detail: "the body has invalid fields", invalid: wrong})
+	var w wrong
+	w.verification("tenant_id", "a tenant id", n.TenantID, n.Token)
+	if !c.valid(w) {
 		return
 	}
 	tenant, written, err := c.server.shard.Verify(c.context(), cloudlicenses.TenantID(n.TenantID), n.Token)
 	if err != nil {
-		c.refuseSignUp(err)
+		c.refuseSignUp(err, "/tenant")
 		return
 	}
 	url := c.server.TenantURL(tenant.ID)
@@ -171,12 +167,22 @@ func (c *call) serveVerify() {
 	c.reply(fasthttp.StatusOK)
 }
 
+// verification checks the fields of a verification.
+func (w *wrong) verification(member, what, id, token string) {
+	w.check(id == "" || len(id) > cloudlicenses.MaxIDLength, member, "must be "+what)
+	w.check(token == "" || len(token) > maxToken, "verification_token", "must be what follows cloudlicenses-verify= in the record's value")
+}
+
 // unstored keeps what is between a client and us from keeping the reply.
 func (c *call) unstored() { c.ctx.Response.Header.Set("Cache-Control", "no-store") }
 
-// refuseSignUp sends what an error of a sign-up amounts to.
-func (c *call) refuseSignUp(err error) {
+// refuseSignUp sends what an error of a sign-up amounts to. Where is the JSON
+// pointer of the object with the id.
+func (c *call) refuseSignUp(err error, where string) {
 	var refusal *shard.Refusal
+	taken := func(detail, pointer, what string) {
+		c.refuse(&problem{code: cloudlicenses.AlreadyExists, detail: detail, invalid: []body.FieldError{{Pointer: pointer, Detail: what}}})
+	}
 	switch {
 	case errors.Is(err, shard.ErrResolver):
 		c.err = err
@@ -185,15 +191,13 @@ func (c *call) refuseSignUp(err error) {
 		c.fail(err)
 	case refusal.Code == cloudlicenses.RateLimited:
 		c.refuse(&problem{code: refusal.Code, detail: refusal.Detail, retryIn: signUpWindow})
-	case refusal.Code == cloudlicenses.AlreadyExists && refusal.Detail == "domain":
-		c.refuse(&problem{code: refusal.Code, detail: "the domain belongs to another sign-up or tenant", invalid: []body.FieldError{
-			{Pointer: "/company/domain", Detail: "has a tenant, or a sign-up that has not expired"},
-		}})
-	case refusal.Code == cloudlicenses.AlreadyExists:
-		c.refuse(&problem{code: refusal.Code, detail: "the tenant id is taken, or looks like one that is", invalid: []body.FieldError{
-			{Pointer: "/tenant/id", Detail: "is taken, or looks like one that is"},
-		}})
+	case refusal.Code != cloudlicenses.AlreadyExists:
+		c.refuse(decided(refusal.Code, cloudlicenses.LayerNone, refusal.Detail, where))
+	case refusal.Detail == "domain":
+		taken("the domain belongs to another sign-up or "+where[1:], "/company/domain", "has a "+where[1:]+", or a sign-up that has not expired")
+	case refusal.Detail == "license_prefix":
+		taken("another vendor has this license prefix", where+"/license_prefix", "is taken: name another one")
 	default:
-		c.refuse(decided(refusal.Code, cloudlicenses.LayerNone, refusal.Detail, "/tenant"))
+		taken("the "+where[1:]+" id is taken, or looks like one that is", where+"/id", "is taken, or looks like one that is")
 	}
 }

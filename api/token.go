@@ -18,8 +18,11 @@ import (
 // signer is the cluster's token key, ready for use.
 type signer struct {
 	key    ed25519.PrivateKey
-	header []byte // base64url of the protected header, with its dot
-	jwks   []byte // the reply of /.well-known/jwks.json
+	header []byte // base64url of a token's protected header, with its dot
+	// packageHeader is that of a license package: nobody may take one for the
+	// other.
+	packageHeader []byte
+	jwks          []byte // the reply of /.well-known/jwks.json
 }
 
 // newSigner derives the signer from the 32-byte seed. The key's id is its
@@ -29,11 +32,14 @@ func newSigner(seed []byte) *signer {
 	x := base64.RawURLEncoding.EncodeToString(key.Public().(ed25519.PublicKey))
 	sum := sha256.Sum256([]byte(`{"crv":"Ed25519","kty":"OKP","x":"` + x + `"}`))
 	kid := base64.RawURLEncoding.EncodeToString(sum[:])
-	header := `{"alg":"EdDSA","typ":"JWT","kid":"` + kid + `"}`
+	header := func(kind string) []byte {
+		text := `{"alg":"EdDSA","typ":"` + kind + `","kid":"` + kid + `"}`
+		return []byte(base64.RawURLEncoding.EncodeToString([]byte(text)) + ".")
+	}
 	return &signer{
 		key:    key,
-		header: []byte(base64.RawURLEncoding.EncodeToString([]byte(header)) + "."),
-		jwks:   []byte(`{"keys":[{"kty":"OKP","crv":"Ed25519","use":"sig","alg":"EdDSA","kid":"` + kid + `","x":"` + x + `"}]}`),
+		header: header("JWT"), packageHeader: header("license-package+jwt"),
+		jwks: []byte(`{"keys":[{"kty":"OKP","crv":"Ed25519","use":"sig","alg":"EdDSA","kid":"` + kid + `","x":"` + x + `"}]}`),
 	}
 }
 

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/valyala/fasthttp"
@@ -76,16 +77,21 @@ func (c *call) authenticateUser() *problem {
 	if !shard.IsSessionToken(token) {
 		return problemNoSession
 	}
+	return c.authenticateSession(token, byCookie)
+}
+
+// authenticateSession is authenticateUser where the token's form is right.
+func (c *call) authenticateSession(token string, byCookie bool) *problem {
 	if byCookie && !c.ctx.IsGet() && !c.ctx.IsHead() && !c.sameOrigin() {
 		return problemCrossSite
 	}
 	hash := shard.HashToken(token)
 	facts, err := c.server.shard.Session(c.context(), c.tenant, hash)
 	switch {
+	case errors.Is(err, shard.ErrTenantNotFound) && c.vendor != "":
+		return problemNoSession
 	case err != nil:
-		c.err = err
-		code := codeOf(err)
-		return &problem{code: code, detail: detailOf(code)}
+		return c.broken(err)
 	case facts.Code != cloudlicenses.OK:
 		return problemNoSession
 	case !facts.User.Role.May(c.route.action):
@@ -94,6 +100,13 @@ func (c *call) authenticateUser() *problem {
 	c.user, c.session = &facts, hash
 	c.caller.Address = c.address()
 	return nil
+}
+
+// broken is the problem that an error of the machinery amounts to.
+func (c *call) broken(err error) *problem {
+	c.err = err
+	code := codeOf(err)
+	return &problem{code: code, detail: detailOf(code)}
 }
 
 // by is who asks, for a command about users.

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 	"sync"
@@ -52,7 +53,7 @@ func (p *pool) newUser(name string, role cloudlicenses.Role) license.User {
 // newSession opens a session without the work of a password.
 func (p *pool) newSession(u license.User) string {
 	p.t.Helper()
-	token := shard.NewSessionToken()
+	token := shard.NewSessionToken(p.tenant)
 	p.userDo(license.OpLogin, &license.Login{Email: u.Email, PasswordOK: true, PasswordSum: sha(testHash()), Session: shard.HashToken(token)})
 	return token
 }
@@ -77,7 +78,7 @@ func userRows(p *pool, fresh func() license.User) map[string]userRow {
 	path := func(s string) func() string { return func() string { return s } }
 	one := func(format string) func() string { return func() string { return fmt.Sprintf(format, fresh().ID) } }
 	n := 0
-	return map[string]userRow{
+	rows := map[string]userRow{
 		"POST /api/v1/logout":          {path("/api/v1/logout"), path(""), 204},
 		"GET /api/v1/me":               {path("/api/v1/me"), path(""), 200},
 		"POST /api/v1/me/totp":         {path("/api/v1/me/totp"), path(""), 200},
@@ -94,6 +95,8 @@ func userRows(p *pool, fresh func() license.User) map[string]userRow {
 		"GET /api/v1/licenses/{id}": {path("/api/v1/licenses/" + string(p.license)), path(""), 200},
 		"GET /api/v1/leases":        {path("/api/v1/leases"), path(""), 200},
 	}
+	maps.Copy(rows, linkedVendorRows(p))
+	return rows
 }
 
 // TestUserAccess asks every route of users with no session, one that has
@@ -114,7 +117,7 @@ func TestUserAccess(t *testing.T) {
 	ended := p.newSession(people[cloudlicenses.RoleOwner])
 	p.userDo(license.OpLogout, &license.Logout{Session: shard.HashToken(ended)})
 	for _, route := range routeTable() {
-		if route.action == 0 {
+		if route.action == 0 || route.on.ofVendors() {
 			continue
 		}
 		name := route.method + " " + route.path
@@ -122,7 +125,7 @@ func TestUserAccess(t *testing.T) {
 		require.True(t, ok, "route %s has no row in userRows", name)
 		t.Run(name, func(t *testing.T) {
 			path := row.path()
-			for _, token := range []string{"", "x", "clus_", shard.NewSessionToken(), ended, theirs} {
+			for _, token := range []string{"", "x", "clus_", shard.NewSessionToken(p.tenant), shard.NewSessionToken("@acme"), ended, theirs} {
 				p.as(token, route.method, path, row.body()).wants(t, 401, "unauthenticated")
 			}
 			cookie := header{"Cookie", cookiePlain + "=" + ended}

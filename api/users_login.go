@@ -9,17 +9,27 @@ import (
 	"github.com/cloudlicenses/cloudlicenses/shard"
 )
 
-// shownLogin is the reply to a log-in, and without the token that to /me.
+// shownLogin is the reply to a log-in.
 type shownLogin struct {
-	Token     string                 `json:"token,omitempty"`
+	Token     string    `json:"token"`
+	ExpiresAt *string   `json:"expires_at"`
+	User      shownUser `json:"user"`
+}
+
+// shownMe says who asks: a user, or on the vendors' host a key.
+type shownMe struct {
 	TenantID  cloudlicenses.TenantID `json:"tenant_id,omitempty"`
-	ExpiresAt *string                `json:"expires_at"`
-	User      shownUser              `json:"user"`
+	VendorID  cloudlicenses.VendorID `json:"vendor_id,omitempty"`
+	ExpiresAt *string                `json:"expires_at"` // of the session or key
+	User      *shownUser             `json:"user,omitempty"`
+	KeyID     cloudlicenses.KeyID    `json:"key_id,omitempty"`
+	AppName   string                 `json:"app_name,omitempty"`
 }
 
 // serveLogin is POST /api/v1/login.
 func (c *call) serveLogin() {
 	var in struct {
+		VendorID *string `json:"vendor_id"`
 		Email    *string `json:"email"`
 		Password *string `json:"password"`
 		TOTP     string  `json:"totp"`
@@ -28,6 +38,7 @@ func (c *call) serveLogin() {
 		return
 	}
 	var w wrong
+	c.whose(&w, in.VendorID)
 	email := w.email(in.Email)
 	w.check(in.Password == nil, "password", "is missing")
 	w.check(in.Password != nil && len(*in.Password) > cloudlicenses.MaxPasswordBytes, "password", invalidPassword)
@@ -80,6 +91,7 @@ func (c *call) serveLogout() {
 // servePassword is POST /api/v1/password: the link of a mail leads to it.
 func (c *call) servePassword() {
 	var in struct {
+		VendorID *string `json:"vendor_id"`
 		Token    *string `json:"token"`
 		Password *string `json:"password"`
 	}
@@ -87,6 +99,7 @@ func (c *call) servePassword() {
 		return
 	}
 	var w wrong
+	c.whose(&w, in.VendorID)
 	w.check(in.Token == nil || !shard.IsOneTimeToken(*in.Token), "token", "is not valid, or not any more")
 	w.check(in.Password == nil || cloudlicenses.ValidatePassword(*in.Password, "") != nil, "password", cloudlicenses.ErrPassword.Error())
 	if !c.valid(w) {
@@ -102,12 +115,14 @@ func (c *call) servePassword() {
 // link leaves by mail.
 func (c *call) serveReset() {
 	var in struct {
-		Email *string `json:"email"`
+		VendorID *string `json:"vendor_id"`
+		Email    *string `json:"email"`
 	}
 	if !c.decode(&in) {
 		return
 	}
 	var w wrong
+	c.whose(&w, in.VendorID)
 	email := w.email(in.Email)
 	if !c.valid(w) {
 		return
@@ -121,9 +136,8 @@ func (c *call) serveReset() {
 
 // serveMe is GET /api/v1/me.
 func (c *call) serveMe() {
-	c.send(fasthttp.StatusOK, shownLogin{
-		TenantID: c.tenant, ExpiresAt: timeText(c.user.Session.ExpiresMillis), User: showUser(&c.user.User),
-	})
+	user := showUser(&c.user.User)
+	c.send(fasthttp.StatusOK, shownMe{TenantID: c.tenant, ExpiresAt: timeText(c.user.Session.ExpiresMillis), User: &user})
 }
 
 // serveBeginFactor is POST /api/v1/me/totp.

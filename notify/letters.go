@@ -21,9 +21,14 @@ type Letter struct{ Subject, Text, HTML string }
 // Whatever people have chosen (names, products) may be anything: it is cut to one
 // line of 100 characters, and escaped in HTML.
 
-// TenantWelcome tells a tenant's administrator that the tenant is there.
+// The mails with a token are for users of tenants and of vendors. Those of a
+// vendor have the base URL of the vendors' host and a VendorID, which the link
+// carries: the host does not say which vendor.
+
+// TenantWelcome tells a tenant's, or a vendor's, administrator that it is there.
 type TenantWelcome struct {
 	TenantURL string // base URL
+	VendorID  cloudlicenses.VendorID
 	Company   string // may be empty
 	Token     string // one-time token of POST /api/v1/password
 	Expires   time.Time
@@ -32,6 +37,7 @@ type TenantWelcome struct {
 // UserInvitation asks somebody to join a tenant.
 type UserInvitation struct {
 	TenantURL string // base URL
+	VendorID  cloudlicenses.VendorID
 	Name      string // of who is invited; may be empty
 	InvitedBy string // may be empty
 	Role      string // to show; may be empty
@@ -42,6 +48,7 @@ type UserInvitation struct {
 // PasswordReset carries the link to set a new password.
 type PasswordReset struct {
 	TenantURL string // base URL
+	VendorID  cloudlicenses.VendorID
 	Token     string // one-time token of POST /api/v1/password
 	Expires   time.Time
 }
@@ -92,18 +99,22 @@ type VendorLinked struct {
 
 // Letter returns what the mail says; an error where the URL is none.
 func (w TenantWelcome) Letter() (Letter, error) {
-	return welcomeLetter.render(w.TenantURL, "/welcome", w.Token, fields{"Company": w.Company, "Expires": w.Expires}, nil)
+	l := welcomeLetter
+	if w.VendorID != "" {
+		l = vendorWelcomeLetter
+	}
+	return l.render(w.TenantURL, "/welcome", oneTime(w.VendorID, w.Token), fields{"Company": w.Company, "Expires": w.Expires}, nil)
 }
 
 // Letter returns what the mail says; an error where the URL is none.
 func (i UserInvitation) Letter() (Letter, error) {
-	return invitationLetter.render(i.TenantURL, "/welcome", i.Token,
+	return invitationLetter.render(i.TenantURL, "/welcome", oneTime(i.VendorID, i.Token),
 		fields{"Name": i.Name, "InvitedBy": i.InvitedBy, "Role": i.Role, "Expires": i.Expires}, nil)
 }
 
 // Letter returns what the mail says; an error where the URL is none.
 func (p PasswordReset) Letter() (Letter, error) {
-	return resetLetter.render(p.TenantURL, "/welcome", p.Token, fields{"Expires": p.Expires}, nil)
+	return resetLetter.render(p.TenantURL, "/welcome", oneTime(p.VendorID, p.Token), fields{"Expires": p.Expires}, nil)
 }
 
 // Letter returns what the mail says; an error where the URL is none.
@@ -113,7 +124,7 @@ func (p LicenseProvisioned) Letter() (Letter, error) {
 		items = append(items, fields{"ID": string(l.ID), "Product": l.Product, "Seats": l.Seats, "Commit": l.Commit, "MaxOverage": l.MaxOverage})
 	}
 	count := max(p.Count, len(p.Licenses))
-	return provisionedLetter.render(p.TenantURL, "/licenses", "",
+	return provisionedLetter.render(p.TenantURL, "/licenses", nil,
 		fields{"Vendor": p.Vendor, "Count": count, "More": count - len(p.Licenses)}, items)
 }
 
@@ -123,7 +134,7 @@ func (o OverageWarning) Letter() (Letter, error) {
 	if meterTexts[o.Meter] == "" || o.Percent != 50 && o.Percent != 80 && o.Percent != 100 {
 		return Letter{}, fmt.Errorf("overage warning: meter %d at %d %%", o.Meter, o.Percent)
 	}
-	return overageLetter.render(o.TenantURL, "/licenses", "", fields{
+	return overageLetter.render(o.TenantURL, "/licenses", nil, fields{
 		"Percent": o.Percent, "License": string(o.License), "Product": o.Product,
 		"Meter": meterTexts[o.Meter], "Used": o.Used, "Limit": o.Limit,
 	}, nil)
@@ -131,18 +142,19 @@ func (o OverageWarning) Letter() (Letter, error) {
 
 // Letter returns what the mail says; an error where the URL is none.
 func (v VendorLinked) Letter() (Letter, error) {
-	return vendorLetter.render(v.TenantURL, "/vendors", "", fields{"Vendor": v.Vendor, "VendorID": string(v.VendorID)}, nil)
+	return vendorLetter.render(v.TenantURL, "/vendors", nil, fields{"Vendor": v.Vendor, "VendorID": string(v.VendorID)}, nil)
 }
 
 // The texts, parsed: a mistake in one ends the process at its start, and every
 // test with it.
 var (
-	welcomeLetter     = parse(welcomeText, needsToken)
-	invitationLetter  = parse(invitationText, needsToken)
-	resetLetter       = parse(resetText, needsToken)
-	provisionedLetter = parse(provisionedText, needsNone)
-	overageLetter     = parse(overageText, needsNone)
-	vendorLetter      = parse(vendorText, needsNone)
+	welcomeLetter       = parse(welcomeText, needsToken)
+	vendorWelcomeLetter = parse(vendorWelcomeText, needsToken)
+	invitationLetter    = parse(invitationText, needsToken)
+	resetLetter         = parse(resetText, needsToken)
+	provisionedLetter   = parse(provisionedText, needsNone)
+	overageLetter       = parse(overageText, needsNone)
+	vendorLetter        = parse(vendorText, needsNone)
 )
 
 const needsToken, needsNone = true, false
@@ -178,20 +190,29 @@ type page struct {
 	Before, Items, After          []string
 }
 
+// oneTime is the query of a link with a one-time token; nil without one.
+func oneTime(vendor cloudlicenses.VendorID, token string) url.Values {
+	if token == "" {
+		return nil
+	}
+	query := url.Values{"token": {token}}
+	if vendor != "" {
+		query.Set("vendor_id", string(vendor))
+	}
+	return query
+}
+
 // render fills the letter in. The link goes to path under base.
-func (l *letter) render(base, path, token string, f fields, items []fields) (Letter, error) {
+func (l *letter) render(base, path string, query url.Values, f fields, items []fields) (Letter, error) {
 	u, err := parseBase(base)
 	if err != nil {
 		return Letter{}, err
 	}
-	if l.token && token == "" {
+	if l.token && query == nil {
 		return Letter{}, errors.New("a letter with a one-time link needs a token")
 	}
 	f["Site"] = u.Host
-	u.Path = path
-	if token != "" {
-		u.RawQuery = url.Values{"token": {token}}.Encode()
-	}
+	u.Path, u.RawQuery = path, query.Encode()
 	p := page{Language: language, Label: l.link, URL: u.String()}
 	clean(f)
 	subject, err := fill([]*template.Template{l.subject}, f)

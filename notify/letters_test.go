@@ -19,11 +19,14 @@ const tenantURL = "https://mercedes.cloudlicenses.com"
 type letterer interface{ Letter() (Letter, error) }
 
 var letters = map[string]letterer{
-	"welcome":        TenantWelcome{TenantURL: tenantURL, Company: "Mercedes-Benz AG", Token: "t0k-en_A", Expires: expires},
-	"welcome-dev":    TenantWelcome{TenantURL: "http://mercedes.localhost:8080", Token: "a+b/c=&d", Expires: expires},
-	"invitation":     UserInvitation{TenantURL: tenantURL, Name: "Alice", InvitedBy: "License Administrator", Role: "viewer", Token: "t0k", Expires: expires},
-	"invitation-min": UserInvitation{TenantURL: tenantURL, Token: "t0k", Expires: expires},
-	"reset":          PasswordReset{TenantURL: tenantURL, Token: "t0k", Expires: expires},
+	"welcome":           TenantWelcome{TenantURL: tenantURL, Company: "Mercedes-Benz AG", Token: "t0k-en_A", Expires: expires},
+	"welcome-vendor":    TenantWelcome{TenantURL: "https://vendors.cloudlicenses.com", VendorID: "vector-de", Company: "Vector Informatik GmbH", Token: "t0k", Expires: expires},
+	"invitation-vendor": UserInvitation{TenantURL: "https://vendors.cloudlicenses.com", VendorID: "a&b", Token: "t0k", Expires: expires},
+	"reset-vendor":      PasswordReset{TenantURL: "https://vendors.cloudlicenses.com", VendorID: "vector-de", Token: "t0k", Expires: expires},
+	"welcome-dev":       TenantWelcome{TenantURL: "http://mercedes.localhost:8080", Token: "a+b/c=&d", Expires: expires},
+	"invitation":        UserInvitation{TenantURL: tenantURL, Name: "Alice", InvitedBy: "License Administrator", Role: "viewer", Token: "t0k", Expires: expires},
+	"invitation-min":    UserInvitation{TenantURL: tenantURL, Token: "t0k", Expires: expires},
+	"reset":             PasswordReset{TenantURL: tenantURL, Token: "t0k", Expires: expires},
 	"provisioned": LicenseProvisioned{TenantURL: tenantURL, Vendor: "Vector Informatik GmbH", Count: 1, Licenses: []ProvisionedLicense{
 		{ID: "lic-vector-mercedes-2025-0001", Product: "DaVinci Configurator SE", Seats: 20, Commit: 5, MaxOverage: 15},
 	}},

@@ -37,6 +37,19 @@ var welcomeText = text{
 	},
 }
 
+var vendorWelcomeText = text{
+	subject: "Your vendor account at {{.Site}} is ready",
+	before: []string{
+		"Welcome{{with .Company}}, {{.}}{{end}}.",
+		"The domain is verified and your vendor account at {{.Site}} has been created. Set the password of its administrator to sign in.",
+	},
+	link: "Set your password",
+	after: []string{
+		"The link works once, until {{.Expires}}.",
+		"Create an API key for your CRM in the portal, and generate the first license.",
+	},
+}
+
 var invitationText = text{
 	subject: "You are invited to {{.Site}}",
 	before: []string{

@@ -6,23 +6,25 @@ import (
 	"crypto/sha256"
 	"errors"
 	"hash/crc32"
-	"strings"
 
 	"github.com/cloudlicenses/cloudlicenses"
 )
 
-// An API key is written
+// An API key of a tenant and one of a vendor are written
 //
 //	clsk_<tenant>_<random><checksum>
+//	clvk_<vendor>_<random><checksum>
 //
 // random is 22 base62 characters (131 random bits), checksum 6 base62 digits
 // of the CRC-32 (IEEE) of all that stands before it: a mistyped key is told
-// from an unknown one without a look-up. Tenant ids hold no underscore.
+// from an unknown one without a look-up. The last underscore ends the id.
 const (
 	apiKeyPrefix    = "clsk_"
+	vendorKeyPrefix = "clvk_"
 	apiKeyRandom    = 22
 	apiKeyChecksum  = 6
-	maxAPIKeyLength = 128
+	apiKeySuffix    = apiKeyRandom + apiKeyChecksum
+	maxAPIKeyLength = len(vendorKeyPrefix) + cloudlicenses.MaxIDLength + 1 + apiKeySuffix
 )
 
 const base62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -38,13 +40,21 @@ var base62Digit = func() (table [256]byte) {
 	return table
 }()
 
-// ErrAPIKey is returned for a text that is no API key.
+// ErrAPIKey is returned for a text that is no API key of a tenant.
 var ErrAPIKey = errors.New("not an API key: want clsk_<tenant>_<random and checksum>")
 
-// NewAPIKey returns a fresh API key of a tenant.
-func NewAPIKey(tenant cloudlicenses.TenantID) string {
-	b := make([]byte, 0, len(apiKeyPrefix)+len(tenant)+1+apiKeyRandom+apiKeyChecksum)
-	b = append(append(append(b, apiKeyPrefix...), tenant...), '_')
+// ErrVendorKey is returned for a text that is no API key of a vendor.
+var ErrVendorKey = errors.New("not a vendor's API key: want clvk_<vendor>_<random and checksum>")
+
+// NewAPIKey returns a fresh API key of a tenant, or of a vendor by the name of
+// its account.
+func NewAPIKey(account cloudlicenses.TenantID) string {
+	prefix, id := apiKeyPrefix, string(account)
+	if vendor, ok := account.Vendor(); ok {
+		prefix, id = vendorKeyPrefix, string(vendor)
+	}
+	b := make([]byte, 0, len(prefix)+len(id)+1+apiKeySuffix)
+	b = append(append(append(b, prefix...), id...), '_')
 	b = appendRandom62(b, apiKeyRandom)
 	return string(appendChecksum62(b, checksum(string(b))))
 }
@@ -86,34 +96,56 @@ func checksum(s string) uint32 {
 // ParseAPIKey returns the tenant of an API key whose form and checksum are
 // right. It allocates nothing; the id aliases key.
 func ParseAPIKey(key string) (cloudlicenses.TenantID, error) {
-	rest, ok := strings.CutPrefix(key, apiKeyPrefix)
-	if !ok || len(key) > maxAPIKeyLength {
-		return "", ErrAPIKey
+	text, ok := keyID(key, apiKeyPrefix)
+	if id := cloudlicenses.TenantID(text); ok && id.Validate() == nil {
+		return id, nil
 	}
-	tenant, random, ok := strings.Cut(rest, "_")
-	if !ok || len(random) != apiKeyRandom+apiKeyChecksum {
-		return "", ErrAPIKey
+	return "", ErrAPIKey
+}
+
+// ParseVendorKey returns the vendor of an API key whose form and checksum are
+// right. The id aliases key.
+func ParseVendorKey(key string) (cloudlicenses.VendorID, error) {
+	id, ok := keyID(key, vendorKeyPrefix)
+	if ok && cloudlicenses.ValidateID(id) == nil {
+		return cloudlicenses.VendorID(id), nil
 	}
+	return "", ErrVendorKey
+}
+
+// keyID returns the id in a key whose random and checksum are right.
+func keyID(key, prefix string) (id string, ok bool) {
+	if len(key) > maxAPIKeyLength || len(key) <= len(prefix)+1+apiKeySuffix || key[:len(prefix)] != prefix {
+		return "", false
+	}
+	cut := len(key) - apiKeySuffix - 1
+	if key[cut] != '_' {
+		return "", false
+	}
+	random := key[cut+1:]
 	for i := range apiKeyRandom {
 		if base62Digit[random[i]] == 0xff {
-			return "", ErrAPIKey
+			return "", false
 		}
 	}
 	var sum uint64
 	for i := apiKeyRandom; i < len(random); i++ {
 		digit := base62Digit[random[i]]
 		if digit == 0xff {
-			return "", ErrAPIKey
+			return "", false
 		}
 		sum = sum*62 + uint64(digit)
 	}
-	if sum != uint64(checksum(key[:len(key)-apiKeyChecksum])) {
-		return "", ErrAPIKey
+	return key[len(prefix):cut], sum == uint64(checksum(key[:len(key)-apiKeyChecksum]))
+}
+
+// accountOf returns whose key it is: a tenant's id, or the name of a vendor's
+// account.
+func accountOf(key string) (cloudlicenses.TenantID, error) {
+	if vendor, err := ParseVendorKey(key); err == nil {
+		return vendor.Account(), nil
 	}
-	if id := cloudlicenses.TenantID(tenant); id.Validate() == nil {
-		return id, nil
-	}
-	return "", ErrAPIKey
+	return ParseAPIKey(key)
 }
 
 // HashAPIKey returns HMAC-SHA-256 of key under secret, by which keys are

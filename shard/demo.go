@@ -20,11 +20,14 @@ type ProvisionRequest struct {
 	VendorID      cloudlicenses.VendorID
 	VendorName    string
 	LicensePrefix string
+	CRMAccount    string // of the tenant with the vendor
 	Licenses      []LicenseSpec
 	// APIKey is one handed out earlier; where the tenant does not know it
 	// (or it is empty), a new one is made.
 	APIKey string
-	// AppName of a new key.
+	// VendorKey is the same of the vendor.
+	VendorKey string
+	// AppName of new keys.
 	AppName string
 }
 
@@ -33,6 +36,7 @@ type Provisioned struct {
 	TenantID   cloudlicenses.TenantID
 	LicenseIDs []cloudlicenses.LicenseID // the first of each of the request's Licenses
 	APIKey     string
+	VendorKey  string
 }
 
 // Provision brings a vendor, a tenant, its licenses and an API key about.
@@ -43,11 +47,12 @@ func (s *Shard) Provision(ctx context.Context, req ProvisionRequest) (Provisione
 	if err != nil {
 		return Provisioned{}, err
 	}
-	if err := s.putVendor(ctx, req.VendorID, req.VendorName, req.LicensePrefix); err != nil {
+	vendor, _, err := s.CreateVendor(ctx, CreateVendorRequest{ID: req.VendorID, Name: req.VendorName, LicensePrefix: req.LicensePrefix})
+	if err != nil {
 		return Provisioned{}, err
 	}
 	done := Provisioned{TenantID: tenant.ID, APIKey: req.APIKey}
-	if done.LicenseIDs, err = s.provision(ctx, tenant, req.VendorID, req.Licenses); err != nil {
+	if done.VendorKey, err = s.vendorKeyFor(ctx, &vendor, req.VendorKey, req.AppName); err != nil {
 		return Provisioned{}, err
 	}
 	known, err := s.knowsKey(ctx, tenant, req.APIKey)
@@ -55,22 +60,57 @@ func (s *Shard) Provision(ctx context.Context, req ProvisionRequest) (Provisione
 		return Provisioned{}, err
 	}
 	if !known {
-		if done.APIKey, err = s.putKey(ctx, tenant, req.AppName); err != nil {
+		if done.APIKey, err = s.putKey(ctx, tenant, req.AppName, bothScopes); err != nil {
 			return Provisioned{}, err
 		}
 	}
 	if tenant.Status == cloudlicenses.TenantPending {
-		if err := s.activate(ctx, tenant); err != nil {
+		if _, err := s.activate(ctx, tenant); err != nil {
 			return Provisioned{}, err
 		}
 	}
+	for i := range req.Licenses {
+		id, err := s.generated(ctx, tenant, &req, &req.Licenses[i])
+		if err != nil {
+			return Provisioned{}, err
+		}
+		done.LicenseIDs = append(done.LicenseIDs, id)
+	}
 	return done, nil
+}
+
+// generated returns the license that the tenant has of a product, generated
+// where it has none.
+func (s *Shard) generated(ctx context.Context, tenant *directory.Tenant, req *ProvisionRequest, spec *LicenseSpec) (cloudlicenses.LicenseID, error) {
+	var there directory.LicensePage
+	list := &directory.ListLicenses{VendorID: req.VendorID, TenantID: tenant.ID, ProductID: spec.ProductID, Limit: cloudlicenses.MaxListLimit}
+	query := Command{Op: directory.QueryLicenses, Payload: list, Result: &there}
+	if _, err := s.ReadDirectory(ctx, query, ReadOptions{Linearizable: true}); err != nil {
+		return "", err
+	}
+	for i := range there.Items {
+		if l := &there.Items[i]; l.Synced > 0 && l.Status == cloudlicenses.LicenseProvisioned {
+			return l.ID, nil
+		}
+	}
+	l := spec.license(0, req.VendorID, "", spec.start(time.Now()))
+	opportunity := fmt.Sprintf("demo-%d", len(there.Items))
+	result, _, err := s.Generate(ctx, directory.GenerateLicense{
+		VendorID: req.VendorID, OpportunityID: opportunity, ProductID: spec.ProductID, ProductName: l.ProductName,
+		CRMAccount: req.CRMAccount, Company: tenant.Company, TenantID: tenant.ID, AutoProvision: true,
+		Terms: directory.Terms{
+			Constraint: l.Constraint, Total: l.Total, CommitQty: l.CommitQty, MaxOverage: l.MaxOverage,
+			CommitFeeMinor: l.CommitFeeMinor, OverageFeeMinor: l.OverageFeeMinor, Currency: l.Currency,
+			StartMillis: l.StartMillis, EndMillis: l.EndMillis, Cycle: cloudlicenses.BillingMonthly,
+		},
+	}, license.Notice{})
+	return result.License.ID, err
 }
 
 // knowsKey reports whether the tenant has the key, neither revoked nor expired.
 func (s *Shard) knowsKey(ctx context.Context, tenant *directory.Tenant, key string) (bool, error) {
 	secrets := s.Secrets()
-	if owner, err := ParseAPIKey(key); err != nil || owner != tenant.ID {
+	if owner, err := accountOf(key); err != nil || owner != tenant.ID {
 		return false, nil //nolint:nilerr // a text that is no key of the tenant is not known
 	}
 	if secrets == nil {
@@ -110,14 +150,15 @@ const (
 )
 
 // Demo provisions the demo: 20 seats, 5 of them committed, EUR 5000.00 a month
-// and EUR 500.00 per overage use. apiKey is the one that an earlier start
-// made, or empty.
-func (s *Shard) Demo(ctx context.Context, apiKey string) (Provisioned, error) {
+// and EUR 500.00 per overage use. The keys, of the tenant and of the vendor, are
+// those that an earlier start made, or empty.
+func (s *Shard) Demo(ctx context.Context, apiKey, vendorKey string) (Provisioned, error) {
 	return s.Provision(ctx, ProvisionRequest{
 		Tenant:        CreateTenantRequest{ID: DemoTenant, Company: "Mercedes-Benz AG"},
 		VendorID:      DemoVendor,
 		VendorName:    "Vector Informatik GmbH",
 		LicensePrefix: "vector",
+		CRMAccount:    "ACC-98765",
 		Licenses: []LicenseSpec{{
 			ProductID:       DemoProduct,
 			ProductName:     "DaVinci Configurator SE",
@@ -128,7 +169,8 @@ func (s *Shard) Demo(ctx context.Context, apiKey string) (Provisioned, error) {
 			OverageFeeMinor: 50_000,
 			Currency:        "EUR",
 		}},
-		APIKey:  apiKey,
-		AppName: "demo",
+		APIKey:    apiKey,
+		VendorKey: vendorKey,
+		AppName:   "demo",
 	})
 }

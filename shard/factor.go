@@ -29,8 +29,12 @@ var factorOptions = totp.ValidateOpts{Period: factorPeriod, Digits: otp.DigitsSi
 
 // newFactor makes up a secret, in base32, and the URL that an app scans.
 func newFactor(tenant cloudlicenses.TenantID, email string) (secret, url string, err error) {
+	name := string(tenant)
+	if vendor, ok := tenant.Vendor(); ok {
+		name = string(vendor)
+	}
 	key, err := totp.Generate(totp.GenerateOpts{
-		Issuer: "cloudlicenses " + string(tenant), AccountName: email, SecretSize: factorSecret, Rand: rand.Reader,
+		Issuer: "cloudlicenses " + name, AccountName: email, SecretSize: factorSecret, Rand: rand.Reader,
 		Period: factorPeriod, Digits: otp.DigitsSix, Algorithm: otp.AlgorithmSHA1,
 	})
 	if err != nil {

@@ -66,7 +66,7 @@ func (p *places) find(ctx context.Context, tenant cloudlicenses.TenantID) (place
 	if ok && now.Before(at.until) {
 		return at, nil
 	}
-	if tenant.Validate() != nil {
+	if _, isAccount := tenant.Vendor(); !isAccount && tenant.Validate() != nil {
 		return placement{}, ErrTenantNotFound
 	}
 	ctx, cancel := withDeadline(ctx)

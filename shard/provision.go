@@ -13,13 +13,12 @@ import (
 	"github.com/cloudlicenses/cloudlicenses/fsm/license"
 )
 
-// The operator's own vendor, whose licenses `tenant create` makes.
-const (
-	operatorVendorID cloudlicenses.VendorID = "operator"
+// operatorVendor is the operator's own vendor, whose licenses `tenant create`
+// makes.
+var operatorVendor = CreateVendorRequest{ID: "operator", Name: "Operator", LicensePrefix: "operator"}
 
-	operatorVendorName = "Operator"
-	operatorPrefix     = "operator"
-)
+// bothScopes are those of a tenant's first key.
+const bothScopes = cloudlicenses.ScopeCheckout | cloudlicenses.ScopeReturn
 
 // DefaultPlan is a tenant's plan where none is named.
 const DefaultPlan = "enterprise"
@@ -112,19 +111,20 @@ func (s *Shard) CreateTenant(ctx context.Context, req CreateTenantRequest) (Crea
 	}
 	created := CreatedTenant{TenantID: tenant.ID}
 	if len(req.Licenses) > 0 {
-		if err := s.putVendor(ctx, operatorVendorID, operatorVendorName, operatorPrefix); err != nil {
+		if _, _, err := s.CreateVendor(ctx, operatorVendor); err != nil {
 			return CreatedTenant{}, err
 		}
-		ids, err := s.provision(ctx, tenant, operatorVendorID, req.Licenses)
+		ids, err := s.provision(ctx, tenant, operatorVendor.ID, req.Licenses)
 		if err != nil {
 			return CreatedTenant{}, err
 		}
 		created.LicenseID = ids[0]
 	}
-	if created.APIKey, err = s.putKey(ctx, tenant, "operator"); err != nil {
+	if created.APIKey, err = s.putKey(ctx, tenant, "operator", bothScopes); err != nil {
 		return CreatedTenant{}, err
 	}
-	return created, s.activate(ctx, tenant)
+	_, err = s.activate(ctx, tenant)
+	return created, err
 }
 
 // openTenant creates the tenant, or finds it, and makes it known to its group.
@@ -157,62 +157,63 @@ func (s *Shard) openTenant(ctx context.Context, req CreateTenantRequest) (*direc
 	if tenant.Status != cloudlicenses.TenantPending {
 		return tenant, nil
 	}
+	return tenant, s.openAccount(ctx, tenant)
+}
+
+// openAccount makes a tenant, or a vendor's account, known to its group.
+func (s *Shard) openAccount(ctx context.Context, tenant *directory.Tenant) error {
+	url := s.vendorsURL()
+	if _, isVendor := tenant.ID.Vendor(); !isVendor {
+		url = s.tenantURL(tenant.ID)
+	}
 	var ack license.Ack
 	_, err := s.doPlaced(ctx, tenant, Command{
-		Op:      license.OpTenant,
-		Payload: &license.PutTenant{Epoch: tenant.Epoch, URL: s.tenantURL(tenant.ID)},
-		Result:  &ack,
+		Op: license.OpTenant, Payload: &license.PutTenant{Epoch: tenant.Epoch, URL: url}, Result: &ack,
 	})
 	if err == nil {
 		err = refused(ack.Code, ack.Detail)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("open tenant %s in group %d: %w", tenant.ID, tenant.Group, err)
+		return fmt.Errorf("open %s in group %d: %w", tenant.ID, tenant.Group, err)
 	}
-	return tenant, nil
+	return nil
 }
 
-// activate ends the saga.
-func (s *Shard) activate(ctx context.Context, tenant *directory.Tenant) error {
+// activate ends the saga of a tenant or of a vendor.
+func (s *Shard) activate(ctx context.Context, tenant *directory.Tenant) (Written, error) {
+	active, now := cloudlicenses.TenantActive, time.Now().UnixMilli()
 	var result directory.TenantResult
-	written, err := s.DoDirectory(ctx, Command{
-		Op:      directory.OpTenantUp,
-		Payload: &directory.SetTenantStatus{ID: tenant.ID, Status: cloudlicenses.TenantActive, AtMillis: time.Now().UnixMilli()},
-		Result:  &result,
-	})
+	var written Written
+	var err error
+	if id, isVendor := tenant.ID.Vendor(); isVendor {
+		var vendor directory.VendorResult
+		written, err = s.DoDirectory(ctx, Command{
+			Op: directory.OpVendorStatus, Payload: &directory.SetVendorStatus{ID: id, Status: active, AtMillis: now}, Result: &vendor,
+		})
+		result = directory.TenantResult{Code: vendor.Code, Detail: vendor.Detail, Tenant: vendor.Vendor.Account()}
+	} else {
+		written, err = s.DoDirectory(ctx, Command{
+			Op: directory.OpTenantUp, Payload: &directory.SetTenantStatus{ID: tenant.ID, Status: active, AtMillis: now}, Result: &result,
+		})
+	}
 	if err == nil {
 		err = refused(result.Code, result.Detail)
 	}
 	if err != nil {
-		return fmt.Errorf("activate tenant %s: %w", tenant.ID, err)
+		return Written{}, fmt.Errorf("activate %s: %w", tenant.ID, err)
 	}
 	index, err := ParseAppliedIndex(written.Applied, directoryGroup)
 	if err != nil {
-		return err
+		return Written{}, err
 	}
-	s.places.keep(&result.Tenant, index)
-	return nil
+	*tenant = result.Tenant
+	s.places.keep(tenant, index)
+	return written, nil
 }
 
-// putVendor makes a vendor known; the same one again is fine.
-func (s *Shard) putVendor(ctx context.Context, id cloudlicenses.VendorID, name, prefix string) error {
-	var ack directory.Ack
-	_, err := s.DoDirectory(ctx, Command{
-		Op:      directory.OpVendor,
-		Payload: &directory.PutVendor{Vendor: directory.Vendor{ID: id, Name: name, LicensePrefix: prefix}},
-		Result:  &ack,
-	})
-	if err == nil {
-		err = refused(ack.Code, ack.Detail)
-	}
-	if err != nil {
-		return fmt.Errorf("create vendor %s: %w", id, err)
-	}
-	return nil
-}
-
-// putKey gives a tenant an API key of both scopes and returns it.
-func (s *Shard) putKey(ctx context.Context, tenant *directory.Tenant, app string) (string, error) {
+// putKey gives a tenant, or a vendor's account, an API key of these scopes and
+// returns it.
+func (s *Shard) putKey(ctx context.Context, tenant *directory.Tenant, app string, scopes cloudlicenses.Scope) (string, error) {
 	secrets := s.Secrets()
 	if secrets == nil {
 		return "", errors.New("the cluster's secrets are not open yet")
@@ -229,7 +230,7 @@ func (s *Shard) putKey(ctx context.Context, tenant *directory.Tenant, app string
 			ID:            cloudlicenses.KeyID("key-" + id.String()),
 			Hash:          HashAPIKey(secrets.KeyHMAC, key),
 			AppName:       app,
-			Scopes:        cloudlicenses.ScopeCheckout | cloudlicenses.ScopeReturn,
+			Scopes:        scopes,
 			CreatedMillis: time.Now().UnixMilli(),
 		}},
 		Result: &ack,

@@ -3,23 +3,47 @@ package shard
 import (
 	"crypto/sha256"
 	"strings"
+
+	"github.com/cloudlicenses/cloudlicenses"
 )
 
-// A session's token is clus_ and 43 base62 characters (256 random bits); a
-// one-time token, which is mailed, is the characters alone. The cluster keeps
-// their SHA-256: with that many random bits it needs no secret.
+// A session's token is clus_ and 43 base62 characters (256 random bits); that
+// of a vendor's user is clvs_<vendor>_ and the characters, since the host does
+// not say which vendor. A one-time token, which is mailed, is the characters
+// alone. The cluster keeps their SHA-256: with that many random bits it needs
+// no secret.
 const (
-	sessionPrefix = "clus_"
-	tokenRandom   = 43
+	sessionPrefix       = "clus_"
+	vendorSessionPrefix = "clvs_"
+	tokenRandom         = 43
 )
 
-// NewSessionToken returns the token of a fresh session.
-func NewSessionToken() string { return string(appendRandom62([]byte(sessionPrefix), tokenRandom)) }
+// NewSessionToken returns the token of a fresh session with a tenant, or with a
+// vendor by the name of its account.
+func NewSessionToken(account cloudlicenses.TenantID) string {
+	prefix := sessionPrefix
+	if vendor, ok := account.Vendor(); ok {
+		prefix = vendorSessionPrefix + string(vendor) + "_"
+	}
+	return string(appendRandom62([]byte(prefix), tokenRandom))
+}
+
+// ParseVendorSession returns the vendor of a text that has the form of the token
+// of a vendor's session.
+func ParseVendorSession(text string) (cloudlicenses.VendorID, bool) {
+	rest, ok := strings.CutPrefix(text, vendorSessionPrefix)
+	cut := len(rest) - tokenRandom - 1
+	if !ok || cut < 1 || rest[cut] != '_' || !isRandom62(rest[cut+1:]) || cloudlicenses.ValidateID(rest[:cut]) != nil {
+		return "", false
+	}
+	return cloudlicenses.VendorID(rest[:cut]), true
+}
 
 // NewOneTimeToken returns a fresh token to be mailed.
 func NewOneTimeToken() string { return string(appendRandom62(nil, tokenRandom)) }
 
-// IsSessionToken reports whether a text has the form of a session's token.
+// IsSessionToken reports whether a text has the form of the token of a session
+// with a tenant.
 func IsSessionToken(text string) bool {
 	random, ok := strings.CutPrefix(text, sessionPrefix)
 	return ok && isRandom62(random)

@@ -74,7 +74,9 @@ type Config struct {
 	Domain string
 	// TenantURL returns a tenant's base URL; nil: "https://<tenant>.<domain>".
 	TenantURL func(cloudlicenses.TenantID) string
-	Logger    *slog.Logger // nil: the default one
+	// VendorsURL returns the vendors' base URL; nil: "https://vendors.<domain>".
+	VendorsURL func() string
+	Logger     *slog.Logger // nil: the default one
 	// Resolver is the "host:port" of the DNS resolver that sign-ups are
 	// verified by; empty: none can be.
 	Resolver string
@@ -82,13 +84,14 @@ type Config struct {
 
 // Shard is the door. It is safe for concurrent use.
 type Shard struct {
-	node      *cluster.Node
-	engine    engine
-	tenantURL func(cloudlicenses.TenantID) string
-	logger    *slog.Logger
-	places    *places
-	tries     firstTries
-	resolver  string
+	node       *cluster.Node
+	engine     engine
+	tenantURL  func(cloudlicenses.TenantID) string
+	vendorsURL func() string
+	logger     *slog.Logger
+	places     *places
+	tries      firstTries
+	resolver   string
 
 	secrets atomic.Pointer[Secrets]
 	region  atomic.Pointer[string] // this node's, for tenants that name none
@@ -102,12 +105,15 @@ func New(cfg Config) *Shard {
 }
 
 func newShard(e engine, cfg Config) *Shard {
-	s := &Shard{engine: e, tenantURL: cfg.TenantURL, logger: cfg.Logger, resolver: cfg.Resolver}
+	s := &Shard{engine: e, tenantURL: cfg.TenantURL, vendorsURL: cfg.VendorsURL, logger: cfg.Logger, resolver: cfg.Resolver}
 	if s.logger == nil {
 		s.logger = slog.Default()
 	}
 	if s.tenantURL == nil {
 		s.tenantURL = func(id cloudlicenses.TenantID) string { return "https://" + string(id) + "." + cfg.Domain }
+	}
+	if s.vendorsURL == nil {
+		s.vendorsURL = func() string { return "https://vendors." + cfg.Domain }
 	}
 	s.places = newPlaces(s)
 	return s

@@ -33,23 +33,25 @@ const lookupTimeout = 4 * time.Second
 // ErrResolver means that DNS gave no answer: ask again later.
 var ErrResolver = errors.New("the DNS resolver gives no answer")
 
-// SignUp is a customer's wish for a tenant. The caller has checked every
-// field's own limits; Domain is as NormalizeDomain returned it.
+// SignUp is a customer's wish for a tenant, or a vendor's for an account. The
+// caller has checked every field's own limits; Domain is as NormalizeDomain
+// returned it.
 type SignUp struct {
 	Company string
 	Domain  string
 	Country string
 	TaxID   string
 
-	ID     cloudlicenses.TenantID
+	ID     cloudlicenses.TenantID // of a vendor: the name of its account
 	Region string
-	Plan   string
+	Plan   string // of a tenant
+	Prefix string // of a vendor's licenses
 
 	Email string
 	Name  string
 }
 
-// Registered is what the customer needs to prove the domain.
+// Registered is what who signs up needs to prove the domain.
 type Registered struct {
 	ID          cloudlicenses.TenantID
 	RecordName  string
@@ -91,7 +93,7 @@ func groupsWithin(region string, placement map[cluster.GroupID][]string, members
 
 // Register reserves a tenant's id and domain for seven days. What it says of
 // persons goes to a group of the region alone. Refusals (*Refusal):
-// already_exists (Detail "id" or "domain"), region_unavailable, invalid_field,
+// already_exists (Detail "id", "domain" or "license_prefix"), region_unavailable, invalid_field,
 // overloaded.
 func (s *Shard) Register(ctx context.Context, in SignUp) (Registered, error) {
 	ctx, cancel := withDeadline(ctx)
@@ -106,7 +108,7 @@ func (s *Shard) Register(ctx context.Context, in SignUp) (Registered, error) {
 		return Registered{}, err
 	}
 	register := &directory.Register{
-		ID: in.ID, Company: in.Company, Domain: in.Domain, Region: in.Region, Plan: in.Plan, EmailHash: emailHash,
+		ID: in.ID, Company: in.Company, Domain: in.Domain, Region: in.Region, Plan: in.Plan, Prefix: in.Prefix, EmailHash: emailHash,
 		Groups: groupsWithin(in.Region, s.node.Placement(), s.node.Members()),
 	}
 	_, _ = rand.Read(register.Intent[:]) // never fails: crypto/rand ends the process first
@@ -167,18 +169,19 @@ func (s *Shard) registration(ctx context.Context, id cloudlicenses.TenantID) (*d
 		Op: directory.QueryRegistration, Payload: &directory.GetTenant{ID: id}, Result: &result,
 	}, ReadOptions{Linearizable: true})
 	if err == nil {
-		err = refused(result.Code, "there is no registration of this tenant, or it has expired")
+		err = refused(result.Code, "there is no registration of this id, or it has expired")
 	}
 	return &result.Registration, err
 }
 
-// Verify looks for the token in the domain's TXT record and makes the tenant.
+// Verify looks for the token in the domain's TXT record and makes the tenant, or
+// the vendor.
 // Said again, it answers the same. Refusals (*Refusal): tenant_not_found,
 // verification_failed, verification_pending, rate_limited; errors: ErrResolver
 // and those of Do.
 func (s *Shard) Verify(ctx context.Context, id cloudlicenses.TenantID, token string) (directory.Tenant, Written, error) {
-	if id.Validate() != nil {
-		return directory.Tenant{}, Written{}, &Refusal{Code: cloudlicenses.TenantNotFound, Detail: "there is no registration of this tenant"}
+	if _, isVendor := id.Vendor(); !isVendor && id.Validate() != nil {
+		return directory.Tenant{}, Written{}, &Refusal{Code: cloudlicenses.TenantNotFound, Detail: "there is no registration of this id, or it has expired"}
 	}
 	r, err := s.registration(ctx, id)
 	if err != nil {

@@ -14,29 +14,22 @@ import (
 // left half-way.
 const resumeEvery = time.Second
 
-// finishTenant takes an admitted tenant to its end: its group, its owner,
-// active, done. Every step may be repeated, by any node.
+// finishTenant takes an admitted tenant, or the account of a vendor, to its end:
+// its group, its owner, active, done. Every step may be repeated, by any node.
 func (s *Shard) finishTenant(ctx context.Context, tenant *directory.Tenant) error {
-	var opened license.Ack
-	_, err := s.doPlaced(ctx, tenant, Command{
-		Op: license.OpTenant, Payload: &license.PutTenant{Epoch: tenant.Epoch, URL: s.tenantURL(tenant.ID)}, Result: &opened,
-	})
-	if err == nil {
-		err = refused(opened.Code, opened.Detail)
-	}
-	if err != nil {
-		return fmt.Errorf("open tenant %s in group %d: %w", tenant.ID, tenant.Group, err)
+	if err := s.openAccount(ctx, tenant); err != nil {
+		return err
 	}
 	if err := s.inviteOwner(ctx, tenant); err != nil {
 		return fmt.Errorf("invite the owner of %s: %w", tenant.ID, err)
 	}
 	if tenant.Status == cloudlicenses.TenantPending { // one suspended meanwhile stays so
-		if err := s.activate(ctx, tenant); err != nil {
+		if _, err := s.activate(ctx, tenant); err != nil {
 			return err
 		}
 	}
 	var done directory.Ack
-	_, err = s.DoDirectory(ctx, Command{Op: directory.OpAdmitted, Payload: &directory.TenantAdmitted{ID: tenant.ID}, Result: &done})
+	_, err := s.DoDirectory(ctx, Command{Op: directory.OpAdmitted, Payload: &directory.TenantAdmitted{ID: tenant.ID}, Result: &done})
 	if err == nil {
 		err = refused(done.Code, done.Detail)
 	}

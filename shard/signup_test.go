@@ -16,6 +16,12 @@ import (
 )
 
 func sampleSignUp(id cloudlicenses.TenantID) SignUp {
+	if vendor, ok := id.Vendor(); ok {
+		return SignUp{
+			Company: "Vector Informatik GmbH", Domain: string(vendor) + ".com", Country: "DE", ID: id, Region: "eu-central", Prefix: string(vendor),
+			Email: "admin@" + string(vendor) + ".com", Name: "Vendor Administrator",
+		}
+	}
 	return SignUp{
 		Company: "Mercedes-Benz AG", Domain: string(id) + ".com", Country: "DE", ID: id, Region: "eu-central", Plan: "enterprise",
 		Email: "admin@" + string(id) + ".com", Name: "License Administrator",
@@ -33,11 +39,12 @@ func TestSignUpSurvivesTheLossOfANode(t *testing.T) {
 	c.start(0, 1, 2)
 
 	// One saga is left after each step.
-	ids := []cloudlicenses.TenantID{"mercedes", "bmw", "tesla"}
+	ids := []cloudlicenses.TenantID{"mercedes", "bmw", "tesla", "@vector", "@greenhills", "@mathworks"}
 	tokens := map[cloudlicenses.TenantID]string{}
 	lost := c.leader(directoryGroup)
 	s := c.shards[lost]
-	for steps, id := range ids {
+	for n, id := range ids {
+		steps := n % 3
 		registered, err := s.Register(t.Context(), sampleSignUp(id))
 		require.NoError(t, err)
 		require.NoError(t, dns.Set(registered.RecordName, registered.RecordValue))
@@ -56,9 +63,11 @@ func TestSignUpSurvivesTheLossOfANode(t *testing.T) {
 				Op: license.OpTenant, Payload: &license.PutTenant{Epoch: admitted.Tenant.Epoch, URL: s.tenantURL(id)}, Result: &ack,
 			})
 			require.NoError(t, err)
+			require.Equal(t, cloudlicenses.OK, ack.Code)
 		}
 		if steps >= 2 {
-			require.NoError(t, s.activate(t.Context(), &admitted.Tenant))
+			_, err = s.activate(t.Context(), &admitted.Tenant)
+			require.NoError(t, err)
 		}
 	}
 	c.stop(lost)
@@ -79,12 +88,17 @@ func TestSignUpSurvivesTheLossOfANode(t *testing.T) {
 		}, 20*time.Second, 50*time.Millisecond, "%s", id)
 		tenant, _, err := c.shards[other].Verify(t.Context(), id, tokens[id])
 		require.NoError(t, err)
-		require.Equal(t, []string{"CUST-00001", "CUST-00002", "CUST-00003"}[n], tenant.CustomerID)
+		require.Equal(t, []string{"CUST-00001", "CUST-00002", "CUST-00003", "", "", ""}[n], tenant.CustomerID)
 		require.Equal(t, cloudlicenses.TenantActive, tenant.Status)
 		_, err = c.shards[other].Read(t.Context(), id, Command{
 			Op: license.QueryLicenses, Payload: &license.ListLicenses{}, Result: &license.LicensePage{},
 		}, ReadOptions{})
 		require.NoError(t, err)
+		var users license.UserPage
+		_, err = c.shards[other].Read(t.Context(), id, Command{Op: license.QueryUsers, Payload: &license.ListUsers{Limit: 10}, Result: &users}, ReadOptions{})
+		require.NoError(t, err)
+		require.Len(t, users.Items, 1)
+		require.Equal(t, sampleSignUp(id).Email, users.Items[0].Email)
 	}
 }
 

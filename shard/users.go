@@ -63,7 +63,12 @@ func (s *Shard) LogIn(ctx context.Context, tenant cloudlicenses.TenantID, c Cred
 	ctx, cancel := withDeadline(ctx)
 	defer cancel()
 	var facts license.LoginFacts
-	if err := s.readNow(ctx, tenant, license.QueryLogin, &license.FindLogin{Email: c.Email}, &facts); err != nil {
+	err := s.readNow(ctx, tenant, license.QueryLogin, &license.FindLogin{Email: c.Email}, &facts)
+	if noSuchVendor(tenant, err) { // reads, and takes as long, as a vendor without such a user
+		_, err := PasswordFits(ctx, c.Password, nil)
+		return LoggedIn{UserResult: license.UserResult{Code: cloudlicenses.Unauthenticated}}, Written{}, err
+	}
+	if err != nil {
 		return LoggedIn{}, Written{}, err
 	}
 	if facts.LockedMillis > time.Now().UnixMilli() {
@@ -84,7 +89,7 @@ func (s *Shard) LogIn(ctx context.Context, tenant cloudlicenses.TenantID, c Cred
 		}
 		attempt.Step = codeStep(secret, c.Code, time.Now())
 	}
-	token := NewSessionToken()
+	token := NewSessionToken(tenant)
 	attempt.Session = HashToken(token)
 	result, w, err := s.DoUser(ctx, tenant, license.OpLogin, attempt)
 	if err != nil || result.Code != cloudlicenses.OK {
@@ -116,10 +121,12 @@ func (s *Shard) SetPassword(ctx context.Context, tenant cloudlicenses.TenantID, 
 	hash := HashToken(token)
 	var facts license.TokenFacts
 	query := &license.FindToken{TokenHash: hash, NowMillis: time.Now().UnixMilli()}
-	if err := s.readNow(ctx, tenant, license.QueryToken, query, &facts); err != nil {
+	err := s.readNow(ctx, tenant, license.QueryToken, query, &facts)
+	unknown := noSuchVendor(tenant, err)
+	if err != nil && !unknown {
 		return license.UserResult{}, Written{}, err
 	}
-	if facts.Code != cloudlicenses.OK {
+	if unknown || facts.Code != cloudlicenses.OK {
 		return license.UserResult{Code: cloudlicenses.InvalidField, Detail: "token: is not valid, or not any more"}, Written{}, nil
 	}
 	if err := cloudlicenses.ValidatePassword(password, facts.Email); err != nil {
@@ -143,10 +150,20 @@ func (s *Shard) MailReset(ctx context.Context, tenant cloudlicenses.TenantID, em
 	result, _, err := s.DoUser(ctx, tenant, license.OpMailToken, &license.MailToken{
 		By: license.By{Platform: true, Address: address}, Email: email, Mail: NewMail(cloudlicenses.TokenReset),
 	})
-	if err == nil {
+	switch {
+	case noSuchVendor(tenant, err):
+		return nil
+	case err == nil:
 		err = refused(result.Code, result.Detail)
 	}
 	return err
+}
+
+// noSuchVendor reports whether err says that a vendor's account is not there.
+// All vendors share one host: strangers must not learn which ones there are.
+func noSuchVendor(account cloudlicenses.TenantID, err error) bool {
+	_, isAccount := account.Vendor()
+	return isAccount && errors.Is(err, ErrTenantNotFound)
 }
 
 // NewMail makes up a one-time token to be mailed.

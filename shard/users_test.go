@@ -48,10 +48,10 @@ func TestHashingIsCapped(t *testing.T) {
 }
 
 func TestTokensOfSessions(t *testing.T) {
-	session, once := NewSessionToken(), NewOneTimeToken()
+	session, once := NewSessionToken("mercedes"), NewOneTimeToken()
 	require.True(t, IsSessionToken(session))
 	require.True(t, IsOneTimeToken(once))
-	require.NotEqual(t, session, NewSessionToken())
+	require.NotEqual(t, session, NewSessionToken("mercedes"))
 	for _, bad := range []string{"", "clus_", session[:47], session + "0", "clus_" + once[:42] + "!", "clsk" + session[4:]} {
 		require.False(t, IsSessionToken(bad), bad)
 		require.False(t, IsOneTimeToken(bad), bad)

@@ -271,6 +271,7 @@ func (d *devCluster) ready(ctx context.Context, stdout io.Writer, began time.Tim
 			return fmt.Errorf("demo: %w", err)
 		}
 		demo.TenantURL = d.nodes[0].edge.TenantURL(demoTenant)
+		demo.vendorsURL = d.nodes[0].edge.VendorsURL()
 		file.Demo = demo
 	}
 	if err := writeFile(filepath.Join(d.cfg.dataDir, "admin.token"), []byte(file.AdminToken+"\n"), modeSecret); err != nil {
@@ -298,6 +299,8 @@ func (d *devCluster) welcome(w io.Writer, file *readyFile, took time.Duration) e
 	if demo := file.Demo; demo != nil {
 		p.printf("\n  tenant       %s\n  API key      %s\n  license      %s: 5 committed seats, 15 more as overage\n", demo.TenantURL, demo.APIKey, demo.LicenseID)
 		p.printf("  owner        %s, password %s\n", demo.AdminEmail, demo.AdminPassword)
+		p.printf("\n  vendor       %s at %s\n  vendor key   %s\n", demo.VendorID, demo.vendorsURL, demo.VendorAPIKey)
+		p.printf("  owner        %s, password %s\n", demoVendorAdminEmail, demo.vendorAdminPassword)
 		p.printf("\nCheck a seat out (the 21st is refused):\n\n%s\n", demo.curl())
 		p.printf("\nOr by hand:\n\n  export LICENSE_SERVER_URL=%s LICENSE_API_KEY=%s\n", demo.TenantURL, demo.APIKey)
 		p.printf("  %s run --product %s -- sleep 10\n  %s leases\n", os.Args[0], demo.ProductID, os.Args[0])

@@ -109,6 +109,10 @@ func TestDev(t *testing.T) {
 	require.Contains(t, mustRun(t, "leases"), reply["lease_id"])
 	require.NotContains(t, mustRun(t, "leases"), strings.TrimSpace(out)+" ")
 
+	me := asVendor(t, file, file.Nodes[1], http.MethodGet, "/api/v1/me")
+	require.Equal(t, file.Demo.VendorID, me["vendor_id"])
+	require.Contains(t, dev.stdout.String(), file.Demo.VendorAPIKey)
+
 	t.Setenv(adminTokenEnv, file.AdminToken)
 	t.Setenv(adminURLEnv, file.Nodes[2].Admin)
 	require.Regexp(t, `(?m)^mercedes +CUST-00001 .* active `, mustRun(t, "tenant", "list"))
@@ -149,6 +153,8 @@ func TestDev(t *testing.T) {
 
 	dev, again := startCommand(t, ready, args...)
 	require.Equal(t, file.Demo.APIKey, again.Demo.APIKey, "a key in somebody's shell outlives a restart")
+	require.Equal(t, file.Demo.VendorAPIKey, again.Demo.VendorAPIKey)
+	require.Equal(t, me, asVendor(t, again, again.Nodes[2], http.MethodGet, "/api/v1/me"))
 	require.Equal(t, file.Demo.LicenseID, again.Demo.LicenseID)
 	require.Equal(t, file.AdminToken, again.AdminToken)
 	t.Setenv("LICENSE_SERVER_URL", again.Demo.TenantURL)
@@ -192,6 +198,23 @@ func pasteCurl(t *testing.T, file readyFile) map[string]any {
 	require.Equal(t, http.StatusCreated, resp.StatusCode, string(data))
 	var reply map[string]any
 	require.NoError(t, json.Unmarshal(data, &reply))
+	return reply
+}
+
+// asVendor asks a node's vendors' host with the demo's vendor key.
+func asVendor(t *testing.T, file readyFile, node readyNode, method, path string) map[string]any {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, node.HTTP+path, nil)
+	require.NoError(t, err)
+	req.Host = "vendors.localhost"
+	req.Header.Set("Authorization", "Bearer "+file.Demo.VendorAPIKey)
+	req.Header.Set("X-Vendor-ID", file.Demo.VendorID)
+	resp, err := http.DefaultClient.Do(req)
+	require.NoError(t, err)
+	defer func() { _ = resp.Body.Close() }()
+	var reply map[string]any
+	require.NoError(t, json.NewDecoder(resp.Body).Decode(&reply))
+	require.Equal(t, http.StatusOK, resp.StatusCode, reply)
 	return reply
 }
 

@@ -119,7 +119,8 @@ func startNode(cfg nodeConfig) (*node, error) {
 	n.engine = engine
 	n.door = shard.New(shard.Config{
 		Node: engine, Domain: cfg.domain, Logger: cfg.logger, Resolver: cfg.resolver,
-		TenantURL: func(id cloudlicenses.TenantID) string { return n.edge.TenantURL(id) },
+		TenantURL:  func(id cloudlicenses.TenantID) string { return n.edge.TenantURL(id) },
+		VendorsURL: func() string { return n.edge.VendorsURL() },
 	})
 	n.edge = api.New(api.Config{
 		Shard: n.door, Node: engine, NodeID: cfg.id,
@@ -129,6 +130,7 @@ func startNode(cfg nodeConfig) (*node, error) {
 	sagas, stop := context.WithCancel(context.Background())
 	n.stopSagas = stop
 	go n.door.ResumeSignUps(sagas)
+	go n.door.ResumeLicenses(sagas)
 	close(wired)
 	go n.serve("public API", n.edge.Serve, secured(cfg.edge, cfg.security.edge))
 	go n.serve("admin address", n.edge.ServeAdmin, secured(cfg.admin, cfg.security.admin))

@@ -89,10 +89,10 @@ func TestTenantCreatePrintsURLAndCount(t *testing.T) {
 
 func TestVendorCreatePrintsWhatIsStored(t *testing.T) {
 	f := newFakeAdmin(t, map[string]string{
-		"POST /v1/vendors": `{"id":"vector-de","name":"vector-de","license_prefix":"vector","created_at":"2026-01-02T03:04:05Z"}`,
+		"POST /v1/vendors": `{"id":"vector-de","name":"vector-de","license_prefix":"vector","region":"eu-central","status":"active","group":2,"epoch":1,"created_at":"2026-01-02T03:04:05Z"}`,
 	})
 	out := mustRun(t, "vendor", "create", "--admin", f.URL, "--id", "vector-de")
-	require.Regexp(t, `(?m)^vector-de +vector-de +vector +2026-01-02T03:04:05Z$`, out)
+	require.Regexp(t, `(?m)^vector-de +vector-de +vector +eu-central +active +2026-01-02T03:04:05Z$`, out)
 	require.Equal(t, []string{`POST /v1/vendors {"id":"vector-de","name":"vector-de"}`}, f.requests, "the prefix is the server's to choose")
 }
 

@@ -25,7 +25,9 @@ type readyNode struct {
 
 // readyDemo is what `dev` has made to try things on.
 type readyDemo struct {
-	VendorID  string `json:"vendor_id"`
+	VendorID     string `json:"vendor_id"`
+	VendorAPIKey string `json:"vendor_api_key"`
+
 	TenantID  string `json:"tenant_id"`
 	TenantURL string `json:"tenant_url"`
 	// Of the tenant's owner.
@@ -35,6 +37,10 @@ type readyDemo struct {
 	LicenseID string `json:"license_id"`
 	ProductID string `json:"product_id"`
 	APIKey    string `json:"api_key"`
+
+	// Printed alone.
+	vendorsURL          string
+	vendorAdminPassword string
 }
 
 // removeReadyFile removes what an earlier start has left: the file says that

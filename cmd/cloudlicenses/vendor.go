@@ -17,13 +17,17 @@ type vendorInfo struct {
 	ID            string `json:"id"`
 	Name          string `json:"name"`
 	LicensePrefix string `json:"license_prefix,omitempty"` // left out, the server chooses
+	Region        string `json:"region,omitempty"`         // left out, the node's own
+	Status        string `json:"status,omitempty"`
+	Group         uint32 `json:"group,omitempty"` // that keeps its account
+	Epoch         uint32 `json:"epoch,omitempty"`
 	CreatedAt     string `json:"created_at,omitempty"`
 }
 
 func vendorTable(vendors ...vendorInfo) *table {
-	t := &table{header: []string{"VENDOR", "NAME", "LICENSE PREFIX", "CREATED"}}
+	t := &table{header: []string{"VENDOR", "NAME", "LICENSE PREFIX", "REGION", "STATUS", "CREATED"}}
 	for _, v := range vendors {
-		t.add(v.ID, v.Name, v.LicensePrefix, v.CreatedAt)
+		t.add(v.ID, v.Name, v.LicensePrefix, v.Region, v.Status, v.CreatedAt)
 	}
 	return t
 }
@@ -65,6 +69,7 @@ others it is refused.
 	op.addTo(cmd)
 	cmd.Flags().StringVar(&vendor.ID, "id", "", "the vendor's id (required)")
 	cmd.Flags().StringVar(&vendor.Name, "name", "", "the vendor's name (default: the id)")
+	cmd.Flags().StringVar(&vendor.Region, "region", "", "where its account is kept (default: the node's region)")
 	cmd.Flags().StringVar(&vendor.LicensePrefix, "license-prefix", "", "what its license ids begin with: a–z and 0–9 (default: the id up to its first hyphen)")
 	return cmd
 }

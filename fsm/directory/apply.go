@@ -25,6 +25,7 @@ func init() {
 	register(OpTenant, (*state).createTenant)
 	register(OpTenantUp, (*state).setTenantStatus)
 	register(OpReserve, (*state).reserveLicenses)
+	register(OpVendorStatus, (*state).setVendorStatus)
 }
 
 // unmarshaler is a *T that decodes itself.

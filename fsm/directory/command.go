@@ -19,10 +19,12 @@ import (
 const (
 	OpLead     fsm.Op = 1 // Lead
 	OpInit     fsm.Op = 2 // Init → Ack: the first one wins
-	OpVendor   fsm.Op = 3 // PutVendor → Ack
+	OpVendor   fsm.Op = 3 // PutVendor → VendorResult
 	OpTenant   fsm.Op = 4 // CreateTenant → TenantResult
 	OpTenantUp fsm.Op = 5 // SetTenantStatus → TenantResult
 	OpReserve  fsm.Op = 6 // ReserveLicenses → Reserved
+
+	OpVendorStatus fsm.Op = 20 // SetVendorStatus → VendorResult
 )
 
 // The queries of the directory.
@@ -73,22 +75,52 @@ type Group struct {
 	Nodes  []string
 }
 
-// Vendor is a software vendor.
+// Vendor is a software vendor and the placement of its account, which is that
+// of a tenant. Nothing personal is here.
 //
 //msgp:tuple Vendor
 type Vendor struct {
-	ID            cloudlicenses.VendorID
-	Name          string
-	LicensePrefix string // "vector" of lic-vector-mercedes-2025-001: 1–30 of a–z and 0–9
-	CreatedMillis int64  // 0 in a command: its entry's time
+	ID             cloudlicenses.VendorID
+	Name           string
+	LicensePrefix  string // "vector" of lic-vector-mercedes-2025-001: 1–30 of a–z and 0–9
+	Region         string
+	Status         cloudlicenses.TenantStatus
+	Group          uint32
+	Epoch          uint32 // grows with every move
+	CreatedMillis  int64
+	VerifiedMillis int64
 }
 
-// PutVendor creates a vendor; another of that id or prefix is already_exists,
-// the same one again is not.
+// Account is a vendor's account as a tenant: its name and its placement.
+func (v *Vendor) Account() Tenant {
+	return Tenant{
+		ID: v.ID.Account(), Company: v.Name, Region: v.Region, Status: v.Status, Group: v.Group, Epoch: v.Epoch,
+		CreatedMillis: v.CreatedMillis, VerifiedMillis: v.VerifiedMillis,
+	}
+}
+
+// PutVendor creates a vendor and places its account in the group of its region
+// that has the fewest. Status pending until SetVendorStatus, so that the saga
+// (directory → group → active) can resume. Another vendor of that id or prefix
+// is already_exists, with the one of that id in the result; the same one again
+// is not.
 //
 //msgp:tuple PutVendor
 type PutVendor struct {
-	Vendor Vendor
+	ID            cloudlicenses.VendorID
+	Name          string
+	LicensePrefix string
+	Region        string // empty, where there is such a vendor: its own
+	AtMillis      int64  // 0: the entry's time
+}
+
+// SetVendorStatus moves a vendor to another state. Idempotent.
+//
+//msgp:tuple SetVendorStatus
+type SetVendorStatus struct {
+	ID       cloudlicenses.VendorID
+	Status   cloudlicenses.TenantStatus
+	AtMillis int64
 }
 
 // Tenant is a customer's tenant and its placement.
@@ -173,7 +205,7 @@ type Reserved struct {
 	Count  int64
 }
 
-// GetTenant asks for one tenant.
+// GetTenant asks for one tenant, or for a vendor's account by its name.
 //
 //msgp:tuple GetTenant
 type GetTenant struct {
@@ -208,6 +240,7 @@ type ClusterResult struct {
 //msgp:tuple VendorResult
 type VendorResult struct {
 	Code   cloudlicenses.Code
+	Detail string
 	Vendor Vendor
 }
 

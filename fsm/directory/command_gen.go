@@ -531,13 +531,13 @@ func (z List) Msgsize() (s int) {
 // MarshalMsg implements msgp.Marshaler
 func (z *PutVendor) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// array header, size 1
-	o = append(o, 0x91)
-	o, err = z.Vendor.MarshalMsg(o)
-	if err != nil {
-		err = msgp.WrapError(err, "Vendor")
-		return
-	}
+	// array header, size 5
+	o = append(o, 0x95)
+	o = msgp.AppendString(o, string(z.ID))
+	o = msgp.AppendString(o, z.Name)
+	o = msgp.AppendString(o, z.LicensePrefix)
+	o = msgp.AppendString(o, z.Region)
+	o = msgp.AppendInt64(o, z.AtMillis)
 	return
 }
 
@@ -549,13 +549,37 @@ func (z *PutVendor) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err)
 		return
 	}
-	if zb0001 != 1 {
-		err = msgp.ArrayError{Wanted: 1, Got: zb0001}
+	if zb0001 != 5 {
+		err = msgp.ArrayError{Wanted: 5, Got: zb0001}
 		return
 	}
-	bts, err = z.Vendor.UnmarshalMsg(bts)
+	{
+		var zb0002 string
+		zb0002, bts, err = msgp.ReadStringBytes(bts)
+		if err != nil {
+			err = msgp.WrapError(err, "ID")
+			return
+		}
+		z.ID = cloudlicenses.VendorID(zb0002)
+	}
+	z.Name, bts, err = msgp.ReadStringBytes(bts)
 	if err != nil {
-		err = msgp.WrapError(err, "Vendor")
+		err = msgp.WrapError(err, "Name")
+		return
+	}
+	z.LicensePrefix, bts, err = msgp.ReadStringBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "LicensePrefix")
+		return
+	}
+	z.Region, bts, err = msgp.ReadStringBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Region")
+		return
+	}
+	z.AtMillis, bts, err = msgp.ReadInt64Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "AtMillis")
 		return
 	}
 	o = bts
@@ -564,7 +588,7 @@ func (z *PutVendor) UnmarshalMsg(bts []byte) (o []byte, err error) {
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z *PutVendor) Msgsize() (s int) {
-	s = 1 + z.Vendor.Msgsize()
+	s = 1 + msgp.StringPrefixSize + len(string(z.ID)) + msgp.StringPrefixSize + len(z.Name) + msgp.StringPrefixSize + len(z.LicensePrefix) + msgp.StringPrefixSize + len(z.Region) + msgp.Int64Size
 	return
 }
 
@@ -752,6 +776,62 @@ func (z *SetTenantStatus) UnmarshalMsg(bts []byte) (o []byte, err error) {
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z SetTenantStatus) Msgsize() (s int) {
+	s = 1 + msgp.StringPrefixSize + len(string(z.ID)) + msgp.StringPrefixSize + len(string(z.Status)) + msgp.Int64Size
+	return
+}
+
+// MarshalMsg implements msgp.Marshaler
+func (z SetVendorStatus) MarshalMsg(b []byte) (o []byte, err error) {
+	o = msgp.Require(b, z.Msgsize())
+	// array header, size 3
+	o = append(o, 0x93)
+	o = msgp.AppendString(o, string(z.ID))
+	o = msgp.AppendString(o, string(z.Status))
+	o = msgp.AppendInt64(o, z.AtMillis)
+	return
+}
+
+// UnmarshalMsg implements msgp.Unmarshaler
+func (z *SetVendorStatus) UnmarshalMsg(bts []byte) (o []byte, err error) {
+	var zb0001 uint32
+	zb0001, bts, err = msgp.ReadArrayHeaderBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err)
+		return
+	}
+	if zb0001 != 3 {
+		err = msgp.ArrayError{Wanted: 3, Got: zb0001}
+		return
+	}
+	{
+		var zb0002 string
+		zb0002, bts, err = msgp.ReadStringBytes(bts)
+		if err != nil {
+			err = msgp.WrapError(err, "ID")
+			return
+		}
+		z.ID = cloudlicenses.VendorID(zb0002)
+	}
+	{
+		var zb0003 string
+		zb0003, bts, err = msgp.ReadStringBytes(bts)
+		if err != nil {
+			err = msgp.WrapError(err, "Status")
+			return
+		}
+		z.Status = cloudlicenses.TenantStatus(zb0003)
+	}
+	z.AtMillis, bts, err = msgp.ReadInt64Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "AtMillis")
+		return
+	}
+	o = bts
+	return
+}
+
+// Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
+func (z SetVendorStatus) Msgsize() (s int) {
 	s = 1 + msgp.StringPrefixSize + len(string(z.ID)) + msgp.StringPrefixSize + len(string(z.Status)) + msgp.Int64Size
 	return
 }
@@ -1045,12 +1125,17 @@ func (z *TenantResult) Msgsize() (s int) {
 // MarshalMsg implements msgp.Marshaler
 func (z *Vendor) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// array header, size 4
-	o = append(o, 0x94)
+	// array header, size 9
+	o = append(o, 0x99)
 	o = msgp.AppendString(o, string(z.ID))
 	o = msgp.AppendString(o, z.Name)
 	o = msgp.AppendString(o, z.LicensePrefix)
+	o = msgp.AppendString(o, z.Region)
+	o = msgp.AppendString(o, string(z.Status))
+	o = msgp.AppendUint32(o, z.Group)
+	o = msgp.AppendUint32(o, z.Epoch)
 	o = msgp.AppendInt64(o, z.CreatedMillis)
+	o = msgp.AppendInt64(o, z.VerifiedMillis)
 	return
 }
 
@@ -1062,8 +1147,8 @@ func (z *Vendor) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err)
 		return
 	}
-	if zb0001 != 4 {
-		err = msgp.ArrayError{Wanted: 4, Got: zb0001}
+	if zb0001 != 9 {
+		err = msgp.ArrayError{Wanted: 9, Got: zb0001}
 		return
 	}
 	{
@@ -1085,9 +1170,38 @@ func (z *Vendor) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err, "LicensePrefix")
 		return
 	}
+	z.Region, bts, err = msgp.ReadStringBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Region")
+		return
+	}
+	{
+		var zb0003 string
+		zb0003, bts, err = msgp.ReadStringBytes(bts)
+		if err != nil {
+			err = msgp.WrapError(err, "Status")
+			return
+		}
+		z.Status = cloudlicenses.TenantStatus(zb0003)
+	}
+	z.Group, bts, err = msgp.ReadUint32Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Group")
+		return
+	}
+	z.Epoch, bts, err = msgp.ReadUint32Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Epoch")
+		return
+	}
 	z.CreatedMillis, bts, err = msgp.ReadInt64Bytes(bts)
 	if err != nil {
 		err = msgp.WrapError(err, "CreatedMillis")
+		return
+	}
+	z.VerifiedMillis, bts, err = msgp.ReadInt64Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "VerifiedMillis")
 		return
 	}
 	o = bts
@@ -1096,7 +1210,7 @@ func (z *Vendor) UnmarshalMsg(bts []byte) (o []byte, err error) {
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z *Vendor) Msgsize() (s int) {
-	s = 1 + msgp.StringPrefixSize + len(string(z.ID)) + msgp.StringPrefixSize + len(z.Name) + msgp.StringPrefixSize + len(z.LicensePrefix) + msgp.Int64Size
+	s = 1 + msgp.StringPrefixSize + len(string(z.ID)) + msgp.StringPrefixSize + len(z.Name) + msgp.StringPrefixSize + len(z.LicensePrefix) + msgp.StringPrefixSize + len(z.Region) + msgp.StringPrefixSize + len(string(z.Status)) + msgp.Uint32Size + msgp.Uint32Size + msgp.Int64Size + msgp.Int64Size
 	return
 }
 
@@ -1183,9 +1297,10 @@ func (z *VendorPage) Msgsize() (s int) {
 // MarshalMsg implements msgp.Marshaler
 func (z *VendorResult) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// array header, size 2
-	o = append(o, 0x92)
+	// array header, size 3
+	o = append(o, 0x93)
 	o = msgp.AppendString(o, string(z.Code))
+	o = msgp.AppendString(o, z.Detail)
 	o, err = z.Vendor.MarshalMsg(o)
 	if err != nil {
 		err = msgp.WrapError(err, "Vendor")
@@ -1202,8 +1317,8 @@ func (z *VendorResult) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err)
 		return
 	}
-	if zb0001 != 2 {
-		err = msgp.ArrayError{Wanted: 2, Got: zb0001}
+	if zb0001 != 3 {
+		err = msgp.ArrayError{Wanted: 3, Got: zb0001}
 		return
 	}
 	{
@@ -1214,6 +1329,11 @@ func (z *VendorResult) UnmarshalMsg(bts []byte) (o []byte, err error) {
 			return
 		}
 		z.Code = cloudlicenses.Code(zb0002)
+	}
+	z.Detail, bts, err = msgp.ReadStringBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Detail")
+		return
 	}
 	bts, err = z.Vendor.UnmarshalMsg(bts)
 	if err != nil {
@@ -1226,6 +1346,6 @@ func (z *VendorResult) UnmarshalMsg(bts []byte) (o []byte, err error) {
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z *VendorResult) Msgsize() (s int) {
-	s = 1 + msgp.StringPrefixSize + len(string(z.Code)) + z.Vendor.Msgsize()
+	s = 1 + msgp.StringPrefixSize + len(string(z.Code)) + msgp.StringPrefixSize + len(z.Detail) + z.Vendor.Msgsize()
 	return
 }

@@ -24,9 +24,13 @@ func FuzzCommand(f *testing.F) {
 	}
 	f.Add(command(OpInit, twoRegions()))
 	f.Add(command(OpRegister, sampleRegister()))
+	f.Add(command(OpRegister, &Register{ID: "@vector-de", Company: "Vector", Domain: "vector.com", Region: "eu", Prefix: "vector", Groups: []uint32{1}}))
 	f.Add(command(OpUnregister, &Unregister{ID: "mercedes", Intent: [16]byte{1}}))
 	f.Add(command(OpAdmit, &AdmitTenant{ID: "mercedes", Intent: [16]byte{1}}))
 	f.Add(command(OpAdmitted, &TenantAdmitted{ID: "mercedes"}))
+	for _, sample := range licenseSamples() {
+		f.Add(command(sample.op, sample.body))
+	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var hashes [2][32]byte
 		for i := range hashes {
@@ -37,6 +41,7 @@ func FuzzCommand(f *testing.F) {
 			s := newState(discard{})
 			s.cluster = twoRegions()
 			s.advance(1000)
+			peopled(s)
 			if _, err := change(s).MarshalMsg(nil); err != nil {
 				t.Fatal(err)
 			}
@@ -50,12 +55,16 @@ func FuzzCommand(f *testing.F) {
 
 // FuzzQuery: no bytes crash a query.
 func FuzzQuery(f *testing.F) {
-	for op := range fsm.Op(10) {
+	f.Add(append(fsm.Header{Op: QueryLicenses, Version: Version}.Append(nil), encoded(&ListLicenses{VendorID: "vector-de", Cursor: "a", Limit: 2})...))
+	f.Add(append(fsm.Header{Op: QueryCustomers, Version: Version}.Append(nil), encoded(&ListCustomers{VendorID: "vector-de", Name: "m"})...))
+	for op := range fsm.Op(40) {
 		f.Add(fsm.Header{Op: op, Version: Version}.Append(nil))
 		f.Add(append(fsm.Header{Op: op, Version: Version}.Append(nil), encoded(&List{Cursor: "a", Limit: 2})...))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		result, err := newState(discard{}).query(b, 1)
+		s := newState(discard{})
+		peopled(s)
+		result, err := s.query(b, 1)
 		if err != nil {
 			return
 		}
@@ -72,6 +81,9 @@ func FuzzRecord(f *testing.F) {
 	f.Add(sequenceKey{"v", "t", 2025}.key(), encoded(sequenceRecord{Drawn: 3}))
 	f.Add(keyIntent(7), encoded(&intentRecord{Sequence: 7}))
 	f.Add(keyRegistration("mercedes"), encoded(&Registration{ID: "mercedes", Domain: "mercedes.com", Status: RegistrationPending, ExpiresMillis: 7}))
+	f.Add(keyLicense("lic-vector-mercedes-2025-001"), encoded(&License{ID: "lic-vector-mercedes-2025-001", Prices: []Price{{}}, Terms: Terms{EndMillis: 7}, Revision: 1}))
+	f.Add(keyCustomer(&Customer{VendorID: "v", CRMAccount: "a"}), encoded(&Customer{VendorID: "v", CRMAccount: "a"}))
+	f.Add(keyLink(&Link{TenantID: "t", VendorID: "v"}), encoded(&Link{TenantID: "t", VendorID: "v"}))
 	f.Add([]byte{kindMeta}, encoded(metaRecord{}))
 	f.Add([]byte{kindCluster}, encoded(twoRegions()))
 	f.Fuzz(func(t *testing.T, key, value []byte) {

@@ -12,7 +12,7 @@ import (
 )
 
 // diskKind names the machine and its disk format; see records.go.
-const diskKind = "directory/1"
+const diskKind = "directory/2"
 
 // Config is what a directory needs to open.
 type Config struct {
@@ -133,9 +133,6 @@ func (m *Machine) Lead(node string) []byte {
 	command := fsm.Header{Op: OpLead, Version: Version}.Append(nil)
 	return append(command, encoded(Lead{Node: node})...)
 }
-
-// Due is never anything: the directory forgets as entries come.
-func (m *Machine) Due(int64) []byte { return nil }
 
 // Query answers a read from the local state.
 func (m *Machine) Query(query []byte) ([]byte, error) {

@@ -38,20 +38,49 @@ func randomLog(r *rand.Rand, entries int) []entry {
 func randomCommand(r *rand.Rand) []byte {
 	tenant := tenantID(fmt.Sprintf("t%d", r.IntN(40)))
 	vendor := cloudlicenses.VendorID(fmt.Sprintf("v%d", r.IntN(8)))
-	switch r.IntN(6) {
+	switch r.IntN(17) {
+	case 9, 10, 11, 12, 13, 14, 15, 16:
+		return randomLicenseCommand(r)
 	case 0:
 		return command(OpLead, Lead{Node: "n1"})
 	case 1:
-		return command(OpVendor, &PutVendor{Vendor: Vendor{ID: vendor, Name: string(vendor), LicensePrefix: fmt.Sprintf("p%d", r.IntN(10))}})
+		return command(OpVendor, &PutVendor{
+			ID: vendor, Name: string(vendor), LicensePrefix: fmt.Sprintf("p%d", r.IntN(10)), Region: []string{"eu", "us", "asia"}[r.IntN(3)],
+		})
 	case 2:
 		return command(OpTenant, &CreateTenant{ID: tenant, Company: "C", Region: []string{"eu", "us", "asia"}[r.IntN(3)], Plan: "free", AtMillis: r.Int64N(2)})
 	case 3:
 		states := []cloudlicenses.TenantStatus{cloudlicenses.TenantActive, cloudlicenses.TenantSuspended, "nonsense"}
 		return command(OpTenantUp, &SetTenantStatus{ID: tenant, Status: states[r.IntN(3)]})
+	case 4:
+		states := []cloudlicenses.TenantStatus{cloudlicenses.TenantActive, cloudlicenses.TenantSuspended, "nonsense"}
+		return command(OpVendorStatus, &SetVendorStatus{ID: vendor, Status: states[r.IntN(3)]})
+	case 5, 6:
+		return randomSignUp(r, tenant, vendor)
 	default:
 		return command(OpReserve, &ReserveLicenses{
 			Intent: fmt.Sprintf("i%d", r.IntN(200)), VendorID: vendor, TenantID: tenant, Year: 2024 + r.Int64N(2), Count: 1 + r.Int64N(3),
 		})
+	}
+}
+
+// randomSignUp is a step of the sign-up of a tenant or of a vendor.
+func randomSignUp(r *rand.Rand, tenant cloudlicenses.TenantID, vendor cloudlicenses.VendorID) []byte {
+	c := &Register{
+		Intent: [16]byte{byte(r.IntN(2))}, ID: tenant, Company: "C", Domain: fmt.Sprintf("d%d.com", r.IntN(30)), Region: "eu", Plan: "free", Groups: []uint32{1, 2},
+	}
+	if r.IntN(2) == 0 {
+		c.ID, c.Plan, c.Prefix = vendor.Account(), "", fmt.Sprintf("p%d", r.IntN(10))
+	}
+	switch r.IntN(5) {
+	case 0:
+		return command(OpUnregister, &Unregister{ID: c.ID, Intent: c.Intent})
+	case 1:
+		return command(OpAdmit, &AdmitTenant{ID: c.ID, Intent: c.Intent})
+	case 2:
+		return command(OpAdmitted, &TenantAdmitted{ID: c.ID})
+	default:
+		return command(OpRegister, c)
 	}
 }
 

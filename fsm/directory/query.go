@@ -30,7 +30,7 @@ func (s *state) query(query []byte, applied uint64) (msgp.Marshaler, error) {
 		return &ClusterResult{Init: *s.cluster}, nil
 	case QueryTenant:
 		return queryOne(payload, func(q *GetTenant) msgp.Marshaler {
-			if t := s.tenants[q.ID]; t != nil {
+			if t := s.account(q.ID); t != nil {
 				return &TenantResult{Tenant: *t}
 			}
 			return refuseTenant(cloudlicenses.TenantNotFound, "")
@@ -78,9 +78,12 @@ func (s *state) query(query []byte, applied uint64) (msgp.Marshaler, error) {
 			return nil, errTrailing
 		}
 		return &StateHash{AppliedIndex: applied, Hash: s.hash()}, nil
-	default:
-		return nil, fmt.Errorf("query %d: unknown to this release", h.Op)
 	}
+	answer, err := s.queryLicenses(h.Op, payload)
+	if answer == nil && err == nil {
+		err = fmt.Errorf("query %d: unknown to this release", h.Op)
+	}
+	return answer, err
 }
 
 func queryOne[T any, P unmarshaler[T]](payload []byte, answer func(P) msgp.Marshaler) (msgp.Marshaler, error) {

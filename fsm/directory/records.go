@@ -17,16 +17,22 @@ import (
 // are append only. Values are the msgpack tuples of the named types. Ids hold
 // no byte 0.
 //
+//	'B' tenant 0 vendor                            Link
 //	'C'                                            Init         the cluster's birth
 //	'I' sequence (uint64, big endian)              intentRecord a reservation, in order of time
+//	'K' vendor 0 CRM account                       Customer
+//	'L' license                                    License
 //	'M'                                            metaRecord   clock and sequences
 //	'R' tenant                                     Registration
 //	'S' vendor 0 tenant 0 year (uint32, b. e.)     sequenceRecord
 //	'T' tenant                                     Tenant
 //	'V' vendor                                     Vendor
 const (
+	kindLink         = 'B'
 	kindCluster      = 'C'
 	kindIntent       = 'I'
+	kindCustomer     = 'K'
+	kindLicense      = 'L'
 	kindMeta         = 'M'
 	kindRegistration = 'R'
 	kindSequence     = 'S'

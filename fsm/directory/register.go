@@ -31,7 +31,8 @@ const (
 type registrations struct {
 	byID     map[cloudlicenses.TenantID]*Registration
 	ids      []cloudlicenses.TenantID          // sorted
-	byDomain map[string]cloudlicenses.TenantID // by Domain
+	byDomain map[string]cloudlicenses.TenantID // by domainKey
+	byPrefix map[string]cloudlicenses.TenantID // of vendors
 	pending  []*Registration                   // not verified, by expiry, then id
 	// looks counts the ids of tenants and of registrations by skeleton.
 	looks map[string]int
@@ -41,6 +42,7 @@ func newRegistrations() registrations {
 	return registrations{
 		byID:     map[cloudlicenses.TenantID]*Registration{},
 		byDomain: map[string]cloudlicenses.TenantID{},
+		byPrefix: map[string]cloudlicenses.TenantID{},
 		looks:    map[string]int{},
 	}
 }
@@ -49,10 +51,21 @@ func (r *Registration) compareExpiry(other *Registration) int {
 	return cmp.Or(cmp.Compare(r.ExpiresMillis, other.ExpiresMillis), cmp.Compare(r.ID, other.ID))
 }
 
+// domainKey keeps domains of vendors apart from those of tenants.
+func domainKey(id cloudlicenses.TenantID, domain string) string {
+	if _, isVendor := id.Vendor(); isVendor {
+		return "@" + domain
+	}
+	return domain
+}
+
 func (g *registrations) add(r *Registration) {
 	g.byID[r.ID] = r
 	g.ids = insertSorted(g.ids, r.ID)
-	g.byDomain[r.Domain] = r.ID
+	g.byDomain[domainKey(r.ID, r.Domain)] = r.ID
+	if r.Prefix != "" {
+		g.byPrefix[r.Prefix] = r.ID
+	}
 	g.looks[r.ID.Skeleton()]++
 	if r.Status == RegistrationPending {
 		at, _ := slices.BinarySearchFunc(g.pending, r, (*Registration).compareExpiry)
@@ -74,8 +87,11 @@ func (s *state) removeRegistration(r *Registration) {
 	if at, found := slices.BinarySearch(g.ids, r.ID); found {
 		g.ids = slices.Delete(g.ids, at, at+1)
 	}
-	if g.byDomain[r.Domain] == r.ID {
-		delete(g.byDomain, r.Domain)
+	if key := domainKey(r.ID, r.Domain); g.byDomain[key] == r.ID {
+		delete(g.byDomain, key)
+	}
+	if g.byPrefix[r.Prefix] == r.ID {
+		delete(g.byPrefix, r.Prefix)
 	}
 	look := r.ID.Skeleton()
 	if g.looks[look]--; g.looks[look] <= 0 {
@@ -97,31 +113,59 @@ func (s *state) register(c *Register) msgp.Marshaler {
 	if known := g.byID[c.ID]; known != nil && known.Intent == c.Intent {
 		return &RegistrationResult{Registration: *known}
 	}
-	if err := c.ID.ValidateSignUp(); err != nil {
-		return &RegistrationResult{Code: cloudlicenses.InvalidField, Detail: "id: " + err.Error()}
+	if refusal := s.refuseRegistration(c); refusal != nil {
+		return refusal
 	}
-	switch {
-	case c.Company == "" || len(c.Company) > maxNameLength, c.Domain == "" || len(c.Domain) > 253, cloudlicenses.ValidateID(c.Plan) != nil:
-		return &RegistrationResult{Code: cloudlicenses.InvalidField, Detail: "company, domain or plan: empty or too long"}
-	case g.looks[c.ID.Skeleton()] > 0:
-		return &RegistrationResult{Code: cloudlicenses.AlreadyExists, Detail: "id"}
-	case g.byDomain[c.Domain] != "":
-		return &RegistrationResult{Code: cloudlicenses.AlreadyExists, Detail: "domain"}
-	case len(g.pending) >= maxPendingRegistrations:
-		return &RegistrationResult{Code: cloudlicenses.Overloaded, Detail: "too many registrations wait for their verification"}
+	held := s.perGroup
+	if _, isVendor := c.ID.Vendor(); isVendor {
+		held = s.vendorsPerGroup
 	}
-	group := s.place(c.Region, append([]uint32{}, c.Groups...))
+	group := s.place(c.Region, append([]uint32{}, c.Groups...), held)
 	if group == 0 {
 		return &RegistrationResult{Code: cloudlicenses.RegionUnavailable, Detail: fmt.Sprintf("no license group lies wholly in region %q", c.Region)}
 	}
 	r := &Registration{
-		Intent: c.Intent, ID: c.ID, Company: c.Company, Domain: c.Domain, Region: c.Region, Plan: c.Plan, EmailHash: c.EmailHash,
-		Group: group, Status: RegistrationPending,
+		Intent: c.Intent, ID: c.ID, Company: c.Company, Domain: c.Domain, Region: c.Region, Plan: c.Plan, Prefix: c.Prefix,
+		EmailHash: c.EmailHash, Group: group, Status: RegistrationPending,
 		CreatedMillis: s.meta.ClockMillis, ExpiresMillis: s.meta.ClockMillis + RegistrationLifeMillis,
 	}
 	g.add(r)
 	s.put(keyRegistration(r.ID), r)
 	return &RegistrationResult{Registration: *r}
+}
+
+// refuseRegistration says why there can be no such registration, or nil.
+func (s *state) refuseRegistration(c *Register) msgp.Marshaler {
+	g := &s.registrations
+	refuse := func(code cloudlicenses.Code, detail string) msgp.Marshaler {
+		return &RegistrationResult{Code: code, Detail: detail}
+	}
+	vendor, isVendor := c.ID.Vendor()
+	err, valid := c.ID.ValidateSignUp(), cloudlicenses.ValidateID(c.Plan) == nil && c.Prefix == ""
+	if isVendor {
+		err, valid = vendor.ValidateSignUp(), c.Plan == "" && cloudlicenses.ValidateLicensePrefix(c.Prefix) == nil
+	}
+	switch {
+	case err != nil:
+		return refuse(cloudlicenses.InvalidField, "id: "+err.Error())
+	case c.Company == "" || len(c.Company) > maxNameLength, c.Domain == "" || len(c.Domain) > 253, !valid:
+		return refuse(cloudlicenses.InvalidField, "company, domain, plan or license prefix: empty, too long or not valid")
+	case g.looks[c.ID.Skeleton()] > 0:
+		return refuse(cloudlicenses.AlreadyExists, "id")
+	case g.byDomain[domainKey(c.ID, c.Domain)] != "":
+		return refuse(cloudlicenses.AlreadyExists, "domain")
+	case isVendor && s.prefixTaken(c.Prefix):
+		return refuse(cloudlicenses.AlreadyExists, "license_prefix")
+	case len(g.pending) >= maxPendingRegistrations:
+		return refuse(cloudlicenses.Overloaded, "too many registrations wait for their verification")
+	}
+	return nil
+}
+
+// prefixTaken reports whether a license prefix is a vendor's, or reserved for
+// one that has signed up.
+func (s *state) prefixTaken(prefix string) bool {
+	return s.prefixes[prefix] != "" || s.registrations.byPrefix[prefix] != ""
 }
 
 // unregister takes a registration back.
@@ -133,26 +177,48 @@ func (s *state) unregister(c *Unregister) msgp.Marshaler {
 }
 
 // admitTenant makes the tenant of a verified registration, with the next
-// customer id.
+// customer id, or the vendor.
 func (s *state) admitTenant(c *AdmitTenant) msgp.Marshaler {
 	r := s.registrations.byID[c.ID]
 	if r == nil || r.Intent != c.Intent {
 		return refuseTenant(cloudlicenses.TenantNotFound, "there is no such registration, or it has expired")
 	}
-	if t := s.tenants[c.ID]; t != nil {
-		return &TenantResult{Tenant: *t} // an operator can't make one of a registered id
+	if made := s.account(c.ID); made != nil {
+		return &TenantResult{Tenant: *made} // an operator can't make one of a registered id
+	}
+	s.registrations.settle(r)
+	r.Status = RegistrationVerified
+	s.put(keyRegistration(r.ID), r)
+	if id, isVendor := r.ID.Vendor(); isVendor {
+		v := &Vendor{
+			ID: id, Name: r.Company, LicensePrefix: r.Prefix, Region: r.Region,
+			Status: cloudlicenses.TenantPending, Group: r.Group, Epoch: firstEpoch, CreatedMillis: s.meta.ClockMillis,
+		}
+		s.addVendor(v)
+		s.put(keyVendor(v.ID), v)
+		return &TenantResult{Tenant: v.Account()}
 	}
 	s.meta.Customers++
 	t := &Tenant{
 		ID: r.ID, CustomerID: fmt.Sprintf("CUST-%05d", s.meta.Customers), Company: r.Company, Region: r.Region, Plan: r.Plan,
 		Status: cloudlicenses.TenantPending, Group: r.Group, Epoch: firstEpoch, CreatedMillis: s.meta.ClockMillis,
 	}
-	s.registrations.settle(r)
-	r.Status = RegistrationVerified
 	s.addTenant(t)
 	s.put(keyTenant(t.ID), t)
-	s.put(keyRegistration(r.ID), r)
 	return &TenantResult{Tenant: *t}
+}
+
+// account finds a tenant by its id, or a vendor's account by its name; nil
+// where there is none.
+func (s *state) account(id cloudlicenses.TenantID) *Tenant {
+	if vendor, ok := id.Vendor(); ok {
+		if v := s.vendors[vendor]; v != nil {
+			account := v.Account()
+			return &account
+		}
+		return nil
+	}
+	return s.tenants[id]
 }
 
 // tenantAdmitted ends the saga; said again, it changes nothing.
@@ -180,8 +246,10 @@ func (s *state) registration(q *GetTenant) msgp.Marshaler {
 func (s *state) unfinished() msgp.Marshaler {
 	result := &Unfinished{}
 	for _, id := range s.registrations.ids {
-		t := s.tenants[id]
-		if t != nil && s.registrations.byID[id].Status == RegistrationVerified && len(result.Items) < maxUnfinished {
+		if s.registrations.byID[id].Status != RegistrationVerified || len(result.Items) == maxUnfinished {
+			continue
+		}
+		if t := s.account(id); t != nil {
 			result.Items = append(result.Items, *t)
 		}
 	}

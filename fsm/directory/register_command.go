@@ -15,7 +15,7 @@ import (
 const (
 	OpRegister   fsm.Op = 7  // Register → RegistrationResult
 	OpUnregister fsm.Op = 8  // Unregister → Ack
-	OpAdmit      fsm.Op = 9  // AdmitTenant → TenantResult
+	OpAdmit      fsm.Op = 9  // AdmitTenant → TenantResult: of a vendor, its account
 	OpAdmitted   fsm.Op = 10 // TenantAdmitted → Ack: the saga's end
 )
 
@@ -35,8 +35,10 @@ const (
 	RegistrationDone     RegistrationStatus = "done"
 )
 
-// Register reserves a tenant id and a domain until RegistrationLife is over.
-// Personal data is not the directory's: it lives in a group of the region.
+// Register reserves a tenant id and a domain until RegistrationLife is over. A
+// vendor's names its account; domains of vendors are reserved apart from those
+// of tenants, since a company may be both. Personal data is not the
+// directory's: it lives in a group of the region.
 //
 //msgp:tuple Register
 type Register struct {
@@ -45,7 +47,8 @@ type Register struct {
 	Company   string
 	Domain    string // A-labels, lower case
 	Region    string
-	Plan      string
+	Plan      string   // of a tenant
+	Prefix    string   // of a vendor's licenses
 	EmailHash [32]byte // keyed hash of the administrator's e-mail address
 	// Groups are the license groups all of whose replicas are in Region, in
 	// order.
@@ -60,8 +63,8 @@ type Unregister struct {
 	ID     cloudlicenses.TenantID
 }
 
-// AdmitTenant makes the tenant of a registration whose domain is verified:
-// pending, until its group knows it. Idempotent.
+// AdmitTenant makes the tenant, or the vendor, of a registration whose domain is
+// verified: pending, until its group knows it. Idempotent.
 //
 //msgp:tuple AdmitTenant
 type AdmitTenant struct {
@@ -87,6 +90,7 @@ type Registration struct {
 	Domain        string
 	Region        string
 	Plan          string
+	Prefix        string
 	EmailHash     [32]byte
 	Group         uint32 // that holds the personal data, and is to hold the tenant
 	Status        RegistrationStatus
@@ -95,7 +99,7 @@ type Registration struct {
 }
 
 // RegistrationResult is a registration, or why not. Of a conflict Detail is
-// the name of the member that is taken: "id" or "domain".
+// the name of the member that is taken: "id", "domain" or "license_prefix".
 //
 //msgp:tuple RegistrationResult
 type RegistrationResult struct {
@@ -104,7 +108,7 @@ type RegistrationResult struct {
 	Registration Registration
 }
 
-// Unfinished lists tenants whose sagas are under way, in order of id.
+// Unfinished lists tenants and accounts of vendors whose sagas are under way, in order of id.
 //
 //msgp:tuple Unfinished
 type Unfinished struct {

@@ -62,14 +62,15 @@ func (z *AdmitTenant) Msgsize() (s int) {
 // MarshalMsg implements msgp.Marshaler
 func (z *Register) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// array header, size 8
-	o = append(o, 0x98)
+	// array header, size 9
+	o = append(o, 0x99)
 	o = msgp.AppendBytes(o, (z.Intent)[:])
 	o = msgp.AppendString(o, string(z.ID))
 	o = msgp.AppendString(o, z.Company)
 	o = msgp.AppendString(o, z.Domain)
 	o = msgp.AppendString(o, z.Region)
 	o = msgp.AppendString(o, z.Plan)
+	o = msgp.AppendString(o, z.Prefix)
 	o = msgp.AppendBytes(o, (z.EmailHash)[:])
 	o = msgp.AppendArrayHeader(o, uint32(len(z.Groups)))
 	for za0003 := range z.Groups {
@@ -86,8 +87,8 @@ func (z *Register) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err)
 		return
 	}
-	if zb0001 != 8 {
-		err = msgp.ArrayError{Wanted: 8, Got: zb0001}
+	if zb0001 != 9 {
+		err = msgp.ArrayError{Wanted: 9, Got: zb0001}
 		return
 	}
 	bts, err = msgp.ReadExactBytes(bts, (z.Intent)[:])
@@ -122,6 +123,11 @@ func (z *Register) UnmarshalMsg(bts []byte) (o []byte, err error) {
 	z.Plan, bts, err = msgp.ReadStringBytes(bts)
 	if err != nil {
 		err = msgp.WrapError(err, "Plan")
+		return
+	}
+	z.Prefix, bts, err = msgp.ReadStringBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Prefix")
 		return
 	}
 	bts, err = msgp.ReadExactBytes(bts, (z.EmailHash)[:])
@@ -157,21 +163,22 @@ func (z *Register) UnmarshalMsg(bts []byte) (o []byte, err error) {
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z *Register) Msgsize() (s int) {
-	s = 1 + msgp.ArrayHeaderSize + (16 * (msgp.ByteSize)) + msgp.StringPrefixSize + len(string(z.ID)) + msgp.StringPrefixSize + len(z.Company) + msgp.StringPrefixSize + len(z.Domain) + msgp.StringPrefixSize + len(z.Region) + msgp.StringPrefixSize + len(z.Plan) + msgp.ArrayHeaderSize + (32 * (msgp.ByteSize)) + msgp.ArrayHeaderSize + (len(z.Groups) * (msgp.Uint32Size))
+	s = 1 + msgp.ArrayHeaderSize + (16 * (msgp.ByteSize)) + msgp.StringPrefixSize + len(string(z.ID)) + msgp.StringPrefixSize + len(z.Company) + msgp.StringPrefixSize + len(z.Domain) + msgp.StringPrefixSize + len(z.Region) + msgp.StringPrefixSize + len(z.Plan) + msgp.StringPrefixSize + len(z.Prefix) + msgp.ArrayHeaderSize + (32 * (msgp.ByteSize)) + msgp.ArrayHeaderSize + (len(z.Groups) * (msgp.Uint32Size))
 	return
 }
 
 // MarshalMsg implements msgp.Marshaler
 func (z *Registration) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// array header, size 11
-	o = append(o, 0x9b)
+	// array header, size 12
+	o = append(o, 0x9c)
 	o = msgp.AppendBytes(o, (z.Intent)[:])
 	o = msgp.AppendString(o, string(z.ID))
 	o = msgp.AppendString(o, z.Company)
 	o = msgp.AppendString(o, z.Domain)
 	o = msgp.AppendString(o, z.Region)
 	o = msgp.AppendString(o, z.Plan)
+	o = msgp.AppendString(o, z.Prefix)
 	o = msgp.AppendBytes(o, (z.EmailHash)[:])
 	o = msgp.AppendUint32(o, z.Group)
 	o = msgp.AppendString(o, string(z.Status))
@@ -188,8 +195,8 @@ func (z *Registration) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err)
 		return
 	}
-	if zb0001 != 11 {
-		err = msgp.ArrayError{Wanted: 11, Got: zb0001}
+	if zb0001 != 12 {
+		err = msgp.ArrayError{Wanted: 12, Got: zb0001}
 		return
 	}
 	bts, err = msgp.ReadExactBytes(bts, (z.Intent)[:])
@@ -224,6 +231,11 @@ func (z *Registration) UnmarshalMsg(bts []byte) (o []byte, err error) {
 	z.Plan, bts, err = msgp.ReadStringBytes(bts)
 	if err != nil {
 		err = msgp.WrapError(err, "Plan")
+		return
+	}
+	z.Prefix, bts, err = msgp.ReadStringBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Prefix")
 		return
 	}
 	bts, err = msgp.ReadExactBytes(bts, (z.EmailHash)[:])
@@ -261,7 +273,7 @@ func (z *Registration) UnmarshalMsg(bts []byte) (o []byte, err error) {
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z *Registration) Msgsize() (s int) {
-	s = 1 + msgp.ArrayHeaderSize + (16 * (msgp.ByteSize)) + msgp.StringPrefixSize + len(string(z.ID)) + msgp.StringPrefixSize + len(z.Company) + msgp.StringPrefixSize + len(z.Domain) + msgp.StringPrefixSize + len(z.Region) + msgp.StringPrefixSize + len(z.Plan) + msgp.ArrayHeaderSize + (32 * (msgp.ByteSize)) + msgp.Uint32Size + msgp.StringPrefixSize + len(string(z.Status)) + msgp.Int64Size + msgp.Int64Size
+	s = 1 + msgp.ArrayHeaderSize + (16 * (msgp.ByteSize)) + msgp.StringPrefixSize + len(string(z.ID)) + msgp.StringPrefixSize + len(z.Company) + msgp.StringPrefixSize + len(z.Domain) + msgp.StringPrefixSize + len(z.Region) + msgp.StringPrefixSize + len(z.Plan) + msgp.StringPrefixSize + len(z.Prefix) + msgp.ArrayHeaderSize + (32 * (msgp.ByteSize)) + msgp.Uint32Size + msgp.StringPrefixSize + len(string(z.Status)) + msgp.Int64Size + msgp.Int64Size
 	return
 }
 

@@ -30,6 +30,9 @@ func (s *session) signUp(d *datadriven.TestData) string {
 				}
 			}
 		}
+		if _, isVendor := id.Vendor(); isVendor {
+			c.Plan, c.Prefix, c.Domain = arg(d, "plan", ""), arg(d, "prefix", string(id[1:])), arg(d, "domain", string(id[1:])+".com")
+		}
 		var r RegistrationResult
 		s.apply(OpRegister, c, &r)
 		return showRegistration(&r)
@@ -66,7 +69,7 @@ func TestSignUpEncodings(t *testing.T) {
 	intent := "c41001000000000000000000000000000000"
 	email := "c420" + "02" + fmt.Sprintf("%062d", 0)
 	for want, got := range map[string][]byte{
-		"0701000000000098" + intent + id + "b04d657263656465732d42656e7a204147" + "ac6d657263656465732e636f6d" + "a26575" + "aa656e7465727072697365" + email + "920102": command(OpRegister, sampleRegister()),
+		"0701000000000099" + intent + id + "b04d657263656465732d42656e7a204147" + "ac6d657263656465732e636f6d" + "a26575" + "aa656e7465727072697365" + "a0" + email + "920102": command(OpRegister, sampleRegister()),
 		"0801000000000092" + intent + id: command(OpUnregister, &Unregister{ID: "mercedes", Intent: [16]byte{1}}),
 		"0901000000000092" + intent + id: command(OpAdmit, &AdmitTenant{ID: "mercedes", Intent: [16]byte{1}}),
 		"0a01000000000091" + id:          command(OpAdmitted, &TenantAdmitted{ID: "mercedes"}),

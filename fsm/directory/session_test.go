@@ -18,14 +18,15 @@ import (
 // TestSession runs the conversations in testdata. Directives:
 //
 //	init id=C groups=(1:eu,2:us)     found the cluster
-//	vendor id=V [name=N] [prefix=P]
+//	vendor id=V [name=N] [prefix=P] [region=R], vendor-status id=V status=S
 //	tenant id=T [region=R] [plan=P] [company=C]
 //	status id=T status=S
 //	reserve intent=I vendor=V tenant=T [year=Y] [count=N]
 //	register id=T domain=D [region=R] [plan=P] [company=C] [intent=N] [groups=(1,2)]
 //	unregister|admit id=T [intent=N], admitted id=T
 //	get-registration id=T, unfinished
-//	clock at=MILLIS                  the stamp of the entries that follow
+//	generate, provision, …           see licenseDirectives
+//	clock at=MILLIS or day=DATE      the stamp of the entries that follow
 //	get-tenant|get-vendor id=X, cluster
 //	tenants|vendors [cursor=C] [limit=N]
 //	restart                          close and open again
@@ -63,13 +64,16 @@ func (s *session) apply(op fsm.Op, payload msgp.Marshaler, result msgp.Unmarshal
 }
 
 func (s *session) run(_ *testing.T, d *datadriven.TestData) string {
+	if directive := licenseDirectives[d.Cmd]; directive != nil {
+		return directive(s, d)
+	}
 	switch d.Cmd {
-	case "init", "vendor", "tenant", "status", "reserve":
+	case "init", "vendor", "vendor-status", "tenant", "status", "reserve":
 		return s.change(d)
 	case "register", "unregister", "admit", "admitted":
 		return s.signUp(d)
 	case "clock":
-		s.stamp = number(d, "at", 0)
+		s.stamp = dayMillis(d, "day", number(d, "at", 0))
 		return ""
 	case "restart", "crash", "snapshot":
 		return s.disturb(d)
@@ -94,9 +98,17 @@ func (s *session) change(d *datadriven.TestData) string {
 		return s.ack(OpInit, birth)
 	case "vendor":
 		id := arg(d, "id", "")
-		return s.ack(OpVendor, &PutVendor{Vendor: Vendor{
-			ID: cloudlicenses.VendorID(id), Name: arg(d, "name", id), LicensePrefix: arg(d, "prefix", id),
-		}})
+		var r VendorResult
+		s.apply(OpVendor, &PutVendor{
+			ID: cloudlicenses.VendorID(id), Name: arg(d, "name", id), LicensePrefix: arg(d, "prefix", id), Region: arg(d, "region", "eu"),
+		}, &r)
+		return showVendorResult(&r)
+	case "vendor-status":
+		var r VendorResult
+		s.apply(OpVendorStatus, &SetVendorStatus{
+			ID: cloudlicenses.VendorID(arg(d, "id", "")), Status: cloudlicenses.TenantStatus(arg(d, "status", "")),
+		}, &r)
+		return showVendorResult(&r)
 	case "tenant":
 		var r TenantResult
 		s.apply(OpTenant, &CreateTenant{
@@ -187,10 +199,7 @@ func (s *session) question(d *datadriven.TestData) string {
 	case "get-vendor":
 		var r VendorResult
 		ask(s.t, s.m, QueryVendor, &GetVendor{ID: cloudlicenses.VendorID(arg(d, "id", ""))}, &r)
-		if r.Code != cloudlicenses.OK {
-			return refusal(r.Code, "")
-		}
-		return fmt.Sprintf("%+v\n", r.Vendor)
+		return showVendorResult(&r)
 	case "tenants":
 		var page TenantPage
 		ask(s.t, s.m, QueryTenants, &List{Cursor: arg(d, "cursor", ""), Limit: number(d, "limit", 0)}, &page)
@@ -201,8 +210,8 @@ func (s *session) question(d *datadriven.TestData) string {
 	case "vendors":
 		var page VendorPage
 		ask(s.t, s.m, QueryVendors, &List{Cursor: arg(d, "cursor", ""), Limit: number(d, "limit", 0)}, &page)
-		for _, v := range page.Items {
-			fmt.Fprintf(&b, "%+v\n", v)
+		for i := range page.Items {
+			b.WriteString(showVendor(&page.Items[i]))
 		}
 		fmt.Fprintf(&b, "next: %q\n", page.Next)
 	default:
@@ -224,6 +233,21 @@ func showTenantResult(r *TenantResult) string {
 func showTenant(t *Tenant) string {
 	return fmt.Sprintf("%s %s %q %s %s %s group %d epoch %d created %d verified %d\n", t.ID, t.CustomerID, t.Company,
 		t.Region, t.Plan, t.Status, t.Group, t.Epoch, t.CreatedMillis, t.VerifiedMillis)
+}
+
+func showVendorResult(r *VendorResult) string {
+	switch {
+	case r.Code == cloudlicenses.OK:
+		return showVendor(&r.Vendor)
+	case r.Vendor.ID != "":
+		return refusal(r.Code, r.Detail) + showVendor(&r.Vendor)
+	}
+	return refusal(r.Code, r.Detail)
+}
+
+func showVendor(v *Vendor) string {
+	return fmt.Sprintf("%s %q %s %s %s group %d epoch %d created %d verified %d\n", v.ID, v.Name,
+		v.LicensePrefix, v.Region, v.Status, v.Group, v.Epoch, v.CreatedMillis, v.VerifiedMillis)
 }
 
 func refusal(code cloudlicenses.Code, detail string) string {

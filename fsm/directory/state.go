@@ -37,6 +37,8 @@ type state struct {
 	vendorIDs []cloudlicenses.VendorID          // sorted
 	prefixes  map[string]cloudlicenses.VendorID // by LicensePrefix
 
+	vendorsPerGroup map[uint32]int64
+
 	tenants   map[cloudlicenses.TenantID]*Tenant
 	tenantIDs []cloudlicenses.TenantID // sorted
 	perGroup  map[uint32]int64         // tenants by group
@@ -45,6 +47,8 @@ type state struct {
 	sequenceOrder []sequenceKey // in order of their keys on disk
 
 	registrations registrations
+	licenses      licenseTable
+	customers     customerTable
 
 	intents     map[string]*intentRecord
 	intentOrder []*intentRecord // by Sequence: oldest first
@@ -60,7 +64,11 @@ func newState(out sink) *state {
 		sequences: map[sequenceKey]int64{},
 		intents:   map[string]*intentRecord{},
 
+		vendorsPerGroup: map[uint32]int64{},
+
 		registrations: newRegistrations(),
+		licenses:      newLicenseTable(),
+		customers:     newCustomerTable(),
 	}
 }
 
@@ -102,6 +110,8 @@ func (s *state) addVendor(v *Vendor) {
 	s.vendors[v.ID] = v
 	s.vendorIDs = insertSorted(s.vendorIDs, v.ID)
 	s.prefixes[v.LicensePrefix] = v.ID
+	s.vendorsPerGroup[v.Group]++
+	s.registrations.looks[v.ID.Account().Skeleton()]++
 }
 
 func (s *state) addTenant(t *Tenant) {
@@ -138,6 +148,24 @@ func (s *state) load(key, value []byte) error {
 		r := &intentRecord{}
 		if err = decode(value, r); err == nil {
 			s.addIntent(r)
+		}
+	case kindLicense:
+		l := &License{}
+		if err = decode(value, l); err == nil && len(l.Prices) == 0 {
+			err = errors.New("a license without a price")
+		}
+		if err == nil {
+			s.licenses.add(l)
+		}
+	case kindCustomer:
+		c := &Customer{}
+		if err = decode(value, c); err == nil {
+			s.customers.add(c)
+		}
+	case kindLink:
+		l := &Link{}
+		if err = decode(value, l); err == nil {
+			s.customers.addLink(l)
 		}
 	case kindMeta:
 		err = decode(value, &s.meta)
@@ -188,11 +216,20 @@ func decode(b []byte, into msgp.Unmarshaler) error {
 // records calls visit with every record, in order of key: what the disk holds
 // once the write-behind is through.
 func (s *state) records(visit func(key []byte, record msgp.Marshaler)) {
+	for _, l := range s.customers.links {
+		visit(keyLink(l), l)
+	}
 	if s.cluster != nil {
 		visit([]byte{kindCluster}, s.cluster)
 	}
 	for _, r := range s.intentOrder {
 		visit(keyIntent(r.Sequence), r)
+	}
+	for _, c := range s.customers.order {
+		visit(keyCustomer(c), c)
+	}
+	for _, l := range s.licenses.order {
+		visit(keyLicense(l.ID), l)
 	}
 	visit([]byte{kindMeta}, s.meta)
 	for _, id := range s.registrations.ids {

@@ -12,16 +12,16 @@ import (
 // firstEpoch is the placement epoch of a tenant that never moved.
 const firstEpoch = 1
 
-// place returns the group of the region with the fewest tenants, the lowest
-// of those where several have as few; 0 where the region has none. Where allowed
+// place returns the group of the region that holds the fewest, the lowest of
+// those where several hold as few; 0 where the region has none. Where allowed
 // is not nil, it is one of those.
-func (s *state) place(region string, allowed []uint32) uint32 {
+func (s *state) place(region string, allowed []uint32, held map[uint32]int64) uint32 {
 	if s.cluster == nil {
 		return 0
 	}
 	var best uint32
 	for _, g := range s.cluster.Groups { // in order of id
-		if g.Region == region && (allowed == nil || slices.Contains(allowed, g.ID)) && (best == 0 || s.perGroup[g.ID] < s.perGroup[best]) {
+		if g.Region == region && (allowed == nil || slices.Contains(allowed, g.ID)) && (best == 0 || held[g.ID] < held[best]) {
 			best = g.ID
 		}
 	}
@@ -45,7 +45,7 @@ func (s *state) createTenant(c *CreateTenant) msgp.Marshaler {
 	case cloudlicenses.ValidateID(c.Plan) != nil:
 		return refuseTenant(cloudlicenses.InvalidField, "plan: "+cloudlicenses.ErrID.Error())
 	}
-	group := s.place(c.Region, nil)
+	group := s.place(c.Region, nil, s.perGroup)
 	if group == 0 {
 		return refuseTenant(cloudlicenses.RegionUnavailable, fmt.Sprintf("no license group is in region %q", c.Region))
 	}
@@ -75,16 +75,11 @@ func (s *state) setTenantStatus(c *SetTenantStatus) msgp.Marshaler {
 	if t == nil {
 		return refuseTenant(cloudlicenses.TenantNotFound, "")
 	}
-	switch c.Status {
-	case cloudlicenses.TenantPending, cloudlicenses.TenantActive, cloudlicenses.TenantSuspended, cloudlicenses.TenantDeleting:
-	default:
-		return refuseTenant(cloudlicenses.InvalidField, fmt.Sprintf("%q is no state of a tenant", c.Status))
+	if detail := refuseStatus(t.Status, c.Status); detail != "" {
+		return refuseTenant(cloudlicenses.InvalidField, detail)
 	}
 	if t.Status == c.Status {
 		return &TenantResult{Tenant: *t}
-	}
-	if t.Status == cloudlicenses.TenantDeleting {
-		return refuseTenant(cloudlicenses.InvalidField, "the tenant is being deleted")
 	}
 	t.Status = c.Status
 	if c.Status == cloudlicenses.TenantActive && t.VerifiedMillis == 0 {
@@ -94,9 +89,26 @@ func (s *state) setTenantStatus(c *SetTenantStatus) msgp.Marshaler {
 		}
 	}
 	s.put(keyTenant(t.ID), t)
+	if t.Status == cloudlicenses.TenantActive {
+		s.tenantAppeared(t.ID)
+	}
 	return &TenantResult{Tenant: *t}
 }
 
 func refuseTenant(code cloudlicenses.Code, detail string) *TenantResult {
 	return &TenantResult{Code: code, Detail: detail}
+}
+
+// refuseStatus says why a tenant or a vendor can't go from one state to
+// another, or nothing.
+func refuseStatus(from, to cloudlicenses.TenantStatus) string {
+	switch to {
+	case cloudlicenses.TenantPending, cloudlicenses.TenantActive, cloudlicenses.TenantSuspended, cloudlicenses.TenantDeleting:
+	default:
+		return fmt.Sprintf("%q is no state of a tenant or vendor", to)
+	}
+	if from == cloudlicenses.TenantDeleting && to != from {
+		return "it is being deleted"
+	}
+	return ""
 }

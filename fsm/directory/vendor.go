@@ -1,57 +1,81 @@
 package directory
 
 import (
+	"fmt"
+
 	"github.com/tinylib/msgp/msgp"
 
 	"github.com/cloudlicenses/cloudlicenses"
 )
 
-// maxPrefixLength bounds a vendor's license prefix, so that a license id stays
-// within cloudlicenses.MaxIDLength.
-const maxPrefixLength = 30
-
 // maxNameLength bounds names of companies and vendors, in bytes.
 const maxNameLength = 300
 
-// validPrefix reports whether p may be a license prefix. It has no hyphen, so
-// that the ids of one vendor and tenant can't be taken for those of another:
-// tenant ids have them.
-func validPrefix(p string) bool {
-	if len(p) < 1 || len(p) > maxPrefixLength {
-		return false
-	}
-	for i := range len(p) {
-		if c := p[i]; (c < 'a' || c > 'z') && (c < '0' || c > '9') {
-			return false
-		}
-	}
-	return true
-}
-
-// putVendor creates a vendor.
+// putVendor creates a vendor and places its account.
 func (s *state) putVendor(c *PutVendor) msgp.Marshaler {
-	v := c.Vendor
 	switch {
-	case cloudlicenses.ValidateID(string(v.ID)) != nil:
-		return Ack{Code: cloudlicenses.InvalidField, Detail: "vendor id: " + cloudlicenses.ErrID.Error()}
-	case !validPrefix(v.LicensePrefix):
-		return Ack{Code: cloudlicenses.InvalidField, Detail: "a license prefix is 1–30 characters of a–z and 0–9"}
-	case len(v.Name) > maxNameLength:
-		return Ack{Code: cloudlicenses.InvalidField, Detail: "the vendor's name is longer than 300 bytes"}
+	case cloudlicenses.ValidateID(string(c.ID)) != nil:
+		return refuseVendor(cloudlicenses.InvalidField, "vendor id: "+cloudlicenses.ErrID.Error())
+	case cloudlicenses.ValidateLicensePrefix(c.LicensePrefix) != nil:
+		return refuseVendor(cloudlicenses.InvalidField, cloudlicenses.ErrLicensePrefix.Error())
+	case len(c.Name) > maxNameLength:
+		return refuseVendor(cloudlicenses.InvalidField, "the vendor's name is longer than 300 bytes")
 	}
-	if known := s.vendors[v.ID]; known != nil {
-		if known.Name == v.Name && known.LicensePrefix == v.LicensePrefix {
-			return Ack{}
+	if known := s.vendors[c.ID]; known != nil {
+		if known.Name == c.Name && known.LicensePrefix == c.LicensePrefix && (c.Region == "" || known.Region == c.Region) {
+			return &VendorResult{Vendor: *known}
 		}
-		return Ack{Code: cloudlicenses.AlreadyExists, Detail: "there is a vendor of this id"}
+		return &VendorResult{Code: cloudlicenses.AlreadyExists, Detail: "there is a vendor of this id", Vendor: *known}
 	}
-	if _, taken := s.prefixes[v.LicensePrefix]; taken {
-		return Ack{Code: cloudlicenses.AlreadyExists, Detail: "another vendor has this license prefix"}
+	switch {
+	case s.registrations.byID[c.ID.Account()] != nil:
+		return refuseVendor(cloudlicenses.AlreadyExists, "somebody has signed up under this id")
+	case s.prefixTaken(c.LicensePrefix):
+		return refuseVendor(cloudlicenses.AlreadyExists, "another vendor has this license prefix")
+	}
+	group := s.place(c.Region, nil, s.vendorsPerGroup)
+	if group == 0 {
+		return refuseVendor(cloudlicenses.RegionUnavailable, fmt.Sprintf("no license group is in region %q", c.Region))
+	}
+	v := &Vendor{
+		ID: c.ID, Name: c.Name, LicensePrefix: c.LicensePrefix, Region: c.Region,
+		Status: cloudlicenses.TenantPending, Group: group, Epoch: firstEpoch, CreatedMillis: c.AtMillis,
 	}
 	if v.CreatedMillis == 0 {
 		v.CreatedMillis = s.meta.ClockMillis
 	}
-	s.addVendor(&v)
-	s.put(keyVendor(v.ID), &v)
-	return Ack{}
+	s.addVendor(v)
+	s.put(keyVendor(v.ID), v)
+	return &VendorResult{Vendor: *v}
 }
+
+// setVendorStatus moves a vendor to another state. Deleting is final.
+func (s *state) setVendorStatus(c *SetVendorStatus) msgp.Marshaler {
+	v := s.vendors[c.ID]
+	if v == nil {
+		return refuseVendor(cloudlicenses.NotFound, "there is no such vendor")
+	}
+	if detail := refuseStatus(v.Status, c.Status); detail != "" {
+		return refuseVendor(cloudlicenses.InvalidField, detail)
+	}
+	if v.Status == c.Status {
+		return &VendorResult{Vendor: *v}
+	}
+	v.Status = c.Status
+	if c.Status == cloudlicenses.TenantActive && v.VerifiedMillis == 0 {
+		v.VerifiedMillis = c.AtMillis
+		if v.VerifiedMillis == 0 {
+			v.VerifiedMillis = s.meta.ClockMillis
+		}
+	}
+	s.put(keyVendor(v.ID), v)
+	return &VendorResult{Vendor: *v}
+}
+
+func refuseVendor(code cloudlicenses.Code, detail string) *VendorResult {
+	return &VendorResult{Code: code, Detail: detail}
+}
+
+// provisionsAlone reports whether the vendor's licenses are provisioned as they
+// are generated, where a customer's own setting does not say.
+func (v *Vendor) provisionsAlone() bool { return true }

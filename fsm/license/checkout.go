@@ -184,8 +184,7 @@ func (s *state) findLicense(t *tenant, vendor cloudlicenses.VendorID, product cl
 
 // inForce reports whether seats of l may be granted now.
 func (s *state) inForce(l *license) bool {
-	return l.Status == cloudlicenses.LicenseProvisioned && s.clock >= l.StartMillis &&
-		(l.EndMillis == 0 || s.clock < l.EndMillis)
+	return l.Status == cloudlicenses.LicenseProvisioned && s.clock >= l.StartMillis && !l.ended(s.clock)
 }
 
 // acceptsVersion judges an application's version by the license's constraint.

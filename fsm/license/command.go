@@ -148,7 +148,13 @@ type License struct {
 	Currency        cloudlicenses.Currency
 	StartMillis     int64 // first moment of the contract
 	EndMillis       int64 // first moment after it; 0: open-ended
-	Status          cloudlicenses.LicenseStatus
+	// AutoRenew keeps the license in force past its end: the directory has
+	// renewed it, or is about to.
+	AutoRenew bool
+	Status    cloudlicenses.LicenseStatus
+	// Revision is the directory's count of changes; 0: the directory knows
+	// nothing of the license.
+	Revision uint64
 }
 
 // PutLicenses provisions licenses. Idempotent by license id: one that is
@@ -165,7 +171,7 @@ type PutLicenses struct {
 //
 //msgp:tuple AmendLicense
 type AmendLicense struct {
-	License License // found by ID; VendorID, ProductID and Status are ignored
+	License License // found by ID; VendorID, ProductID, Status and Revision are ignored
 }
 
 // SetLicenseStatus suspends (suspended), resumes (provisioned) or revokes

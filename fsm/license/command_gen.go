@@ -826,8 +826,8 @@ func (z *LeaseResult) Msgsize() (s int) {
 // MarshalMsg implements msgp.Marshaler
 func (z *License) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// array header, size 14
-	o = append(o, 0x9e)
+	// array header, size 16
+	o = append(o, 0xdc, 0x0, 0x10)
 	o = msgp.AppendString(o, string(z.ID))
 	o = msgp.AppendString(o, string(z.VendorID))
 	o = msgp.AppendString(o, string(z.ProductID))
@@ -841,7 +841,9 @@ func (z *License) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.AppendString(o, string(z.Currency))
 	o = msgp.AppendInt64(o, z.StartMillis)
 	o = msgp.AppendInt64(o, z.EndMillis)
+	o = msgp.AppendBool(o, z.AutoRenew)
 	o = msgp.AppendString(o, string(z.Status))
+	o = msgp.AppendUint64(o, z.Revision)
 	return
 }
 
@@ -853,8 +855,8 @@ func (z *License) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err)
 		return
 	}
-	if zb0001 != 14 {
-		err = msgp.ArrayError{Wanted: 14, Got: zb0001}
+	if zb0001 != 16 {
+		err = msgp.ArrayError{Wanted: 16, Got: zb0001}
 		return
 	}
 	{
@@ -938,6 +940,11 @@ func (z *License) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err, "EndMillis")
 		return
 	}
+	z.AutoRenew, bts, err = msgp.ReadBoolBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "AutoRenew")
+		return
+	}
 	{
 		var zb0006 string
 		zb0006, bts, err = msgp.ReadStringBytes(bts)
@@ -947,13 +954,18 @@ func (z *License) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		}
 		z.Status = cloudlicenses.LicenseStatus(zb0006)
 	}
+	z.Revision, bts, err = msgp.ReadUint64Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Revision")
+		return
+	}
 	o = bts
 	return
 }
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z *License) Msgsize() (s int) {
-	s = 1 + msgp.StringPrefixSize + len(string(z.ID)) + msgp.StringPrefixSize + len(string(z.VendorID)) + msgp.StringPrefixSize + len(string(z.ProductID)) + msgp.StringPrefixSize + len(z.ProductName) + msgp.StringPrefixSize + len(z.Constraint) + msgp.Int64Size + msgp.Int64Size + msgp.Int64Size + msgp.Int64Size + msgp.Int64Size + msgp.StringPrefixSize + len(string(z.Currency)) + msgp.Int64Size + msgp.Int64Size + msgp.StringPrefixSize + len(string(z.Status))
+	s = 3 + msgp.StringPrefixSize + len(string(z.ID)) + msgp.StringPrefixSize + len(string(z.VendorID)) + msgp.StringPrefixSize + len(string(z.ProductID)) + msgp.StringPrefixSize + len(z.ProductName) + msgp.StringPrefixSize + len(z.Constraint) + msgp.Int64Size + msgp.Int64Size + msgp.Int64Size + msgp.Int64Size + msgp.Int64Size + msgp.StringPrefixSize + len(string(z.Currency)) + msgp.Int64Size + msgp.Int64Size + msgp.BoolSize + msgp.StringPrefixSize + len(string(z.Status)) + msgp.Uint64Size
 	return
 }
 

@@ -91,6 +91,8 @@ func load(store *fsm.Store) (*state, error) {
 		{prefixUser, l.user},
 		{prefixGuard, l.guard},
 		{prefixSignUp, l.signUp},
+		{prefixLink, l.link},
+		{prefixNotice, l.notice},
 	}
 	for _, step := range steps {
 		if err := each(store, []byte{step.prefix}, step.take); err != nil {

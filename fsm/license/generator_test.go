@@ -134,7 +134,9 @@ func (g *generator) one() step {
 }
 
 func (g *generator) administration(tenant cl.TenantID) step {
-	switch g.pick(9) {
+	switch g.pick(10) {
+	case 9:
+		return g.provisioned(tenant)
 	case 0:
 		l := g.license(g.pick(3))
 		if g.chance(20) {

@@ -74,7 +74,7 @@ func samples() []sample {
 		}},
 		{"OpTrySignUp", license.OpTrySignUp, true, &license.TrySignUp{TokenHash: tokenHash("token")}},
 		{"OpOwnSignUp", license.OpOwnSignUp, true, &license.OwnSignUp{UserID: "user-9", Token: "t", ExpiresMillis: epochStart + hour, Company: "Acme"}},
-	}, userSamples()...)
+	}, append(userSamples(), provisionSamples()...)...)
 }
 
 // querySamples has one row per query. Append only.
@@ -89,7 +89,7 @@ func querySamples() []sample {
 		{"QueryAudit", license.QueryAudit, true, &license.ListAudit{FromMillis: 1, ToMillis: 2, User: "alice", KeyID: "key-1", Result: "success", Cursor: "7", Limit: 50}},
 		{"QueryVerify", license.QueryVerify, true, &license.VerifyAudit{}},
 		{"QueryOutbox", license.QueryOutbox, false, &license.ListOutbox{Limit: 50}},
-	}, userQuerySamples()...)
+	}, append(userQuerySamples(), provisionQuerySamples()...)...)
 }
 
 // tokenHash is a hash by the token's name.
@@ -154,7 +154,7 @@ func TestOperationNumbers(t *testing.T) {
 	found := map[string]map[string]string{"Op": {}, "Query": {}}
 	for _, c := range []struct{ file, prefix string }{
 		{"command.go", "Op"}, {"users_command.go", "Op"}, {"query.go", "Query"}, {"users_query.go", "Query"},
-		{"signup_command.go", "Op"},
+		{"signup_command.go", "Op"}, {"provision_command.go", "Op"}, {"provision_command.go", "Query"},
 	} {
 		numbers := found[c.prefix]
 		parsed, err := parser.ParseFile(token.NewFileSet(), c.file, nil, 0)

@@ -69,6 +69,7 @@ func (s *state) hashTenant(h *stateHasher, t *tenant) {
 		h.add(c.record())
 	}
 	h.users(&t.users)
+	h.provisioning(t)
 }
 
 // hashIntents adds all intents that may still be repeated. Their keys come

@@ -183,7 +183,7 @@ func (m *Machine) applyAmend(t *tenant, payload []byte) (reply, error) {
 	if l == nil {
 		return m.acked(cloudlicenses.NotFound, "no such license"), nil
 	}
-	p.VendorID, p.ProductID, p.Status = l.VendorID, l.ProductID, l.Status
+	p.VendorID, p.ProductID, p.Status, p.Revision = l.VendorID, l.ProductID, l.Status, l.Revision
 	if code, detail := m.checkLicense(p); code != cloudlicenses.OK {
 		return m.acked(code, detail), nil
 	}
@@ -224,9 +224,14 @@ func (m *Machine) applyStatus(t *tenant, payload []byte) (reply, error) {
 	return m.acked(cloudlicenses.OK, ""), nil
 }
 
+// ended reports whether a license's contract is over.
+func (l *License) ended(clock int64) bool {
+	return l.EndMillis != 0 && clock >= l.EndMillis && !l.AutoRenew
+}
+
 // statusAt is a license's status as the outside sees it.
 func (l *license) statusAt(clock int64) cloudlicenses.LicenseStatus {
-	if l.Status != cloudlicenses.LicenseRevoked && l.EndMillis != 0 && clock >= l.EndMillis {
+	if l.Status != cloudlicenses.LicenseRevoked && l.ended(clock) {
 		return cloudlicenses.LicenseExpired
 	}
 	return l.Status

@@ -37,6 +37,8 @@ func (m *model) administer(t *modelTenant, body any) license.Ack {
 			return license.Ack{Code: cl.LicenseNotActive}
 		}
 		l.Status = b.Status
+	case *license.Provision:
+		return m.revise(t, b)
 	case *license.PutKey:
 		for _, k := range t.keys {
 			if k.ID == b.Key.ID {

@@ -292,7 +292,7 @@ func (m *model) licenseFor(t *modelTenant, c *license.Checkout) (*modelLicense, 
 			if latest == nil || l.StartMillis >= latest.StartMillis {
 				latest = l
 			}
-			if l.Status == cl.LicenseProvisioned && m.clock >= l.StartMillis && (l.EndMillis == 0 || m.clock < l.EndMillis) {
+			if l.Status == cl.LicenseProvisioned && m.clock >= l.StartMillis && (l.EndMillis == 0 || l.AutoRenew || m.clock < l.EndMillis) {
 				current = append(current, l)
 			}
 		}

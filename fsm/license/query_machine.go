@@ -81,6 +81,10 @@ func (q *question) ask(op fsm.Op) (reply, error) {
 		return q.session()
 	case QueryToken:
 		return q.token()
+	case QueryKey:
+		return q.key()
+	case QueryNotice:
+		return q.notice()
 	case QueryHash:
 		return q.m.queryHash(), nil
 	}

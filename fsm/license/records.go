@@ -32,6 +32,7 @@ import (
 //	'X' sequence(8)                            Outgoing
 //	'W', 'G'                                   of users, see users_records.go
 //	'R'                                        of sign-ups, see signup.go
+//	'J', 'N'                                   of provisioning, see provision.go and notice.go
 //
 // tenant, license and key are numbers in their order of creation, from 1;
 // month is year × 12 + month (January = 0); hour is Unix hours.
@@ -52,7 +53,7 @@ const (
 )
 
 // diskKind is this machine's disk format.
-const diskKind = "license/1"
+const diskKind = "license/2"
 
 // metaRecord is the machine's own state.
 //

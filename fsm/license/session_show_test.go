@@ -22,6 +22,7 @@ func init() {
 		"admit": (*session).admit, "leases": (*session).leases, "licenses": (*session).licenses,
 		"keys": (*session).keys, "usage": (*session).usage, "overage": (*session).overage,
 		"audit": (*session).audit, "outbox": (*session).outbox,
+		"mails": (*session).mails, "notice": (*session).notice, "contracts": (*session).contracts,
 	}
 }
 

@@ -169,6 +169,9 @@ func (s *session) command(name string, a arguments) (fsm.Op, msgp.Marshaler) {
 		}
 		return license.OpOutboxDone, &done
 	}
+	if op, body, known := s.provisionCommand(name, a); known {
+		return op, body
+	}
 	if op, body, known := s.userCommand(name, a); known {
 		return op, body
 	}

@@ -74,6 +74,9 @@ type tenant struct {
 	leases leaseTable
 	users  userTable
 
+	links   []linkRecord // vendors that the tenant knows of, in order of creation
+	notices []*notice    // to contacts of licenses that wait, by number
+
 	leaseSequence   uint64
 	overageSequence uint64
 	creditSequence  uint64

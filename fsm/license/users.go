@@ -177,7 +177,7 @@ func (m *Machine) applyPutUser(t *tenant, payload []byte) (reply, error) {
 	case p.Mail.Token != "" && !p.Mail.Purpose.Valid():
 		return refusedUser(cloudlicenses.InvalidField, "purpose: is unknown"), nil
 	case len(t.users.order) >= cloudlicenses.MaxUsers:
-		return refusedUser(cloudlicenses.PlanLimitExceeded, "the tenant has as many users as it may have"), nil
+		return refusedUser(cloudlicenses.PlanLimitExceeded, "there are as many users as there may be"), nil
 	}
 	u := &user{number: t.users.next()}
 	u.User = User{
@@ -251,7 +251,7 @@ func (m *Machine) applyUpdateUser(t *tenant, payload []byte) (reply, error) {
 	return u.result(), nil
 }
 
-const lastOwner = "the tenant's last owner can't be removed, disabled or given another role"
+const lastOwner = "the last owner can't be removed, disabled or given another role"
 
 // applyRemoveUser removes a user with its sessions and tokens.
 func (m *Machine) applyRemoveUser(t *tenant, payload []byte) (reply, error) {
@@ -336,8 +336,9 @@ func (u *user) mailedLately(mail *Mail) bool {
 
 // tokenMail is the JSON payload of mail.welcome, mail.invite and mail.reset.
 type tokenMail struct {
-	TenantID  cloudlicenses.TenantID `json:"tenant_id"`
-	TenantURL string                 `json:"tenant_url"`
+	TenantID  cloudlicenses.TenantID `json:"tenant_id,omitempty"`
+	VendorID  cloudlicenses.VendorID `json:"vendor_id,omitempty"` // of a vendor's user, who has no tenant
+	TenantURL string                 `json:"tenant_url"`          // of a vendor's: the vendors' host
 	Company   string                 `json:"company,omitempty"`
 	UserID    cloudlicenses.UserID   `json:"user_id"`
 	Email     string                 `json:"email"`
@@ -360,6 +361,9 @@ func (m *Machine) mail(t *tenant, u *user, mail *Mail, actor string) {
 	letter := tokenMail{
 		TenantID: t.name, TenantURL: t.url, Company: mail.Company, UserID: u.User.ID, Email: u.User.Email, Name: u.User.Name,
 		Role: u.User.Role, Token: mail.Token, ExpiresAt: time.UnixMilli(mail.ExpiresMillis).UTC().Format(time.RFC3339),
+	}
+	if vendor, ok := t.name.Vendor(); ok {
+		letter.TenantID, letter.VendorID = "", vendor
 	}
 	if actor != actorPlatform {
 		letter.InvitedBy = actor

@@ -1,0 +1,175 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloudlicenses/cloudlicenses"
+	"github.com/cloudlicenses/cloudlicenses/fsm/license"
+	"github.com/cloudlicenses/cloudlicenses/shard"
+)
+
+const vendorsHost = "vendors.localhost"
+
+// newVendor makes a vendor for one test. Its account is a pool without a
+// license, whose key is one of the vendor's.
+func newVendor(t testing.TB) (*pool, cloudlicenses.VendorID) {
+	t.Helper()
+	unique := newUUID(time.Now())
+	prefix := fmt.Sprintf("v%x", unique[8:])
+	id := cloudlicenses.VendorID(prefix + "-de")
+	_, _, err := live.shard.CreateVendor(context.Background(), shard.CreateVendorRequest{ID: id, Name: prefix, LicensePrefix: prefix})
+	require.NoError(t, err)
+	p := &pool{t: t, tenant: id.Account()}
+	p.key, _ = p.newKey(0, time.Time{})
+	return p, id
+}
+
+// vendorDo sends a request to the vendors' host.
+func vendorDo(t testing.TB, token, method, path, body string, headers ...header) *reply {
+	t.Helper()
+	if token != "" {
+		headers = append([]header{{"Authorization", "Bearer " + token}}, headers...)
+	}
+	return send(t, live.edge, vendorsHost, method, path, body, headers...)
+}
+
+// vendorRows has a row for every route of the vendors' host that needs a key or
+// a session; one without fails the test.
+func vendorRows(v *pool, fresh func() license.User) map[string]userRow {
+	path := func(s string) func() string { return func() string { return s } }
+	rows := userRows(v, fresh)
+	maps.Copy(rows, map[string]userRow{
+		"GET /api/v1/me": {path("/api/v1/me"), path(""), 200},
+	})
+	maps.Copy(rows, vendorLicenseRows(v))
+	return rows
+}
+
+// TestVendorAccess asks every route of the vendors' host with every kind of key
+// and session.
+func TestVendorAccess(t *testing.T) {
+	v, id := newVendor(t)
+	other, otherID := newVendor(t)
+	tenant := newPool(t, 1, 0)
+	n := 0
+	rows := vendorRows(v, func() license.User {
+		n++
+		return v.newUser(fmt.Sprint("fresh", n), cloudlicenses.RoleViewer)
+	})
+	expired, _ := v.newKey(0, time.Now().Add(-time.Hour))
+	revoked, revokedID := v.newKey(0, time.Time{})
+	v.command(license.OpRevokeKey, &license.RevokeKey{ID: revokedID})
+	unknown, stranger := shard.NewAPIKey(v.tenant), shard.NewAPIKey("@no-such-vendor")
+	people := map[cloudlicenses.Role]license.User{}
+	for _, role := range cloudlicenses.Roles {
+		people[role] = v.newUser(string(role), role)
+	}
+	ended := v.newSession(people[cloudlicenses.RoleOwner])
+	v.userDo(license.OpLogout, &license.Logout{Session: shard.HashToken(ended)})
+	theirs := tenant.newSession(tenant.newUser("owner", cloudlicenses.RoleOwner))
+	forged := shard.NewSessionToken(otherID.Account())[:len("clvs_")+len(otherID)+1] + v.newSession(people[cloudlicenses.RoleOwner])[len("clvs_")+len(id)+1:]
+
+	for _, route := range routeTable() {
+		if route.on != onVendors && route.on != forVendorUsers {
+			continue
+		}
+		name := route.method + " " + route.path
+		row, ok := rows[name]
+		require.True(t, ok, "route %s has no row in vendorRows", name)
+		t.Run(name, func(t *testing.T) {
+			path, keyed := row.path(), route.on == onVendors
+			for token, code := range map[string]string{
+				"": "unauthenticated", "x": "unauthenticated", v.key[:len(v.key)-1] + "!": "unauthenticated",
+				unknown: "unauthenticated", stranger: "unauthenticated", tenant.key: "unauthenticated",
+				expired: "key_expired", revoked: "key_revoked",
+				"clvs_": "unauthenticated", shard.NewSessionToken(v.tenant): "unauthenticated",
+				shard.NewSessionToken("@no-such-vendor"): "unauthenticated",
+				shard.NewSessionToken(tenant.tenant):     "unauthenticated",
+				ended:                                    "unauthenticated", theirs: "unauthenticated", forged: "unauthenticated",
+			} {
+				if !keyed {
+					code = "unauthenticated"
+				}
+				r := vendorDo(t, token, route.method, path, row.body()).wants(t, 401, code)
+				require.Equal(t, "key", r.text("layer"), token)
+			}
+			if keyed {
+				for _, named := range []string{string(otherID), "no-such-vendor", string(tenant.tenant)} {
+					r := vendorDo(t, v.key, route.method, path, row.body(), header{headerVendorID, named}).wants(t, 403, "vendor_mismatch")
+					require.Equal(t, "host", r.text("layer"))
+				}
+				vendorDo(t, other.key, route.method, path, row.body(), header{headerVendorID, string(id)}).wants(t, 403, "vendor_mismatch")
+				vendorDo(t, v.key, route.method, row.path(), row.body()).wants(t, row.ok, "")
+				vendorDo(t, v.key, route.method, row.path(), row.body(), header{headerVendorID, string(id)}).wants(t, row.ok, "")
+			}
+			for _, role := range cloudlicenses.Roles {
+				session := v.newSession(people[role])
+				vendorDo(t, session, route.method, path, row.body(), header{headerVendorID, string(otherID)}).wants(t, 403, "vendor_mismatch")
+				if !role.May(route.action) {
+					vendorDo(t, session, route.method, path, row.body()).wants(t, 403, "forbidden_role")
+					continue
+				}
+				code := ""
+				if row.ok >= 400 {
+					code = "invalid_field"
+				}
+				vendorDo(t, session, route.method, row.path(), row.body()).wants(t, row.ok, code)
+				byCookie := header{"Cookie", cookiePlain + "=" + v.newSession(people[role])}
+				if route.method != http.MethodGet {
+					for _, foreign := range []header{{"Origin", "http://evil.example"}, {"Sec-Fetch-Site", "cross-site"}, {}} {
+						headers := []header{byCookie}
+						if foreign.name != "" {
+							headers = append(headers, foreign)
+						}
+						vendorDo(t, "", route.method, path, row.body(), headers...).wants(t, 401, "unauthenticated")
+					}
+				}
+				vendorDo(t, "", route.method, row.path(), row.body(), byCookie, header{"Origin", "http://" + vendorsHost}).wants(t, row.ok, code)
+			}
+			for _, host := range []string{"localhost", string(tenant.tenant) + ".localhost"} {
+				r := send(t, live.edge, host, route.method, path, row.body(), header{"Authorization", "Bearer " + v.key})
+				require.Contains(t, []int{401, 404, 405}, r.StatusCode, "a vendor's key opens nothing on %s", host)
+			}
+			send(t, live.edge, "example.com", route.method, path, row.body(), header{"Authorization", "Bearer " + v.key}).wants(t, 404, "tenant_not_found")
+		})
+	}
+}
+
+// TestVendorHostsAreApart: what is served on tenants' hosts alone is not on the
+// vendors', and an account's name is no host.
+func TestVendorHostsAreApart(t *testing.T) {
+	v, id := newVendor(t)
+	tenant := newPool(t, 1, 0)
+	for _, path := range []string{pathCheckout, "/api/v1/leases"} {
+		method := http.MethodPost
+		if path == "/api/v1/leases" {
+			method = http.MethodGet
+		}
+		for _, key := range []string{v.key, tenant.key} {
+			r := vendorDo(t, key, method, path, "{}")
+			require.Contains(t, []int{404, 405}, r.StatusCode, "%s", r.raw)
+		}
+		send(t, live.edge, string(tenant.tenant)+".localhost", method, path, "{}", header{"Authorization", "Bearer " + v.key}).wants(t, 401, "unauthenticated")
+		send(t, live.edge, string(v.tenant)+".localhost", method, path, "{}", header{"Authorization", "Bearer " + tenant.key}).wants(t, 400, "malformed_request")
+	}
+	adminDo(t, "GET", "/v1/tenants/"+string(v.tenant), "").wants(t, 404, "tenant_not_found")
+	me := vendorDo(t, v.key, "GET", "/api/v1/me", "").wants(t, 200, "")
+	require.Equal(t, string(id), me.text("vendor_id"))
+	require.Equal(t, "test", me.text("app_name"))
+}
+
+// TestRevokedVendorKey: once a revocation is acknowledged, the key opens nothing.
+func TestRevokedVendorKey(t *testing.T) {
+	v, _ := newVendor(t)
+	key, id := v.newKey(0, time.Time{})
+	vendorDo(t, key, "GET", "/api/v1/me", "").wants(t, 200, "")
+	v.command(license.OpRevokeKey, &license.RevokeKey{ID: id})
+	vendorDo(t, key, "GET", "/api/v1/me", "").wants(t, 401, "key_revoked")
+}

@@ -1,0 +1,427 @@
+package directory
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/datadriven"
+	"github.com/stretchr/testify/require"
+	"github.com/tinylib/msgp/msgp"
+
+	"github.com/cloudlicenses/cloudlicenses"
+	"github.com/cloudlicenses/cloudlicenses/fsm"
+)
+
+// licenseDirectives are the lines of a session about licenses, customers and
+// links. Days are YYYY-MM-DD; end is the contract's last day.
+var licenseDirectives = map[string]func(*session, *datadriven.TestData) string{
+	"generate":       (*session).generate,
+	"provision":      (*session).provision,
+	"synced":         (*session).synced,
+	"failed":         (*session).failed,
+	"amend":          (*session).amend,
+	"license-status": (*session).licenseStatus,
+	"end":            (*session).end,
+	"customer":       (*session).customer,
+	"block":          (*session).block,
+	"told":           (*session).told,
+	"license":        (*session).license,
+	"licenses":       (*session).licenseList,
+	"customers":      (*session).customerList,
+	"links":          (*session).linkList,
+	"unprovisioned":  (*session).unprovisionedList,
+}
+
+// dayMillis reads a day of a directive as its first moment.
+func dayMillis(d *datadriven.TestData, key string, otherwise int64) int64 {
+	text := arg(d, key, "")
+	if text == "" {
+		return otherwise
+	}
+	at, err := time.Parse(time.DateOnly, text)
+	if err != nil {
+		panic(err)
+	}
+	return at.UnixMilli()
+}
+
+// endMillis reads the last day of a contract as the first moment after it.
+func endMillis(d *datadriven.TestData, otherwise int64) int64 {
+	if arg(d, "end", "") == "open" {
+		return 0
+	}
+	if last := dayMillis(d, "end", -1); last >= 0 {
+		return last + millisPerDay
+	}
+	return otherwise
+}
+
+func day(millis int64) string {
+	if millis == 0 {
+		return "-"
+	}
+	return time.UnixMilli(millis).UTC().Format(time.DateOnly)
+}
+
+func has(d *datadriven.TestData, key string) bool {
+	for _, a := range d.CmdArgs {
+		if a.Key == key {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *session) termsOf(d *datadriven.TestData) Terms {
+	return Terms{
+		Constraint: arg(d, "version", ""), Total: number(d, "total", 20), CommitQty: number(d, "commit", 5), MaxOverage: number(d, "overage", 15),
+		CommitFeeMinor: number(d, "fee", 500_000), OverageFeeMinor: number(d, "use", 50_000), Currency: cloudlicenses.Currency(arg(d, "currency", "EUR")),
+		StartMillis: dayMillis(d, "start", dayMillisOf("2025-01-01")), EndMillis: endMillis(d, dayMillisOf("2026-01-01")),
+		AutoRenew: has(d, "renew"), Cycle: cloudlicenses.BillingCycle(arg(d, "cycle", "monthly")),
+	}
+}
+
+func dayMillisOf(text string) int64 {
+	at, err := time.Parse(time.DateOnly, text)
+	if err != nil {
+		panic(err)
+	}
+	return at.UnixMilli()
+}
+
+func (s *session) generate(d *datadriven.TestData) string {
+	product := arg(d, "product", "davinci")
+	c := &GenerateLicense{
+		VendorID: cloudlicenses.VendorID(arg(d, "vendor", "vector-de")), OpportunityID: arg(d, "opp", "SF-1"),
+		ProductID: cloudlicenses.ProductID(product), ProductName: strings.ToUpper(product), CRMAccount: arg(d, "crm", "ACC-1"),
+		Company: arg(d, "company", "Mercedes-Benz AG"), TenantID: tenantID(arg(d, "tenant", "mercedes")), Terms: s.termsOf(d),
+		AutoProvision: !has(d, "manual"), RequestHash: [32]byte{byte(number(d, "body", 1))}, Notice: NoticePlace(number(d, "notice", 0)),
+	}
+	if arg(d, "tenant", "") == "none" {
+		c.TenantID = ""
+	}
+	var r LicenseResult
+	s.apply(OpLicenseGenerate, c, &r)
+	return showLicenseResult(&r)
+}
+
+func (s *session) provision(d *datadriven.TestData) string {
+	var r LicenseResult
+	s.apply(OpLicenseProvision, &ProvisionLicense{
+		VendorID: cloudlicenses.VendorID(arg(d, "vendor", "vector-de")), ID: cloudlicenses.LicenseID(arg(d, "id", "")),
+		CRMAccount: arg(d, "crm", "ACC-1"), Notice: NoticePlace(number(d, "notice", 0)),
+	}, &r)
+	return showLicenseResult(&r)
+}
+
+func (s *session) synced(d *datadriven.TestData) string {
+	var r LicenseResult
+	s.apply(OpLicenseSynced, &LicenseSynced{ID: cloudlicenses.LicenseID(arg(d, "id", "")), Revision: uint64(number(d, "revision", 1))}, &r)
+	return showLicenseResult(&r)
+}
+
+func (s *session) failed(d *datadriven.TestData) string {
+	return s.ack(OpLicenseFailed, &LicenseFailed{ID: cloudlicenses.LicenseID(arg(d, "id", "")), Revision: uint64(number(d, "revision", 1))})
+}
+
+func (s *session) amend(d *datadriven.TestData) string {
+	c := &AmendLicense{
+		VendorID: cloudlicenses.VendorID(arg(d, "vendor", "vector-de")), ID: cloudlicenses.LicenseID(arg(d, "id", "")), Terms: s.termsOf(d),
+	}
+	for key, field := range map[string]AmendFields{
+		"version": AmendConstraint, "total": AmendTotal, "commit": AmendCommitQty, "overage": AmendMaxOverage, "fee": AmendCommitFee,
+		"use": AmendOverageFee, "start": AmendStart, "end": AmendEnd, "cycle": AmendCycle, "renew": AmendAutoRenew, "no-renew": AmendAutoRenew,
+	} {
+		if has(d, key) {
+			c.Fields |= field
+		}
+	}
+	var r LicenseResult
+	s.apply(OpLicenseAmend, c, &r)
+	return showLicenseResult(&r)
+}
+
+func (s *session) licenseStatus(d *datadriven.TestData) string {
+	var r LicenseResult
+	s.apply(OpLicenseStatus, &SetLicenseStatus{
+		VendorID: cloudlicenses.VendorID(arg(d, "vendor", "vector-de")), ID: cloudlicenses.LicenseID(arg(d, "id", "")),
+		Status: cloudlicenses.LicenseStatus(arg(d, "to", "")),
+	}, &r)
+	return showLicenseResult(&r)
+}
+
+// end proposes what the leader would, as long as it would.
+func (s *session) end(*datadriven.TestData) string {
+	for n := 0; ; n++ {
+		due := s.m.Due(s.stamp)
+		if due == nil {
+			return fmt.Sprintf("%d entries\n", n)
+		}
+		e := entry{stamp: s.stamp, commands: [][]byte{due}}
+		s.log = append(s.log, e)
+		_, err := s.m.Apply(uint64(len(s.log)), e.stamp, e.commands, false)
+		require.NoError(s.t, err)
+	}
+}
+
+func (s *session) customer(d *datadriven.TestData) string {
+	var r CustomerResult
+	s.apply(OpCustomer, &SetCustomer{
+		VendorID: cloudlicenses.VendorID(arg(d, "vendor", "vector-de")), CRMAccount: arg(d, "crm", "ACC-1"), AutoProvision: Switch(number(d, "auto", 0)),
+	}, &r)
+	if r.Code != cloudlicenses.OK {
+		return refusal(r.Code, r.Detail)
+	}
+	return showCustomer(&r.Customer)
+}
+
+func (s *session) block(d *datadriven.TestData) string {
+	var r LinkResult
+	s.apply(OpVendorBlock, &BlockVendor{
+		TenantID: tenantID(arg(d, "tenant", "mercedes")), VendorID: cloudlicenses.VendorID(arg(d, "vendor", "vector-de")), Blocked: !has(d, "un"),
+	}, &r)
+	if r.Code != cloudlicenses.OK {
+		return refusal(r.Code, r.Detail)
+	}
+	return showLink(&r.Link)
+}
+
+func (s *session) told(d *datadriven.TestData) string {
+	return s.ack(OpLinkTold, &LinkTold{TenantID: tenantID(arg(d, "tenant", "mercedes")), VendorID: cloudlicenses.VendorID(arg(d, "vendor", "vector-de"))})
+}
+
+func (s *session) license(d *datadriven.TestData) string {
+	var r LicenseResult
+	ask(s.t, s.m, QueryLicense, &GetLicense{VendorID: cloudlicenses.VendorID(arg(d, "vendor", "")), ID: cloudlicenses.LicenseID(arg(d, "id", ""))}, &r)
+	if r.Code != cloudlicenses.OK {
+		return refusal(r.Code, r.Detail)
+	}
+	l := &r.License
+	var b strings.Builder
+	b.WriteString(showLicense(l))
+	fmt.Fprintf(&b, "%d/%d/%d %s %s, created %s, provisioned %s, suspended %s, revoked %s, notice %d notified %t, term %d months %d days\n",
+		l.Terms.Total, l.Terms.CommitQty, l.Terms.MaxOverage, l.Terms.Currency, l.Terms.Cycle, day(l.CreatedMillis), day(l.ProvisionedMillis),
+		day(l.SuspendedMillis), day(l.RevokedMillis), l.Notice, l.Notified, l.TermMonths, l.TermDays)
+	for _, p := range l.Prices {
+		fmt.Fprintf(&b, "from %s: %d a month for %d seats, %d a use\n", day(p.FromMillis), p.CommitFeeMinor, p.CommitQty, p.OverageFeeMinor)
+	}
+	return b.String()
+}
+
+func (s *session) licenseList(d *datadriven.TestData) string {
+	var page LicensePage
+	ask(s.t, s.m, QueryLicenses, &ListLicenses{
+		VendorID: cloudlicenses.VendorID(arg(d, "vendor", "")), TenantID: tenantID(arg(d, "tenant", "")), Status: cloudlicenses.LicenseStatus(arg(d, "status", "")),
+		ProductID: cloudlicenses.ProductID(arg(d, "product", "")), CRMAccount: arg(d, "crm", ""), Cursor: arg(d, "cursor", ""), Limit: number(d, "limit", 0),
+	}, &page)
+	var b strings.Builder
+	for i := range page.Items {
+		b.WriteString(showLicense(&page.Items[i]))
+	}
+	fmt.Fprintf(&b, "next: %q\n", page.Next)
+	return b.String()
+}
+
+func (s *session) customerList(d *datadriven.TestData) string {
+	var page CustomerPage
+	ask(s.t, s.m, QueryCustomers, &ListCustomers{
+		VendorID: cloudlicenses.VendorID(arg(d, "vendor", "vector-de")), CRMAccount: arg(d, "crm", ""), TenantID: tenantID(arg(d, "tenant", "")),
+		Name: arg(d, "name", ""), Cursor: arg(d, "cursor", ""), Limit: number(d, "limit", 0),
+	}, &page)
+	var b strings.Builder
+	for i := range page.Items {
+		b.WriteString(showCustomer(&page.Items[i]))
+	}
+	fmt.Fprintf(&b, "next: %q\n", page.Next)
+	return b.String()
+}
+
+func (s *session) linkList(d *datadriven.TestData) string {
+	var page LinkPage
+	ask(s.t, s.m, QueryLinks, &ListLinks{TenantID: tenantID(arg(d, "tenant", "mercedes")), Cursor: arg(d, "cursor", ""), Limit: number(d, "limit", 0)}, &page)
+	var b strings.Builder
+	for i := range page.Items {
+		b.WriteString(showLink(&page.Items[i]))
+	}
+	fmt.Fprintf(&b, "next: %q\n", page.Next)
+	return b.String()
+}
+
+func (s *session) unprovisionedList(*datadriven.TestData) string {
+	var u Unprovisioned
+	ask(s.t, s.m, QueryUnprovisioned, &List{Limit: 100}, &u)
+	var b strings.Builder
+	for i := range u.Licenses {
+		b.WriteString(showLicense(&u.Licenses[i].License))
+	}
+	for i := range u.Links {
+		b.WriteString("tell " + showLink(&u.Links[i]))
+	}
+	return b.String()
+}
+
+func showLicenseResult(r *LicenseResult) string {
+	if r.Code != cloudlicenses.OK {
+		out := refusal(r.Code, r.Detail)
+		if r.Other != "" {
+			out += "in the way: " + string(r.Other) + "\n"
+		}
+		return out
+	}
+	if r.Replayed {
+		return "again: " + showLicense(&r.License)
+	}
+	return showLicense(&r.License)
+}
+
+func showLicense(l *License) string {
+	last := "open"
+	if l.Terms.EndMillis != 0 {
+		last = day(l.Terms.EndMillis - 1)
+	}
+	renew := ""
+	if l.Terms.AutoRenew {
+		renew = " renews"
+	}
+	return fmt.Sprintf("%s %s %s of %s for %s %s, %s to %s%s, revision %d of %d\n", l.ID, l.Status, l.ProductID, l.VendorID, l.CRMAccount, l.TenantID,
+		day(l.Terms.StartMillis), last, renew, l.Synced, l.Revision)
+}
+
+func showCustomer(f *FoundCustomer) string {
+	return fmt.Sprintf("%s %s %q tenant %s %q %s linked %s auto %d blocked %t\n", f.Customer.VendorID, f.Customer.CRMAccount, f.Customer.Company,
+		f.Customer.TenantID, f.Tenant.Company, f.Tenant.CustomerID, day(f.Customer.LinkedMillis), f.Customer.AutoProvision, f.Blocked)
+}
+
+func showLink(l *LinkedVendor) string {
+	return fmt.Sprintf("%s with %s %q since %s, blocked %s, told %t, %d licenses\n", l.Link.TenantID, l.Link.VendorID, l.Name, day(l.Link.LinkedMillis),
+		day(l.Link.BlockedMillis), l.Link.Told, l.Licenses)
+}
+
+type licenseSample struct {
+	op   fsm.Op
+	body msgp.Marshaler
+}
+
+func sampleTerms() Terms {
+	return Terms{
+		Constraint: ">=8.0.0", Total: 20, CommitQty: 5, MaxOverage: 15, CommitFeeMinor: 500_000, OverageFeeMinor: 50_000, Currency: "EUR",
+		StartMillis: dayMillisOf("2025-01-01"), EndMillis: dayMillisOf("2026-01-01"), AutoRenew: true, Cycle: "monthly",
+	}
+}
+
+func sampleGenerate() *GenerateLicense {
+	return &GenerateLicense{
+		VendorID: "vector-de", OpportunityID: "SF-00123456", ProductID: "davinci", ProductName: "DaVinci", CRMAccount: "ACC-98765",
+		Company: "Mercedes-Benz AG", TenantID: "mercedes", RequestHash: [32]byte{1}, Terms: sampleTerms(), AutoProvision: true,
+		Notice: NoticeAtTenant, NoticeKey: [16]byte{2},
+	}
+}
+
+// licenseSamples has one row per command of this family. Append only.
+func licenseSamples() []licenseSample {
+	const id = "lic-vector-mercedes-2025-001"
+	return []licenseSample{
+		{OpLicenseGenerate, sampleGenerate()},
+		{OpLicenseProvision, &ProvisionLicense{VendorID: "vector-de", ID: id, CRMAccount: "ACC-98765", Notice: NoticeAtVendor, NoticeKey: [16]byte{3}}},
+		{OpLicenseSynced, &LicenseSynced{ID: id, Revision: 1}},
+		{OpLicenseFailed, &LicenseFailed{ID: id, Revision: 1}},
+		{OpLicenseAmend, &AmendLicense{VendorID: "vector-de", ID: id, Fields: AmendTotal | AmendEnd, Terms: sampleTerms()}},
+		{OpLicenseStatus, &SetLicenseStatus{VendorID: "vector-de", ID: id, Status: cloudlicenses.LicenseSuspended}},
+		{OpLicensesEnd, &EndLicenses{Limit: 10}},
+		{OpCustomer, &SetCustomer{VendorID: "vector-de", CRMAccount: "ACC-98765", AutoProvision: SwitchOff}},
+		{OpVendorBlock, &BlockVendor{TenantID: "mercedes", VendorID: "vector-de", Blocked: true}},
+		{OpLinkTold, &LinkTold{TenantID: "mercedes", VendorID: "vector-de"}},
+	}
+}
+
+// peopled gives a state a vendor, a tenant and a license.
+func peopled(s *state) {
+	s.cluster = twoRegions()
+	s.putVendor(&PutVendor{ID: "vector-de", LicensePrefix: "vector", Region: "eu"})
+	s.createTenant(&CreateTenant{ID: "mercedes", Region: "eu", Plan: "free"})
+	s.setTenantStatus(&SetTenantStatus{ID: "mercedes", Status: cloudlicenses.TenantActive})
+	s.generateLicense(sampleGenerate())
+}
+
+// randomLicenseCommand makes commands in which ids and states meet.
+func randomLicenseCommand(r *rand.Rand) []byte {
+	vendor := cloudlicenses.VendorID(fmt.Sprintf("v%d", r.IntN(3)))
+	tenant := tenantID(fmt.Sprintf("t%d", r.IntN(6)))
+	account := fmt.Sprintf("ACC-%s-%d", tenant, r.IntN(2))
+	id := cloudlicenses.LicenseID(fmt.Sprintf("lic-p%d-%s-1970-%03d", r.IntN(10), tenant, 1+r.IntN(3)))
+	terms := sampleTerms()
+	terms.StartMillis = int64(r.IntN(30)) * millisPerDay
+	terms.EndMillis = terms.StartMillis + int64(1+r.IntN(40))*millisPerDay
+	terms.CommitQty, terms.AutoRenew = r.Int64N(7), r.IntN(2) == 0
+	switch r.IntN(10) {
+	case 0, 1, 2, 3:
+		return command(OpLicenseGenerate, &GenerateLicense{
+			VendorID: vendor, OpportunityID: fmt.Sprintf("SF-%d", r.IntN(60)), ProductID: cloudlicenses.ProductID(fmt.Sprintf("p%d", r.IntN(2))),
+			CRMAccount: account, Company: "C", TenantID: tenant, RequestHash: [32]byte{byte(r.IntN(2))}, Terms: terms, AutoProvision: r.IntN(3) > 0,
+			Notice: NoticePlace(r.IntN(3)),
+		})
+	case 4:
+		return command(OpLicenseProvision, &ProvisionLicense{VendorID: vendor, ID: id, CRMAccount: account})
+	case 5, 6:
+		return command(OpLicenseSynced, &LicenseSynced{ID: id, Revision: uint64(r.IntN(3))})
+	case 7:
+		return command(OpLicenseAmend, &AmendLicense{VendorID: vendor, ID: id, Fields: AmendFields(r.IntN(1 << 10)), Terms: terms})
+	case 8:
+		states := []cloudlicenses.LicenseStatus{cloudlicenses.LicenseSuspended, cloudlicenses.LicenseProvisioned, cloudlicenses.LicenseRevoked}
+		return command(OpLicenseStatus, &SetLicenseStatus{VendorID: vendor, ID: id, Status: states[r.IntN(3)]})
+	}
+	return [][]byte{
+		command(OpLicensesEnd, &EndLicenses{Limit: 5}),
+		command(OpLicenseFailed, &LicenseFailed{ID: id, Revision: 1}),
+		command(OpCustomer, &SetCustomer{VendorID: vendor, CRMAccount: account, AutoProvision: Switch(r.IntN(3))}),
+		command(OpVendorBlock, &BlockVendor{TenantID: tenant, VendorID: vendor, Blocked: r.IntN(2) == 0}),
+		command(OpLinkTold, &LinkTold{TenantID: tenant, VendorID: vendor}),
+	}[r.IntN(5)]
+}
+
+// TestLicenseInvariants: whatever comes, two contracts of one tenant, vendor
+// and product never overlap, every license is where its state says, and ids
+// are not given twice.
+func TestLicenseInvariants(t *testing.T) {
+	generated := 0
+	for seed := range uint64(40) {
+		r := rand.New(rand.NewPCG(seed, 7))
+		s := newState(discard{})
+		for _, e := range randomLog(r, 400) {
+			s.advance(e.stamp)
+			for _, b := range e.commands {
+				change, err := decodeCommand(b)
+				require.NoError(t, err)
+				change(s)
+			}
+		}
+		generated += len(s.licenses.order)
+		for i, l := range s.licenses.order {
+			require.True(t, i == 0 || s.licenses.order[i-1].ID < l.ID)
+			require.Same(t, l, s.licenses.byID[l.ID])
+			require.LessOrEqual(t, l.Synced, l.Revision)
+			require.Equal(t, l.lags(), contains(s.licenses.unfinished, l), "%+v", l)
+			require.Equal(t, l.ends(), contains(s.licenses.ending, l), "%+v", l)
+			if l.Status == cloudlicenses.LicenseProvisioned {
+				require.Positive(t, l.Synced, "%+v", l)
+			}
+			if l.Status != cloudlicenses.LicenseRevoked {
+				require.Nil(t, s.licenses.inTheWay(l.TenantID, l.VendorID, l.ProductID, &l.Terms, l), "%+v", l)
+			}
+		}
+		require.LessOrEqual(t, len(s.licenses.unfinished), len(s.licenses.order))
+	}
+	require.Greater(t, generated, 200)
+}
+
+func contains(list []*License, l *License) bool {
+	for _, o := range list {
+		if o == l {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,162 @@
+package license
+
+import (
+	"encoding/json"
+
+	"github.com/cloudlicenses/cloudlicenses"
+)
+
+var (
+	_ = register(OpProvision, operation{name: "provision", needs: needsTenant, apply: (*Machine).applyProvision})
+	_ = register(OpLinkVendor, operation{name: "link vendor", needs: needsTenant, apply: (*Machine).applyLinkVendor})
+)
+
+// prefixLink begins the key of a linkRecord: 'J' tenant(4) number(4).
+const prefixLink = 'J'
+
+// Kinds of the mails that provisioning sends.
+const (
+	mailProvisioned = "mail.provisioned"
+	mailLinked      = "mail.vendor_linked"
+)
+
+// noticeMail is the JSON payload of mail.provisioned to a license's contact,
+// who need be no user.
+type noticeMail struct {
+	TenantID   cloudlicenses.TenantID `json:"tenant_id"`
+	TenantURL  string                 `json:"tenant_url"`
+	Email      string                 `json:"email"`
+	Message    string                 `json:"message,omitempty"`
+	VendorID   cloudlicenses.VendorID `json:"vendor_id"`
+	VendorName string                 `json:"vendor_name"`
+	Licenses   []noticeLine           `json:"licenses"`
+	Count      int                    `json:"count"`
+}
+
+type noticeLine struct {
+	ID         cloudlicenses.LicenseID `json:"license_id"`
+	Product    string                  `json:"product_name"`
+	Seats      int64                   `json:"total_licenses"`
+	CommitQty  int64                   `json:"commit_qty"`
+	MaxOverage int64                   `json:"max_overage"`
+}
+
+// linkMail is the JSON payload of mail.vendor_linked.
+type linkMail struct {
+	TenantID   cloudlicenses.TenantID `json:"tenant_id"`
+	TenantURL  string                 `json:"tenant_url"`
+	UserID     cloudlicenses.UserID   `json:"user_id"`
+	Email      string                 `json:"email"`
+	Name       string                 `json:"name"`
+	VendorID   cloudlicenses.VendorID `json:"vendor_id"`
+	VendorName string                 `json:"vendor_name"`
+}
+
+// maxTold bounds how many users one event is mailed to.
+const maxTold = 20
+
+func (m *Machine) applyProvision(t *tenant, payload []byte) (reply, error) {
+	var p Provision
+	if err := decode(&p, payload); err != nil {
+		return nil, err
+	}
+	l, known := &p.License, t.licenses[p.License.ID]
+	if known != nil && known.Revision >= l.Revision {
+		return m.acked(cloudlicenses.OK, ""), nil
+	}
+	if l.Status == "" {
+		l.Status = cloudlicenses.LicenseProvisioned
+	}
+	if code, detail := m.checkLicense(l); code != cloudlicenses.OK {
+		return m.acked(code, detail), nil
+	}
+	if known != nil {
+		m.revise(known, l)
+		return m.acked(cloudlicenses.OK, ""), nil
+	}
+	if other := t.foreign(l); other != "" {
+		return m.refuseOverlap(other), nil
+	}
+	notice := m.takeNotice(t, p.NoticeKey, p.Notice)
+	t.order([]*license{m.provision(t, l)})
+	m.state.touchTenant(t)
+	if l.Status != cloudlicenses.LicenseRevoked {
+		m.announceProvisioned(t, []*License{l})
+		m.mailNotice(t, l, p.VendorName, notice)
+	}
+	return m.acked(cloudlicenses.OK, ""), nil
+}
+
+// foreign returns the license that stands in the way of l and that the
+// directory does not know of, or "". Among those that it knows it has decided,
+// and their revisions may come in any order.
+func (t *tenant) foreign(l *License) cloudlicenses.LicenseID {
+	if l.Status == cloudlicenses.LicenseRevoked {
+		return ""
+	}
+	for _, o := range t.products[l.ProductID] {
+		if o.Revision == 0 && o.VendorID == l.VendorID && o.Status != cloudlicenses.LicenseRevoked && overlap(l, &o.License) {
+			return o.ID
+		}
+	}
+	return ""
+}
+
+// revise replaces what may change of a license, in force from now on.
+func (m *Machine) revise(l *license, next *License) {
+	m.state.accrue(m.store, l)
+	next.VendorID, next.ProductID = l.VendorID, l.ProductID
+	l.License = *next
+	m.state.shareTexts(l)
+	m.storeLicense(l)
+}
+
+// mailNotice tells a license's contact.
+func (m *Machine) mailNotice(t *tenant, l *License, vendor string, n Notice) {
+	if n.Email == "" {
+		return
+	}
+	m.send(t, mailProvisioned, mustEncode(noticeMail{
+		TenantID: t.name, TenantURL: t.url, Email: n.Email, Message: n.Message, VendorID: l.VendorID, VendorName: vendor, Count: 1,
+		Licenses: []noticeLine{{ID: l.ID, Product: l.ProductName, Seats: l.Total, CommitQty: l.CommitQty, MaxOverage: l.MaxOverage}},
+	}))
+}
+
+// mustEncode encodes what always encodes: strings and numbers.
+func mustEncode(v any) []byte {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic("encode a record of the outbox: " + err.Error())
+	}
+	return b
+}
+
+// applyLinkVendor tells the tenant's owners and administrators, once.
+func (m *Machine) applyLinkVendor(t *tenant, payload []byte) (reply, error) {
+	var p LinkVendor
+	if err := decode(&p, payload); err != nil {
+		return nil, err
+	}
+	for i := range t.links {
+		if t.links[i].VendorID == p.VendorID {
+			return m.acked(cloudlicenses.OK, ""), nil
+		}
+	}
+	t.links = append(t.links, linkRecord{VendorID: p.VendorID, Name: p.Name, AtMillis: m.state.clock})
+	m.keyBytes = key44(m.keyBytes, prefixLink, t.number, uint32(len(t.links)))
+	m.put(m.keyBytes, &t.links[len(t.links)-1])
+	told := 0
+	for _, u := range t.users.order {
+		leads := u.User.Role == cloudlicenses.RoleOwner || u.User.Role == cloudlicenses.RoleAdmin
+		if !leads || u.User.Status == cloudlicenses.UserDisabled {
+			continue
+		}
+		if told++; told > maxTold {
+			break
+		}
+		m.send(t, mailLinked, mustEncode(linkMail{
+			TenantID: t.name, TenantURL: t.url, UserID: u.User.ID, Email: u.User.Email, Name: u.User.Name, VendorID: p.VendorID, VendorName: p.Name,
+		}))
+	}
+	return m.acked(cloudlicenses.OK, ""), nil
+}

@@ -1,0 +1,76 @@
+package shard
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/cloudlicenses/cloudlicenses"
+	"github.com/cloudlicenses/cloudlicenses/fsm/directory"
+	"github.com/cloudlicenses/cloudlicenses/fsm/license"
+)
+
+// CreateVendorRequest asks for a vendor.
+type CreateVendorRequest struct {
+	ID            cloudlicenses.VendorID
+	Name          string
+	LicensePrefix string
+	Region        string // empty: the vendor's own, and for a new one this node's
+}
+
+// CreateVendor makes an active vendor with its account. It is a saga
+// (directory → group → active) that an interrupted caller resumes by repeating
+// it; one that is there already, with the same attributes, is left as it is.
+func (s *Shard) CreateVendor(ctx context.Context, req CreateVendorRequest) (directory.Vendor, Written, error) {
+	put := &directory.PutVendor{
+		ID: req.ID, Name: req.Name, LicensePrefix: req.LicensePrefix, Region: req.Region, AtMillis: time.Now().UnixMilli(),
+	}
+	if region := s.region.Load(); put.Region == "" && region != nil {
+		put.Region = *region
+	}
+	var result directory.VendorResult
+	written, err := s.DoDirectory(ctx, Command{Op: directory.OpVendor, Payload: put, Result: &result})
+	vendor := result.Vendor
+	known := result.Code == cloudlicenses.AlreadyExists && req.Region == "" &&
+		vendor.ID == req.ID && vendor.Name == req.Name && vendor.LicensePrefix == req.LicensePrefix
+	if err == nil && !known {
+		err = refused(result.Code, result.Detail)
+	}
+	if err != nil {
+		return directory.Vendor{}, Written{}, fmt.Errorf("create vendor %s: %w", req.ID, err)
+	}
+	if vendor.Status != cloudlicenses.TenantPending {
+		return vendor, written, nil
+	}
+	account := vendor.Account()
+	if err := s.openAccount(ctx, &account); err != nil {
+		return directory.Vendor{}, Written{}, err
+	}
+	if written, err = s.activate(ctx, &account); err != nil {
+		return directory.Vendor{}, Written{}, err
+	}
+	vendor.Status, vendor.VerifiedMillis = account.Status, account.VerifiedMillis
+	return vendor, written, nil
+}
+
+// VendorKey asks the access chain for the caller of a vendor's API: does the
+// vendor have the key, neither revoked nor expired. What is about to write asks
+// the leader; else any replica may say yes, and its no is confirmed there.
+func (s *Shard) VendorKey(ctx context.Context, vendor cloudlicenses.VendorID, caller *license.Caller, writes bool) (license.KeyFacts, error) {
+	var facts license.KeyFacts
+	_, err := s.Read(ctx, vendor.Account(), Command{
+		Op: license.QueryKey, Payload: &license.FindKey{Caller: *caller, NowMillis: time.Now().UnixMilli()}, Result: &facts,
+	}, ReadOptions{Linearizable: writes})
+	return facts, err
+}
+
+// vendorKeyFor returns a key of a vendor: key itself where its account knows
+// it, else a new one.
+func (s *Shard) vendorKeyFor(ctx context.Context, vendor *directory.Vendor, key, app string) (string, error) {
+	account := vendor.Account()
+	known, err := s.knowsKey(ctx, &account, key)
+	if err != nil || known {
+		return key, err
+	}
+	return s.putKey(ctx, &account, app, 0)
+}
