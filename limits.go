@@ -107,4 +107,20 @@ const (
 	// InviteLife and ResetLife are how long a mailed one-time token works.
 	InviteLife = 7 * 24 * time.Hour
 	ResetLife  = time.Hour
+
+	// MaxWebhookEndpoints bounds the webhook endpoints of an account (402
+	// plan_limit_exceeded).
+	MaxWebhookEndpoints = 10
+	// MaxPendingDeliveries disables an endpoint for which so many wait.
+	MaxPendingDeliveries = 10_000
+	// DeliveryLog is how many settled deliveries of an endpoint are kept.
+	DeliveryLog = 100
+	// MaxDeadMails is how many mails that failed for good a group remembers.
+	MaxDeadMails = 1000
+	// MaxNotified bounds whom one event is mailed to.
+	MaxNotified = 20
+	// WebhookSecretOverlap is how long a webhook's old secret signs besides
+	// its new one; MaxWebhookSecrets sign at once.
+	WebhookSecretOverlap = 24 * time.Hour
+	MaxWebhookSecrets    = 5
 )

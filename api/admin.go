@@ -38,6 +38,8 @@ func adminTable() []adminRoute {
 		{"GET /v1/cluster", false, (*adminCall).cluster},
 		{"POST /v1/cluster/join", false, (*adminCall).join},
 		{"GET /v1/groups/{group}/hash", false, (*adminCall).stateHash},
+		{"GET /v1/outbox", false, (*adminCall).outbox},
+		{"GET /v1/groups/{group}/dead-mails", false, (*adminCall).deadMails},
 		{"PUT /v1/dev/dns", false, (*adminCall).setDNS},
 		{"POST /v1/vendors", false, (*adminCall).createVendor},
 		{"GET /v1/vendors", false, (*adminCall).listVendors},

@@ -44,6 +44,8 @@ type Config struct {
 	// Metrics takes the edge's metrics and is what /metrics shows; nil: a
 	// registry of its own.
 	Metrics *prometheus.Registry
+	// WebhookHTTP lets endpoints of webhooks have an http:// URL.
+	WebhookHTTP bool
 	// DevDNS is the DNS server of dev, whose records PUT /v1/dev/dns sets; nil:
 	// that path is not served.
 	DevDNS *dnstxt.Server

@@ -78,6 +78,9 @@ func userRows(p *pool, fresh func() license.User) map[string]userRow {
 	path := func(s string) func() string { return func() string { return s } }
 	one := func(format string) func() string { return func() string { return fmt.Sprintf(format, fresh().ID) } }
 	n := 0
+	hooked := func(format string) func() string {
+		return func() string { return fmt.Sprintf(format, p.newEndpoint()) }
+	}
 	rows := map[string]userRow{
 		"POST /api/v1/logout":          {path("/api/v1/logout"), path(""), 204},
 		"GET /api/v1/me":               {path("/api/v1/me"), path(""), 200},
@@ -91,6 +94,16 @@ func userRows(p *pool, fresh func() license.User) map[string]userRow {
 		"POST /api/v1/leases/{id}/release": {func() string {
 			return "/api/v1/leases/" + p.checkout("held").wants(p.t, 201, "").text("lease_id") + "/release"
 		}, path(""), 200},
+		"GET /api/v1/webhooks":              {path("/api/v1/webhooks"), path(""), 200},
+		"POST /api/v1/webhooks":             {path("/api/v1/webhooks"), func() string { p.pruneEndpoints(); return `{"url":"https://acme.example/hook"}` }, 201},
+		"GET /api/v1/webhooks/{id}":         {hooked("/api/v1/webhooks/%s"), path(""), 200},
+		"PATCH /api/v1/webhooks/{id}":       {hooked("/api/v1/webhooks/%s"), path(`{"enabled":false}`), 200},
+		"DELETE /api/v1/webhooks/{id}":      {hooked("/api/v1/webhooks/%s"), path(""), 204},
+		"POST /api/v1/webhooks/{id}/rotate": {hooked("/api/v1/webhooks/%s/rotate"), path(""), 200},
+		"GET /api/v1/webhooks/deliveries":   {path("/api/v1/webhooks/deliveries"), path(""), 200},
+		"POST /api/v1/webhooks/deliveries/{id}/replay": {func() string {
+			return "/api/v1/webhooks/deliveries/" + p.newDelivery() + "/replay"
+		}, path(""), 202},
 		"GET /api/v1/licenses":      {path("/api/v1/licenses"), path(""), 200},
 		"GET /api/v1/licenses/{id}": {path("/api/v1/licenses/" + string(p.license)), path(""), 200},
 		"GET /api/v1/leases":        {path("/api/v1/leases"), path(""), 200},
@@ -168,6 +181,17 @@ func TestUserAccess(t *testing.T) {
 		for _, id := range []string{string(foreign), "user-none"} {
 			p.as(owner, at.method, at.path+id, at.body).wants(t, 404, "not_found")
 		}
+	}
+	theirEndpoint := other.newEndpoint()
+	for _, at := range []struct{ method, path, body string }{
+		{"GET", "", ""}, {"PATCH", "", `{}`}, {"DELETE", "", ""}, {"POST", "/rotate", ""},
+	} {
+		for _, id := range []string{string(theirEndpoint), "wh-none"} {
+			p.as(owner, at.method, "/api/v1/webhooks/"+id+at.path, at.body).wants(t, 404, "not_found")
+		}
+	}
+	for _, id := range []string{other.newDelivery(), "wh-none-1", "x"} {
+		p.as(owner, "POST", "/api/v1/webhooks/deliveries/"+id+"/replay", "").wants(t, 404, "not_found")
 	}
 	for _, id := range []string{"lease-999999", "x", "lease-01"} {
 		p.as(owner, "POST", "/api/v1/leases/"+id+"/release", "").wants(t, 404, "lease_not_found")

@@ -146,7 +146,7 @@ func completeBench(cfg *bench.Config, flags *benchFlags) error {
 	}
 	_, cfg.Commit = buildVersion()
 	cfg.Out = flags.out
-	cfg.OpenMachine = machineOpener(fsm.Options{}, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	cfg.OpenMachine = machineOpener(fsm.Options{}, nil, slog.New(slog.NewTextHandler(io.Discard, nil)))
 	for _, name := range cfg.Peers {
 		if !slices.Contains(bench.PeerNames, name) {
 			return usagef("--peers %q: there are %s", name, strings.Join(bench.PeerNames, ", "))

@@ -59,6 +59,14 @@ type serverConfig struct {
 	LogLevel       string   `koanf:"log_level"`
 	DNSResolver    string   `koanf:"dns_resolver"`
 
+	SMTPAddr            string `koanf:"smtp_addr"`
+	SMTPUser            string `koanf:"smtp_user"`
+	SMTPPasswordFile    string `koanf:"smtp_password_file"`
+	SMTPTLS             string `koanf:"smtp_tls"`
+	MailFrom            string `koanf:"mail_from"`
+	MailDir             string `koanf:"mail_dir"`
+	WebhookAllowPrivate bool   `koanf:"webhook_allow_private"`
+
 	// ClockOffset shifts the node's clock; for tests of clock skew.
 	ClockOffset time.Duration `koanf:"clock_offset"`
 	// SnapshotEntries bounds the log between two snapshots; for tests of
@@ -101,6 +109,7 @@ func addServerFlags(fs *pflag.FlagSet) {
 	fs.String("admin-token-file", "", "where to keep the admin token (default: admin.token in the data folder)")
 	fs.StringSlice("trusted-proxies", nil, "networks (CIDR) whose X-Forwarded-For counts")
 	fs.String("dns-resolver", "", "host:port of the DNS resolver that verifies sign-ups' domains (default: the first of /etc/resolv.conf)")
+	addMailFlags(fs)
 	fs.String("log-level", "info", "debug, info, warn or error")
 	fs.Duration("clock-offset", 0, "shift this node's clock")
 	fs.Int64("snapshot-entries", 0, "log entries between two snapshots")
@@ -261,6 +270,9 @@ func (c *serverConfig) check() error {
 	}
 	if _, _, err := net.SplitHostPort(c.DNSResolver); c.DNSResolver != "" && err != nil {
 		return usagef("--dns-resolver %q: want host:port, such as 127.0.0.1:53", c.DNSResolver)
+	}
+	if err := c.checkMail(); err != nil {
+		return err
 	}
 	if err := c.validateAddresses(); err != nil {
 		return err

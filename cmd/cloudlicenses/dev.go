@@ -15,12 +15,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cloudlicenses/cloudlicenses/internal/dnstxt"
+	"github.com/cloudlicenses/cloudlicenses/notify"
 )
 
 // What `dev` keeps in its folder, beside a folder per node.
 const (
 	devLogFile  = "dev.log"
 	devInfoFile = "dev.json"
+	devMailDir  = "mail"
 )
 
 const (
@@ -55,7 +57,8 @@ no certificates. Node i (from 0) serves on the port of --http plus i; every othe
 port is the system's choice. The demo is a tenant with a license of 5 committed
 and 15 overage seats and an API key; it prints a checkout to paste. Sign-ups are
 verified by a DNS server of its own, whose records PUT /v1/dev/dns sets on the
-admin address.
+admin address, and every mail is an .eml file in the folder "mail" of the data
+folder.
 
 The data folder keeps everything, the demo's key included: starting again with
 the same folder goes on where it stopped. The key that wraps the cluster's
@@ -109,6 +112,7 @@ type devCluster struct {
 	kek   []byte
 	nodes []*node
 	dns   *dnstxt.Server
+	mail  *notify.Folder
 	log   *slog.Logger
 }
 
@@ -185,6 +189,9 @@ func (d *devCluster) start() error {
 	if d.dns, err = dnstxt.Listen("127.0.0.1:0"); err != nil {
 		return err
 	}
+	if d.mail, err = notify.NewFolder(d.mailDir()); err != nil {
+		return err
+	}
 	wirings := make([]nodeConfig, d.cfg.nodes)
 	for i := range wirings {
 		if err := d.wire(&wirings[i], i); err != nil {
@@ -237,9 +244,20 @@ func (d *devCluster) wire(w *nodeConfig, i int) error {
 	w.region, w.domain = devRegion, devDomain
 	w.kek = d.kek
 	w.resolver, w.dns = d.dns.Addr(), d.dns
+	w.mailer, w.mailFrom = d.mail, notify.Address{Name: "cloudlicenses", Email: "no-reply@" + devDomain}
+	w.webhooks = privateWebhooks() // receivers under development are on this machine
 	w.logger = d.log
 	w.tuning.LogWriteLimit = devLogWriteLimit
 	return nil
+}
+
+// mailDir is where every mail is written, as an absolute path.
+func (d *devCluster) mailDir() string {
+	dir := filepath.Join(d.cfg.dataDir, devMailDir)
+	if absolute, err := filepath.Abs(dir); err == nil {
+		return absolute
+	}
+	return dir
 }
 
 // stop drains the nodes. Together they have nobody to hand leadership to, so
@@ -261,7 +279,7 @@ func (d *devCluster) stop() error {
 
 // ready makes the demo, prints what there is and writes the ready file.
 func (d *devCluster) ready(ctx context.Context, stdout io.Writer, began time.Time) error {
-	file := &readyFile{Domain: devDomain, AdminToken: d.nodes[0].door.Secrets().AdminToken, DNSAddr: d.dns.Addr()}
+	file := &readyFile{Domain: devDomain, AdminToken: d.nodes[0].door.Secrets().AdminToken, DNSAddr: d.dns.Addr(), MailDir: d.mailDir()}
 	for _, n := range d.nodes {
 		file.Nodes = append(file.Nodes, readyNode{n.cfg.id, n.cfg.edgeURL, n.cfg.adminURL})
 	}
@@ -294,7 +312,7 @@ func (d *devCluster) welcome(w io.Writer, file *readyFile, took time.Duration) e
 	for _, n := range file.Nodes {
 		p.printf("  %s  %s  admin %s\n", n.ID, n.HTTP, n.Admin)
 	}
-	p.printf("\n  admin token  %s\n", file.AdminToken)
+	p.printf("\n  admin token  %s\n  mails        %s (one .eml file each)\n", file.AdminToken, file.MailDir)
 	p.printf("  The key that wraps the cluster's secrets lies in %s and protects nothing.\n", filepath.Join(d.cfg.dataDir, kekFile))
 	if demo := file.Demo; demo != nil {
 		p.printf("\n  tenant       %s\n  API key      %s\n  license      %s: 5 committed seats, 15 more as overage\n", demo.TenantURL, demo.APIKey, demo.LicenseID)

@@ -8,6 +8,7 @@ import (
 	"github.com/cloudlicenses/cloudlicenses/fsm"
 	"github.com/cloudlicenses/cloudlicenses/fsm/directory"
 	"github.com/cloudlicenses/cloudlicenses/fsm/license"
+	"github.com/cloudlicenses/cloudlicenses/outbox"
 )
 
 // directoryGroup is the group whose machine is the directory; every other
@@ -29,7 +30,19 @@ type stateMachine interface {
 }
 
 // hosted makes a machine of fsm one that a cluster hosts.
-type hosted struct{ stateMachine }
+type hosted struct {
+	stateMachine
+	// pulse tells of the pulse of a group that this node leads; nil: nobody asks.
+	pulse func(nowMillis int64)
+}
+
+// Due implements cluster.Machine. Only a leader is asked, every pulse.
+func (h hosted) Due(nowMillis int64) []byte {
+	if h.pulse != nil {
+		h.pulse(nowMillis)
+	}
+	return h.stateMachine.Due(nowMillis)
+}
 
 // Apply implements cluster.Machine.
 func (h hosted) Apply(e cluster.Entry) ([][]byte, error) {
@@ -39,20 +52,25 @@ func (h hosted) Apply(e cluster.Entry) ([][]byte, error) {
 // Snapshot implements cluster.Machine.
 func (h hosted) Snapshot() (cluster.Snapshot, error) { return h.stateMachine.Snapshot() }
 
-// machineOpener returns the function by which a node opens its machines.
-func machineOpener(options fsm.Options, logger *slog.Logger) func(cluster.GroupID, string) (cluster.Machine, error) {
+// machineOpener returns the function by which a node opens its machines. What
+// they leave is told to drainer; nil: nobody delivers.
+func machineOpener(options fsm.Options, drainer *outbox.Drainer, logger *slog.Logger) func(cluster.GroupID, string) (cluster.Machine, error) {
 	return func(group cluster.GroupID, dir string) (cluster.Machine, error) {
-		machine, err := openMachine(group, dir, options, logger.With("group", uint32(group)))
+		logger := logger.With("group", uint32(group))
+		if group == directoryGroup {
+			machine, err := directory.Open(directory.Config{Dir: dir, Store: options, Logger: logger})
+			if err != nil {
+				return nil, fmt.Errorf("group %d: %w", group, err)
+			}
+			return hosted{stateMachine: machine}, nil
+		}
+		machine, err := license.Open(license.Config{Dir: dir, Store: options, Logger: logger, Group: uint32(group)})
 		if err != nil {
 			return nil, fmt.Errorf("group %d: %w", group, err)
 		}
-		return hosted{machine}, nil
+		if drainer == nil {
+			return hosted{stateMachine: machine}, nil
+		}
+		return hosted{machine, func(nowMillis int64) { drainer.Pulse(group, machine.OutboxHead(), nowMillis) }}, nil
 	}
-}
-
-func openMachine(group cluster.GroupID, dir string, options fsm.Options, logger *slog.Logger) (stateMachine, error) {
-	if group == directoryGroup {
-		return directory.Open(directory.Config{Dir: dir, Store: options, Logger: logger})
-	}
-	return license.Open(license.Config{Dir: dir, Store: options, Logger: logger, Group: uint32(group)})
 }

@@ -23,6 +23,8 @@ import (
 	"github.com/cloudlicenses/cloudlicenses/cluster"
 	"github.com/cloudlicenses/cloudlicenses/fsm"
 	"github.com/cloudlicenses/cloudlicenses/internal/dnstxt"
+	"github.com/cloudlicenses/cloudlicenses/notify"
+	"github.com/cloudlicenses/cloudlicenses/outbox"
 	"github.com/cloudlicenses/cloudlicenses/shard"
 )
 
@@ -30,6 +32,9 @@ const (
 	// drainTimeout bounds a drain: requests in flight (a request's own
 	// deadline) and handing leadership over.
 	drainTimeout = 2 * cloudlicenses.RequestTimeout
+	// sendingTimeout is how long a drain waits for mails and webhooks under way;
+	// what is broken off is delivered by another leader, maybe once more.
+	sendingTimeout = 3 * time.Second
 	// bootPatience is how long a start goes on through elections, which follow
 	// one another on a machine that is busy; patiencePause lies between tries.
 	bootPatience  = time.Minute
@@ -61,6 +66,9 @@ type nodeConfig struct {
 	trustedProxies       []netip.Prefix
 	resolver             string         // host:port of the DNS resolver
 	dns                  *dnstxt.Server // of dev; nil: none
+	mailer               notify.Mailer  // nil: mails are kept
+	mailFrom             notify.Address
+	webhooks             notify.WebhookConfig
 	clockOffset          time.Duration
 	tuning               cluster.Tuning
 	logger               *slog.Logger // without the node's id, which startNode adds
@@ -74,6 +82,7 @@ type node struct {
 	engine *cluster.Node
 	door   *shard.Shard
 	edge   *api.Server
+	outbox *outbox.Drainer
 
 	stopSagas context.CancelFunc
 
@@ -90,6 +99,10 @@ func startNode(cfg nodeConfig) (*node, error) {
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	v, _ := buildVersion()
 
+	n.outbox = outbox.New(outbox.Config{
+		Sender: &notify.Sender{Mail: cfg.mailer, Webhooks: notify.NewWebhookClient(cfg.webhooks)}, From: cfg.mailFrom,
+		Logger: cfg.logger, Metrics: registry,
+	})
 	wired := make(chan struct{}) // the engine runs before the door to it is there
 	engine, err := cluster.Start(cluster.Config{
 		NodeID: cfg.id, DataDir: cfg.dataDir,
@@ -108,7 +121,7 @@ func startNode(cfg nodeConfig) (*node, error) {
 				return ctx.Err()
 			}
 		},
-		NewMachine: machineOpener(fsm.Options{Fatal: n.fail}, cfg.logger),
+		NewMachine: machineOpener(fsm.Options{Fatal: n.fail}, n.outbox, cfg.logger),
 		Now:        cfg.clock(), Fatal: n.fail,
 		Logger: engineLogger, Metrics: registry, Tuning: cfg.tuning,
 	})
@@ -126,11 +139,13 @@ func startNode(cfg nodeConfig) (*node, error) {
 		Shard: n.door, Node: engine, NodeID: cfg.id,
 		Domain: cfg.domain, Scheme: scheme, Port: port,
 		TrustedProxies: cfg.trustedProxies, Logger: cfg.logger, Metrics: registry, DevDNS: cfg.dns,
+		WebhookHTTP: cfg.webhooks.AllowHTTP,
 	})
 	sagas, stop := context.WithCancel(context.Background())
 	n.stopSagas = stop
 	go n.door.ResumeSignUps(sagas)
 	go n.door.ResumeLicenses(sagas)
+	n.outbox.Start(n.door)
 	close(wired)
 	go n.serve("public API", n.edge.Serve, secured(cfg.edge, cfg.security.edge))
 	go n.serve("admin address", n.edge.ServeAdmin, secured(cfg.admin, cfg.security.admin))
@@ -202,10 +217,18 @@ func (n *node) drain() error {
 	n.stopSagas()
 	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
 	defer cancel()
+	sent := make(chan struct{})
+	go func() {
+		defer close(sent)
+		deliveries, done := context.WithTimeout(ctx, sendingTimeout)
+		defer done()
+		n.outbox.Close(deliveries)
+	}()
 	var err error
 	if e := n.edge.Shutdown(ctx); e != nil {
 		err = errors.Join(err, fmt.Errorf("drain of the public API: %w", e))
 	}
+	<-sent
 	if e := n.engine.Shutdown(ctx); e != nil {
 		err = errors.Join(err, fmt.Errorf("drain of the engine: %w", e))
 	}

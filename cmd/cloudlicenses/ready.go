@@ -12,6 +12,7 @@ type readyFile struct {
 	Domain     string      `json:"domain"`
 	Nodes      []readyNode `json:"nodes"`
 	AdminToken string      `json:"admin_token"`
+	MailDir    string      `json:"mail_dir,omitempty"` // where dev writes mails
 	DNSAddr    string      `json:"dns_addr,omitempty"` // of dev's DNS server
 	Demo       *readyDemo  `json:"demo,omitempty"`
 }

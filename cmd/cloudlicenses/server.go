@@ -127,6 +127,9 @@ func (c *serverConfig) wire(now time.Time) (nodeConfig, error) {
 		}
 	}
 	w.resolver = resolverOf(c.DNSResolver, "/etc/resolv.conf")
+	if err := c.wireMail(&w); err != nil {
+		return w, err
+	}
 	if w.trustedProxies, err = c.proxies(); err != nil {
 		return w, err
 	}

@@ -24,20 +24,20 @@ import (
 // The commands of the tenant machine. Append only: a number is never reused.
 // Every payload is at version 1.
 const (
-	OpLead       fsm.Op = 1  // Lead: a leader's first command of its term
-	OpExpire     fsm.Op = 2  // Expire: end what is due
-	OpTenant     fsm.Op = 3  // PutTenant
-	OpLicenses   fsm.Op = 4  // PutLicenses
-	OpAmend      fsm.Op = 5  // AmendLicense
-	OpStatus     fsm.Op = 6  // SetLicenseStatus
-	OpKey        fsm.Op = 7  // PutKey
-	OpRevokeKey  fsm.Op = 8  // RevokeKey
-	OpCheckout   fsm.Op = 9  // Checkout
-	OpHeartbeat  fsm.Op = 10 // Heartbeat
-	OpReturn     fsm.Op = 11 // Return
-	OpRelease    fsm.Op = 12 // Release: by an administrator
-	OpRules      fsm.Op = 13 // SetRules
-	OpOutboxDone fsm.Op = 14 // OutboxDone
+	OpLead      fsm.Op = 1  // Lead: a leader's first command of its term
+	OpExpire    fsm.Op = 2  // Expire: end what is due
+	OpTenant    fsm.Op = 3  // PutTenant
+	OpLicenses  fsm.Op = 4  // PutLicenses
+	OpAmend     fsm.Op = 5  // AmendLicense
+	OpStatus    fsm.Op = 6  // SetLicenseStatus
+	OpKey       fsm.Op = 7  // PutKey
+	OpRevokeKey fsm.Op = 8  // RevokeKey
+	OpCheckout  fsm.Op = 9  // Checkout
+	OpHeartbeat fsm.Op = 10 // Heartbeat
+	OpReturn    fsm.Op = 11 // Return
+	OpRelease   fsm.Op = 12 // Release: by an administrator
+	OpRules     fsm.Op = 13 // SetRules
+	// 14 was the removal of delivered records: see OpOutboxTried.
 )
 
 // Version is the payload version of every command and query above.
@@ -238,13 +238,6 @@ type Cap struct {
 //msgp:tuple SetRules
 type SetRules struct {
 	Rules Rules
-}
-
-// OutboxDone removes delivered records, by sequence number.
-//
-//msgp:tuple OutboxDone
-type OutboxDone struct {
-	Sequences []uint64
 }
 
 // Every result is a tuple whose first element is its Code, so that a caller

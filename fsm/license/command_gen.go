@@ -970,62 +970,6 @@ func (z *License) Msgsize() (s int) {
 }
 
 // MarshalMsg implements msgp.Marshaler
-func (z *OutboxDone) MarshalMsg(b []byte) (o []byte, err error) {
-	o = msgp.Require(b, z.Msgsize())
-	// array header, size 1
-	o = append(o, 0x91)
-	o = msgp.AppendArrayHeader(o, uint32(len(z.Sequences)))
-	for za0001 := range z.Sequences {
-		o = msgp.AppendUint64(o, z.Sequences[za0001])
-	}
-	return
-}
-
-// UnmarshalMsg implements msgp.Unmarshaler
-func (z *OutboxDone) UnmarshalMsg(bts []byte) (o []byte, err error) {
-	var zb0001 uint32
-	zb0001, bts, err = msgp.ReadArrayHeaderBytes(bts)
-	if err != nil {
-		err = msgp.WrapError(err)
-		return
-	}
-	if zb0001 != 1 {
-		err = msgp.ArrayError{Wanted: 1, Got: zb0001}
-		return
-	}
-	var zb0002 uint32
-	zb0002, bts, err = msgp.ReadArrayHeaderBytes(bts)
-	if err != nil {
-		err = msgp.WrapError(err, "Sequences")
-		return
-	}
-	if zb0002 > z5439c54climitArrays {
-		err = msgp.ErrLimitExceeded
-		return
-	}
-	if cap(z.Sequences) >= int(zb0002) {
-		z.Sequences = (z.Sequences)[:zb0002]
-	} else {
-		z.Sequences = make([]uint64, zb0002)
-	}
-	for za0001 := range z.Sequences {
-		z.Sequences[za0001], bts, err = msgp.ReadUint64Bytes(bts)
-		if err != nil {
-			err = msgp.WrapError(err, "Sequences", za0001)
-			return
-		}
-	}
-	o = bts
-	return
-}
-
-// Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
-func (z *OutboxDone) Msgsize() (s int) {
-	s = 1 + msgp.ArrayHeaderSize + (len(z.Sequences) * (msgp.Uint64Size))
-	return
-}
-
-// MarshalMsg implements msgp.Marshaler
 func (z *PutKey) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
 	// array header, size 1

@@ -63,7 +63,7 @@ func reuse[T any](list []*T) []*T {
 func (s *state) meta() *metaRecord {
 	return &metaRecord{
 		ClockMillis: s.clock, LeadSinceMillis: s.leadSince, Tenants: uint32(len(s.byNumber)),
-		OutboxSequence: s.outboxSequence, OutboxDone: s.outboxDone, EndedFloor: s.endedFloor,
+		OutboxSequence: s.outboxSequence, Outbox: s.outbox, EndedFloor: s.endedFloor,
 	}
 }
 
@@ -93,6 +93,7 @@ func load(store *fsm.Store) (*state, error) {
 		{prefixSignUp, l.signUp},
 		{prefixLink, l.link},
 		{prefixNotice, l.notice},
+		{prefixEndpoint, l.endpoint},
 	}
 	for _, step := range steps {
 		if err := each(store, []byte{step.prefix}, step.take); err != nil {
@@ -139,7 +140,7 @@ func (l *loader) meta(_, value []byte) error {
 	s := l.s
 	s.setClock(r.ClockMillis)
 	s.leadSince, s.endedFloor = r.LeadSinceMillis, r.EndedFloor
-	s.outboxSequence, s.outboxDone = r.OutboxSequence, r.OutboxDone
+	s.outboxSequence, s.outbox = r.OutboxSequence, r.Outbox
 	l.hasMeta, l.tenants = true, r.Tenants
 	return nil
 }

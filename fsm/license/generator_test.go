@@ -18,6 +18,7 @@ type generator struct {
 	pick   func(n int) int // 0 … n−1
 	now    int64
 	serial uint64
+	tried  int                 // about the first delivery that is pending
 	leases map[cl.TenantID]int // ids that have surely been given, about
 	// intents that were used, to be used again with the same or another body
 	intents map[cl.TenantID][]*license.Checkout
@@ -47,6 +48,9 @@ func (g *generator) founding() (entries [][]step) {
 		}
 		entries = append(entries, steps)
 	}
+	entries[0] = append(entries[0], g.to(license.OpPutEndpoint, worldTenants[0], &license.PutEndpoint{
+		By: license.By{Platform: true}, ID: "wh-1", URL: "https://acme.example/hook", Secret: "whsec_1",
+	}))
 	return append(entries, []step{{license.OpLead, "", 0, &license.Lead{Node: "n1"}}})
 }
 
@@ -134,8 +138,8 @@ func (g *generator) one() step {
 }
 
 func (g *generator) administration(tenant cl.TenantID) step {
-	switch g.pick(10) {
-	case 9:
+	switch g.pick(12) {
+	case 11:
 		return g.provisioned(tenant)
 	case 0:
 		l := g.license(g.pick(3))
@@ -164,6 +168,11 @@ func (g *generator) administration(tenant cl.TenantID) step {
 		stale := g.to(license.OpCheckout, tenant, g.checkout(tenant))
 		stale.epoch = uint32(g.pick(3))
 		return stale
+	case 9, 10:
+		g.tried += g.pick(2)
+		return step{license.OpOutboxTried, "", 0, &license.OutboxTried{
+			Sequence: uint64(g.tried + g.pick(3)), Attempt: int64(1 + g.pick(2)), Result: uint8(1 + g.pick(3)), NextMillis: g.now + int64(g.pick(20))*minute,
+		}}
 	case 7:
 		return g.to(license.OpKey, tenant, &license.PutKey{Key: g.key(tenant, g.pick(3))})
 	default:

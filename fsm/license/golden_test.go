@@ -9,6 +9,7 @@ import (
 	"go/token"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -68,13 +69,12 @@ func samples() []sample {
 		{"OpRules", license.OpRules, true, &license.SetRules{Rules: license.Rules{
 			DenyOverage: true, Caps: []license.Cap{{LicenseID: "lic-1", MaxUses: 3, MaxMinor: -1}, {KeyID: "key-1", MaxUses: -1, MaxMinor: 500}},
 		}}},
-		{"OpOutboxDone", license.OpOutboxDone, false, &license.OutboxDone{Sequences: []uint64{1, 300}}},
 		{"OpPutSignUp", license.OpPutSignUp, true, &license.PutSignUp{
 			TokenHash: keyHash("token"), Country: "DE", TaxID: "DE123456789", Email: "admin@mercedes.com", Name: "License Administrator", ExpiresMillis: epochStart + hour,
 		}},
 		{"OpTrySignUp", license.OpTrySignUp, true, &license.TrySignUp{TokenHash: tokenHash("token")}},
 		{"OpOwnSignUp", license.OpOwnSignUp, true, &license.OwnSignUp{UserID: "user-9", Token: "t", ExpiresMillis: epochStart + hour, Company: "Acme"}},
-	}, append(userSamples(), provisionSamples()...)...)
+	}, slices.Concat(userSamples(), provisionSamples(), webhookSamples())...)
 }
 
 // querySamples has one row per query. Append only.
@@ -89,7 +89,7 @@ func querySamples() []sample {
 		{"QueryAudit", license.QueryAudit, true, &license.ListAudit{FromMillis: 1, ToMillis: 2, User: "alice", KeyID: "key-1", Result: "success", Cursor: "7", Limit: 50}},
 		{"QueryVerify", license.QueryVerify, true, &license.VerifyAudit{}},
 		{"QueryOutbox", license.QueryOutbox, false, &license.ListOutbox{Limit: 50}},
-	}, append(userQuerySamples(), provisionQuerySamples()...)...)
+	}, slices.Concat(userQuerySamples(), provisionQuerySamples(), webhookQuerySamples())...)
 }
 
 // tokenHash is a hash by the token's name.
@@ -150,11 +150,12 @@ func TestOperationNumbers(t *testing.T) {
 	for _, s := range append(samples(), querySamples()...) {
 		rows[s.name] = s.op
 	}
-	rows["QueryHash"] = license.QueryHash // has no payload
+	rows["QueryHash"], rows["QueryOutboxState"] = license.QueryHash, license.QueryOutboxState // have no payload
 	found := map[string]map[string]string{"Op": {}, "Query": {}}
 	for _, c := range []struct{ file, prefix string }{
 		{"command.go", "Op"}, {"users_command.go", "Op"}, {"query.go", "Query"}, {"users_query.go", "Query"},
 		{"signup_command.go", "Op"}, {"provision_command.go", "Op"}, {"provision_command.go", "Query"},
+		{"webhooks_command.go", "Op"}, {"webhooks_query.go", "Query"},
 	} {
 		numbers := found[c.prefix]
 		parsed, err := parser.ParseFile(token.NewFileSet(), c.file, nil, 0)
@@ -179,7 +180,7 @@ func TestOperationNumbers(t *testing.T) {
 		}
 	}
 	require.Len(t, found["Op"], len(samples()))
-	require.Len(t, found["Query"], len(querySamples())+1)
+	require.Len(t, found["Query"], len(querySamples())+2)
 }
 
 // TestEveryCommandApplies: the machine knows every command there is, and

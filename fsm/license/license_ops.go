@@ -196,6 +196,7 @@ func (m *Machine) applyAmend(t *tenant, payload []byte) (reply, error) {
 	l.License = *p
 	m.state.shareTexts(l)
 	m.storeLicense(l)
+	m.licenseEvent(t, cloudlicenses.EventLicenseAmended, &l.License)
 	return m.acked(cloudlicenses.OK, ""), nil
 }
 
@@ -218,9 +219,11 @@ func (m *Machine) applyStatus(t *tenant, payload []byte) (reply, error) {
 	if l.Status == cloudlicenses.LicenseRevoked && p.Status != cloudlicenses.LicenseRevoked {
 		return m.acked(cloudlicenses.LicenseNotActive, "a revoked license stays revoked"), nil
 	}
+	before := l.Status
 	l.Status = p.Status
 	m.state.shareTexts(l)
 	m.storeLicense(l)
+	m.statusEvent(t, before, &l.License)
 	return m.acked(cloudlicenses.OK, ""), nil
 }
 

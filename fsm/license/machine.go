@@ -51,6 +51,8 @@ type Machine struct {
 	applied atomic.Uint64
 	clock   atomic.Int64
 	nextDue atomic.Int64 // lower bound of the next expiry
+	// outboxHead changes with every delivery that is to be made.
+	outboxHead atomic.Uint64
 
 	// Scratch of the apply, reused so that commands allocate little.
 	checkout  Checkout
@@ -325,6 +327,7 @@ func (m *Machine) Restore(dir string) error {
 	m.admission.Unlock()
 	m.broken = nil
 	m.publish()
+	m.outboxHead.Add(1)
 	m.mu.Unlock()
 	next.Start(owner{m})
 	if err := old.CloseReplaced(); err != nil {

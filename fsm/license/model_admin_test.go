@@ -27,16 +27,19 @@ func (m *model) administer(t *modelTenant, body any) license.Ack {
 			return license.Ack{Code: cl.AlreadyExists, LicenseID: other}
 		}
 		l.License = next
+		m.event(t)
 	case *license.SetLicenseStatus:
 		l := t.license(b.ID)
 		switch {
 		case l == nil:
 			return license.Ack{Code: cl.NotFound}
 		case l.Status == b.Status:
+			return license.Ack{}
 		case l.Status == cl.LicenseRevoked:
 			return license.Ack{Code: cl.LicenseNotActive}
 		}
 		l.Status = b.Status
+		m.event(t)
 	case *license.Provision:
 		return m.revise(t, b)
 	case *license.PutKey:
@@ -49,10 +52,20 @@ func (m *model) administer(t *modelTenant, body any) license.Ack {
 		t.keys = append(t.keys, &key)
 	case *license.RevokeKey:
 		return m.revoke(t, b)
+	case *license.PutEndpoint:
+		t.hook = true
 	case *license.SetRules:
 		t.rules = b.Rules
 	}
 	return license.Ack{}
+}
+
+// event is something that an endpoint is told of.
+func (m *model) event(t *modelTenant) {
+	if t.hook {
+		m.sequence++
+		m.pending[m.sequence] = 0
+	}
 }
 
 func entitled(l license.License) bool {
@@ -86,8 +99,8 @@ func (m *model) provision(t *modelTenant, b *license.PutLicenses) license.Ack {
 		fresh = append(fresh, &modelLicense{License: l, usage: map[string]*license.Usage{}})
 	}
 	t.licenses = append(t.licenses, fresh...)
-	if len(fresh) > 0 {
-		t.outbox++
+	for range fresh {
+		m.event(t)
 	}
 	return license.Ack{}
 }

@@ -29,6 +29,8 @@ type model struct {
 	clock     int64
 	leadSince int64
 	tenants   map[cl.TenantID]*modelTenant
+	sequence  uint64
+	pending   map[uint64]int64 // attempts made, by sequence
 }
 
 type modelTenant struct {
@@ -39,7 +41,7 @@ type modelTenant struct {
 	intents  []modelIntent
 	rules    license.Rules
 	overage  []license.Overage
-	outbox   int
+	hook     bool // has an endpoint that gets everything
 }
 
 type modelLicense struct {
@@ -61,7 +63,9 @@ type modelIntent struct {
 	first    license.Lease
 }
 
-func newModel() *model { return &model{tenants: map[cl.TenantID]*modelTenant{}} }
+func newModel() *model {
+	return &model{tenants: map[cl.TenantID]*modelTenant{}, pending: map[uint64]int64{}}
+}
 
 // apply applies an entry and returns a result per command: an Ack or a
 // LeaseResult, without Detail.
@@ -100,6 +104,16 @@ func (m *model) one(s step) any {
 		return license.Ack{}
 	case *license.Expire:
 		m.expire(b.Limit)
+		return license.Ack{}
+	case *license.OutboxTried:
+		made, pending := m.pending[b.Sequence]
+		switch {
+		case !pending || made+1 != b.Attempt && b.Result != license.TriedDelivered:
+		case b.Result == license.TriedRetry:
+			m.pending[b.Sequence] = b.Attempt
+		default:
+			delete(m.pending, b.Sequence)
+		}
 		return license.Ack{}
 	case *license.PutTenant:
 		t := m.tenants[s.tenant]

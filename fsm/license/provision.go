@@ -1,8 +1,6 @@
 package license
 
 import (
-	"encoding/json"
-
 	"github.com/cloudlicenses/cloudlicenses"
 )
 
@@ -14,11 +12,8 @@ var (
 // prefixLink begins the key of a linkRecord: 'J' tenant(4) number(4).
 const prefixLink = 'J'
 
-// Kinds of the mails that provisioning sends.
-const (
-	mailProvisioned = "mail.provisioned"
-	mailLinked      = "mail.vendor_linked"
-)
+// mailLinked is the kind of the mail about a vendor that is new to the tenant.
+const mailLinked = mailPrefix + "vendor_linked"
 
 // noticeMail is the JSON payload of mail.provisioned to a license's contact,
 // who need be no user.
@@ -71,7 +66,9 @@ func (m *Machine) applyProvision(t *tenant, payload []byte) (reply, error) {
 		return m.acked(code, detail), nil
 	}
 	if known != nil {
+		before := known.Status
 		m.revise(known, l)
+		m.revisedEvent(t, before, &known.License)
 		return m.acked(cloudlicenses.OK, ""), nil
 	}
 	if other := t.foreign(l); other != "" {
@@ -116,19 +113,10 @@ func (m *Machine) mailNotice(t *tenant, l *License, vendor string, n Notice) {
 	if n.Email == "" {
 		return
 	}
-	m.send(t, mailProvisioned, mustEncode(noticeMail{
+	m.send(t, MailProvisioned, mustJSON(noticeMail{
 		TenantID: t.name, TenantURL: t.url, Email: n.Email, Message: n.Message, VendorID: l.VendorID, VendorName: vendor, Count: 1,
 		Licenses: []noticeLine{{ID: l.ID, Product: l.ProductName, Seats: l.Total, CommitQty: l.CommitQty, MaxOverage: l.MaxOverage}},
 	}))
-}
-
-// mustEncode encodes what always encodes: strings and numbers.
-func mustEncode(v any) []byte {
-	b, err := json.Marshal(v)
-	if err != nil {
-		panic("encode a record of the outbox: " + err.Error())
-	}
-	return b
 }
 
 // applyLinkVendor tells the tenant's owners and administrators, once.
@@ -154,7 +142,7 @@ func (m *Machine) applyLinkVendor(t *tenant, payload []byte) (reply, error) {
 		if told++; told > maxTold {
 			break
 		}
-		m.send(t, mailLinked, mustEncode(linkMail{
+		m.send(t, mailLinked, mustJSON(linkMail{
 			TenantID: t.name, TenantURL: t.url, UserID: u.User.ID, Email: u.User.Email, Name: u.User.Name, VendorID: p.VendorID, VendorName: p.Name,
 		}))
 	}

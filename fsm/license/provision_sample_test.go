@@ -110,9 +110,10 @@ func (m *model) revise(t *modelTenant, b *license.Provision) license.Ack {
 		return license.Ack{Code: cl.InvalidEntitlement}
 	case known != nil:
 		known.License = b.License
+		m.event(t)
 		return license.Ack{}
 	}
 	t.licenses = append(t.licenses, &modelLicense{License: b.License, usage: map[string]*license.Usage{}})
-	t.outbox++
+	m.event(t)
 	return license.Ack{}
 }

@@ -17,6 +17,8 @@ import (
 //msgp:shim cloudlicenses.Currency as:string using:string/cloudlicenses.Currency mode:cast
 //msgp:shim cloudlicenses.LicenseStatus as:string using:string/cloudlicenses.LicenseStatus mode:cast
 //msgp:shim cloudlicenses.LeaseID as:uint64 using:uint64/cloudlicenses.LeaseID mode:cast
+//msgp:shim cloudlicenses.EndpointID as:string using:string/cloudlicenses.EndpointID mode:cast
+//msgp:shim cloudlicenses.DeliveryState as:string using:string/cloudlicenses.DeliveryState mode:cast
 //msgp:shim cloudlicenses.Scope as:uint8 using:uint8/cloudlicenses.Scope mode:cast
 
 // The queries of the tenant machine; a number space of its own. A query
@@ -254,16 +256,28 @@ type ListOutbox struct {
 	Limit int64
 }
 
-// Outgoing is one record of the outbox: delivered at least once, by the
-// leader, under its stable id ("<group's>-<sequence>").
+// Outgoing is one delivery to make: a mail, or a webhook to one endpoint. It is
+// made at least once, by the group's leader.
 //
 //msgp:tuple Outgoing
 type Outgoing struct {
-	Sequence uint64
-	TenantID cloudlicenses.TenantID
-	Kind     string // such as "license.provisioned"
-	AtMillis int64
-	Payload  []byte // JSON
+	Sequence     uint64 // of the group; a replay gets a new one
+	TenantID     cloudlicenses.TenantID
+	Kind         string // such as "mail.welcome", or an event's
+	AtMillis     int64  // when what it tells of was
+	QueuedMillis int64
+	Payload      []byte // JSON: what a mail says, or an event's data
+
+	EndpointID cloudlicenses.EndpointID // of a webhook; empty: a mail
+	Number     uint64                   // of the endpoint's deliveries, from 1; a replay keeps it
+
+	State       cloudlicenses.DeliveryState
+	Lane        uint8 // of the schedule, while it is pending
+	Attempts    int64 // made so far
+	TriedMillis int64 // the last one; 0: none
+	NextMillis  int64 // the next one of what is pending, not before
+	Status      int64 // what the receiver answered last: HTTP status, SMTP reply; 0: nothing
+	Error       string
 }
 
 // OutboxPage is a page of the outbox.

@@ -1185,13 +1185,23 @@ func (z *OutboxPage) Msgsize() (s int) {
 // MarshalMsg implements msgp.Marshaler
 func (z *Outgoing) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// array header, size 5
-	o = append(o, 0x95)
+	// array header, size 15
+	o = append(o, 0x9f)
 	o = msgp.AppendUint64(o, z.Sequence)
 	o = msgp.AppendString(o, string(z.TenantID))
 	o = msgp.AppendString(o, z.Kind)
 	o = msgp.AppendInt64(o, z.AtMillis)
+	o = msgp.AppendInt64(o, z.QueuedMillis)
 	o = msgp.AppendBytes(o, z.Payload)
+	o = msgp.AppendString(o, string(z.EndpointID))
+	o = msgp.AppendUint64(o, z.Number)
+	o = msgp.AppendString(o, string(z.State))
+	o = msgp.AppendUint8(o, z.Lane)
+	o = msgp.AppendInt64(o, z.Attempts)
+	o = msgp.AppendInt64(o, z.TriedMillis)
+	o = msgp.AppendInt64(o, z.NextMillis)
+	o = msgp.AppendInt64(o, z.Status)
+	o = msgp.AppendString(o, z.Error)
 	return
 }
 
@@ -1203,8 +1213,8 @@ func (z *Outgoing) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err)
 		return
 	}
-	if zb0001 != 5 {
-		err = msgp.ArrayError{Wanted: 5, Got: zb0001}
+	if zb0001 != 15 {
+		err = msgp.ArrayError{Wanted: 15, Got: zb0001}
 		return
 	}
 	z.Sequence, bts, err = msgp.ReadUint64Bytes(bts)
@@ -1231,6 +1241,11 @@ func (z *Outgoing) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err, "AtMillis")
 		return
 	}
+	z.QueuedMillis, bts, err = msgp.ReadInt64Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "QueuedMillis")
+		return
+	}
 	var zb0003 uint32
 	zb0003, bts, err = msgp.ReadBytesHeader(bts)
 	if err != nil {
@@ -1252,13 +1267,66 @@ func (z *Outgoing) UnmarshalMsg(bts []byte) (o []byte, err error) {
 	}
 	copy(z.Payload, bts[:zb0003])
 	bts = bts[zb0003:]
+	{
+		var zb0004 string
+		zb0004, bts, err = msgp.ReadStringBytes(bts)
+		if err != nil {
+			err = msgp.WrapError(err, "EndpointID")
+			return
+		}
+		z.EndpointID = cloudlicenses.EndpointID(zb0004)
+	}
+	z.Number, bts, err = msgp.ReadUint64Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Number")
+		return
+	}
+	{
+		var zb0005 string
+		zb0005, bts, err = msgp.ReadStringBytes(bts)
+		if err != nil {
+			err = msgp.WrapError(err, "State")
+			return
+		}
+		z.State = cloudlicenses.DeliveryState(zb0005)
+	}
+	z.Lane, bts, err = msgp.ReadUint8Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Lane")
+		return
+	}
+	z.Attempts, bts, err = msgp.ReadInt64Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Attempts")
+		return
+	}
+	z.TriedMillis, bts, err = msgp.ReadInt64Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "TriedMillis")
+		return
+	}
+	z.NextMillis, bts, err = msgp.ReadInt64Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "NextMillis")
+		return
+	}
+	z.Status, bts, err = msgp.ReadInt64Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Status")
+		return
+	}
+	z.Error, bts, err = msgp.ReadStringBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Error")
+		return
+	}
 	o = bts
 	return
 }
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z *Outgoing) Msgsize() (s int) {
-	s = 1 + msgp.Uint64Size + msgp.StringPrefixSize + len(string(z.TenantID)) + msgp.StringPrefixSize + len(z.Kind) + msgp.Int64Size + msgp.BytesPrefixSize + len(z.Payload)
+	s = 1 + msgp.Uint64Size + msgp.StringPrefixSize + len(string(z.TenantID)) + msgp.StringPrefixSize + len(z.Kind) + msgp.Int64Size + msgp.Int64Size + msgp.BytesPrefixSize + len(z.Payload) + msgp.StringPrefixSize + len(string(z.EndpointID)) + msgp.Uint64Size + msgp.StringPrefixSize + len(string(z.State)) + msgp.Uint8Size + msgp.Int64Size + msgp.Int64Size + msgp.Int64Size + msgp.Int64Size + msgp.StringPrefixSize + len(z.Error)
 	return
 }
 

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/cloudlicenses/cloudlicenses"
-	"github.com/cloudlicenses/cloudlicenses/fsm"
 )
 
 // licenses answers QueryLicenses.
@@ -147,37 +146,6 @@ func (q *question) keys() (reply, error) {
 	if limit := pageSize(ask.Limit); len(page.Items) > limit {
 		page.Items = page.Items[:limit]
 		page.Next = string(page.Items[limit-1].ID)
-	}
-	return page, err
-}
-
-// outbox answers QueryOutbox.
-func (q *question) outbox() (reply, error) {
-	var ask ListOutbox
-	if err := q.decode(&ask); err != nil {
-		return nil, err
-	}
-	m := q.m
-	m.mu.RLock()
-	if m.closed {
-		m.mu.RUnlock()
-		return nil, fsm.ErrClosed
-	}
-	scan, err := m.store.Scan([]byte{prefixOutbox}, []byte{prefixOutbox + 1})
-	m.mu.RUnlock()
-	if err != nil {
-		return nil, err
-	}
-	page := &OutboxPage{}
-	for limit := pageSize(ask.Limit); len(page.Items) < limit && scan.Next(); {
-		var o Outgoing
-		if err = decode(&o, scan.Value()); err != nil {
-			break
-		}
-		page.Items = append(page.Items, o)
-	}
-	if closeErr := scan.Close(); err == nil {
-		err = closeErr
 	}
 	return page, err
 }

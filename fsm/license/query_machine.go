@@ -85,6 +85,18 @@ func (q *question) ask(op fsm.Op) (reply, error) {
 		return q.key()
 	case QueryNotice:
 		return q.notice()
+	case QueryEndpoints:
+		return q.endpoints()
+	case QueryDeliveries:
+		return q.deliveries()
+	case QueryDue:
+		return q.due()
+	case QueryDelivery:
+		return q.delivery()
+	case QueryOutboxState:
+		return q.outboxState()
+	case QueryDeadMails:
+		return q.deadMails()
 	case QueryHash:
 		return q.m.queryHash(), nil
 	}

@@ -29,7 +29,9 @@ import (
 //	'C' tenant(4) credit(8)                    creditRecord
 //	'O' tenant(4) month(4) sequence(8)         Overage
 //	'A' tenant(4) millis(8) sequence(8)        audit block, see audit.go
-//	'X' sequence(8)                            Outgoing
+//	'X' sequence(8)                            Outgoing, pending
+//	'Q', 'Z'                                   of the outbox, see outbox.go
+//	'H'                                        of webhooks, see webhooks_records.go
 //	'W', 'G'                                   of users, see users_records.go
 //	'R'                                        of sign-ups, see signup.go
 //	'J', 'N'                                   of provisioning, see provision.go and notice.go
@@ -63,8 +65,18 @@ type metaRecord struct {
 	LeadSinceMillis int64
 	Tenants         uint32 // last tenant number
 	OutboxSequence  uint64 // last one given
-	OutboxDone      uint64 // how many were removed
-	EndedFloor      int64  // hour below which buckets of ended leases are gone
+	Outbox          outboxCounts
+	EndedFloor      int64 // hour below which buckets of ended leases are gone
+}
+
+// outboxCounts is how many records there are of each kind.
+//
+//msgp:tuple outboxCounts
+type outboxCounts struct {
+	Mails        int64 // pending
+	Webhooks     int64 // pending
+	DeadMails    int64 // failed for good
+	DeadWebhooks int64 // failed for good
 }
 
 // tenantRecord is a tenant without what belongs to it.

@@ -230,7 +230,11 @@ func (z *metaRecord) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.AppendInt64(o, z.LeadSinceMillis)
 	o = msgp.AppendUint32(o, z.Tenants)
 	o = msgp.AppendUint64(o, z.OutboxSequence)
-	o = msgp.AppendUint64(o, z.OutboxDone)
+	o, err = z.Outbox.MarshalMsg(o)
+	if err != nil {
+		err = msgp.WrapError(err, "Outbox")
+		return
+	}
 	o = msgp.AppendInt64(o, z.EndedFloor)
 	return
 }
@@ -267,9 +271,9 @@ func (z *metaRecord) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err, "OutboxSequence")
 		return
 	}
-	z.OutboxDone, bts, err = msgp.ReadUint64Bytes(bts)
+	bts, err = z.Outbox.UnmarshalMsg(bts)
 	if err != nil {
-		err = msgp.WrapError(err, "OutboxDone")
+		err = msgp.WrapError(err, "Outbox")
 		return
 	}
 	z.EndedFloor, bts, err = msgp.ReadInt64Bytes(bts)
@@ -283,7 +287,61 @@ func (z *metaRecord) UnmarshalMsg(bts []byte) (o []byte, err error) {
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z *metaRecord) Msgsize() (s int) {
-	s = 1 + msgp.Int64Size + msgp.Int64Size + msgp.Uint32Size + msgp.Uint64Size + msgp.Uint64Size + msgp.Int64Size
+	s = 1 + msgp.Int64Size + msgp.Int64Size + msgp.Uint32Size + msgp.Uint64Size + z.Outbox.Msgsize() + msgp.Int64Size
+	return
+}
+
+// MarshalMsg implements msgp.Marshaler
+func (z *outboxCounts) MarshalMsg(b []byte) (o []byte, err error) {
+	o = msgp.Require(b, z.Msgsize())
+	// array header, size 4
+	o = append(o, 0x94)
+	o = msgp.AppendInt64(o, z.Mails)
+	o = msgp.AppendInt64(o, z.Webhooks)
+	o = msgp.AppendInt64(o, z.DeadMails)
+	o = msgp.AppendInt64(o, z.DeadWebhooks)
+	return
+}
+
+// UnmarshalMsg implements msgp.Unmarshaler
+func (z *outboxCounts) UnmarshalMsg(bts []byte) (o []byte, err error) {
+	var zb0001 uint32
+	zb0001, bts, err = msgp.ReadArrayHeaderBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err)
+		return
+	}
+	if zb0001 != 4 {
+		err = msgp.ArrayError{Wanted: 4, Got: zb0001}
+		return
+	}
+	z.Mails, bts, err = msgp.ReadInt64Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Mails")
+		return
+	}
+	z.Webhooks, bts, err = msgp.ReadInt64Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Webhooks")
+		return
+	}
+	z.DeadMails, bts, err = msgp.ReadInt64Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "DeadMails")
+		return
+	}
+	z.DeadWebhooks, bts, err = msgp.ReadInt64Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "DeadWebhooks")
+		return
+	}
+	o = bts
+	return
+}
+
+// Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
+func (z *outboxCounts) Msgsize() (s int) {
+	s = 1 + msgp.Int64Size + msgp.Int64Size + msgp.Int64Size + msgp.Int64Size
 	return
 }
 

@@ -47,6 +47,9 @@ func TestModel(t *testing.T) {
 					}
 					require.Equal(rt, want, got, "entry %d, command %d: %+v", i, j, steps[j].body)
 				case license.Ack:
+					if isEndpointOp(steps[j].op) {
+						continue // it made one
+					}
 					got := decodeAck(rt, results[j])
 					got.Detail = ""
 					require.Equal(rt, want, got, "entry %d, command %d: %+v", i, j, steps[j].body)
@@ -109,12 +112,15 @@ func requireLikeModel(t *rapid.T, machine *license.Machine, m *model) {
 		}
 	}
 	var outbox license.OutboxPage
-	ask(t, machine, "", license.QueryOutbox, &license.ListOutbox{Limit: 100}, &outbox)
-	records := 0
-	for _, tenant := range m.tenants {
-		records += tenant.outbox
+	ask(t, machine, "", license.QueryOutbox, &license.ListOutbox{Limit: 10_000}, &outbox)
+	pending := map[uint64]int64{}
+	for _, o := range outbox.Items {
+		pending[o.Sequence] = o.Attempts
 	}
-	require.Len(t, outbox.Items, min(records, 100))
+	require.Equal(t, m.pending, pending)
+	var counts license.OutboxState
+	ask(t, machine, "", license.QueryOutboxState, nil, &counts)
+	require.EqualValues(t, len(m.pending), counts.Webhooks)
 }
 
 // requireUsage compares usage, leaving out records that say nothing.

@@ -298,7 +298,7 @@ func (s *session) outbox(arguments) string {
 	ask(s.r.t, s.r.m, "", license.QueryOutbox, &license.ListOutbox{Limit: 100}, &page)
 	require.Equal(s.r.t, cl.OK, page.Code)
 	for _, o := range page.Items {
-		fmt.Fprintf(&out, "#%d %s %s at %s\n", o.Sequence, o.TenantID, o.Kind, clock(o.AtMillis))
+		fmt.Fprintln(&out, outgoingLine(&o))
 	}
 	if out.Len() == 0 {
 		return "none\n"

@@ -99,7 +99,7 @@ func (s *session) propose(ops []fsm.Op, bodies []msgp.Marshaler, a arguments) st
 			epoch = put.Epoch
 		}
 		to := tenant
-		if ops[i] == license.OpLead || ops[i] == license.OpExpire || ops[i] == license.OpOutboxDone {
+		if ops[i] == license.OpLead || ops[i] == license.OpExpire || ops[i] == license.OpOutboxTried {
 			to = ""
 		}
 		commands[i] = encode(ops[i], to, epoch, bodies[i])
@@ -112,6 +112,10 @@ func (s *session) propose(ops []fsm.Op, bodies []msgp.Marshaler, a arguments) st
 		default:
 			if isUserOp(ops[i]) {
 				s.showUser(&out, decodeUser(s.r.t, result))
+				continue
+			}
+			if isEndpointOp(ops[i]) {
+				s.showEndpoint(&out, result)
 				continue
 			}
 			ack := decodeAck(s.r.t, result)
@@ -162,12 +166,9 @@ func (s *session) command(name string, a arguments) (fsm.Op, msgp.Marshaler) {
 		return license.OpOwnSignUp, &license.OwnSignUp{UserID: "user-9", Token: "t9", ExpiresMillis: s.r.now + hour, Company: "Acme"}
 	case "try-signup":
 		return license.OpTrySignUp, &license.TrySignUp{TokenHash: tokenHash(a.text("token", ""))}
-	case "outbox-done":
-		var done license.OutboxDone
-		for _, n := range a.list("sequences") {
-			done.Sequences = append(done.Sequences, uint64(a.parse(n)))
-		}
-		return license.OpOutboxDone, &done
+	}
+	if op, body, known := s.webhookCommand(name, a); known {
+		return op, body
 	}
 	if op, body, known := s.provisionCommand(name, a); known {
 		return op, body

@@ -20,7 +20,7 @@ type state struct {
 	byNumber []*tenant                          // [number − 1]
 
 	outboxSequence uint64
-	outboxDone     uint64
+	outbox         outboxCounts
 	endedFloor     int64 // Unix hours
 
 	due     poolHeap // pools with live leases, by a lower bound of their next expiry
@@ -73,6 +73,7 @@ type tenant struct {
 
 	leases leaseTable
 	users  userTable
+	hooks  []*endpoint // by number, which is in order of creation
 
 	links   []linkRecord // vendors that the tenant knows of, in order of creation
 	notices []*notice    // to contacts of licenses that wait, by number

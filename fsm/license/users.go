@@ -3,7 +3,6 @@ package license
 import (
 	"bytes"
 	"crypto/sha256"
-	"encoding/json"
 	"slices"
 	"time"
 
@@ -189,6 +188,7 @@ func (m *Machine) applyPutUser(t *tenant, payload []byte) (reply, error) {
 	}
 	t.users.admit(u)
 	m.auditUser(t, actionUserCreate, resultSuccess, actor, p.By.Address, u)
+	m.userEvent(t, cloudlicenses.EventUserCreated, u)
 	if p.Mail.Token != "" {
 		m.mail(t, u, &p.Mail, actor)
 	}
@@ -281,6 +281,7 @@ func (m *Machine) applyRemoveUser(t *tenant, payload []byte) (reply, error) {
 	delete(t.users.byEmail, u.User.Email)
 	m.store.Delete(key44(nil, prefixUser, t.number, u.number))
 	m.auditUser(t, actionUserRemove, resultSuccess, actor, p.By.Address, u)
+	m.userEvent(t, cloudlicenses.EventUserRemoved, u)
 	return u.result(), nil
 }
 
@@ -368,10 +369,6 @@ func (m *Machine) mail(t *tenant, u *user, mail *Mail, actor string) {
 	if actor != actorPlatform {
 		letter.InvitedBy = actor
 	}
-	payload, err := json.Marshal(letter)
-	if err != nil {
-		panic("encode a mail: " + err.Error()) // strings always encode
-	}
 	m.auditUser(t, actionUserMail, resultSuccess, actor, "", u)
-	m.send(t, "mail."+string(mail.Purpose), payload)
+	m.send(t, mailPrefix+string(mail.Purpose), mustJSON(&letter))
 }

@@ -1,0 +1,127 @@
+package outbox
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cloudlicenses/cloudlicenses"
+	"github.com/cloudlicenses/cloudlicenses/fsm/license"
+	"github.com/cloudlicenses/cloudlicenses/notify"
+)
+
+// errUnknown: a newer version left the record, and knows what to make of it.
+var errUnknown = errors.New("this version knows no such mail")
+
+// errExpired: nobody could use the link any more.
+var errExpired = errors.New("its link had expired before it could be sent")
+
+// record makes what is sent of a record. An error is for good.
+func (g *drain) record(it *license.Delivery) (notify.Record, error) {
+	switch o := &it.Outgoing; {
+	case it.Gone:
+		return notify.Record{}, errGone
+	case it.Disabled != "":
+		return notify.Record{}, errDisabled
+	case o.EndpointID != "":
+		webhook, err := webhookOf(it)
+		return notify.Record{Webhook: webhook}, err
+	default:
+		mail, err := g.mailOf(o)
+		return notify.Record{Mail: mail}, err
+	}
+}
+
+func webhookOf(it *license.Delivery) (*notify.Webhook, error) {
+	o := &it.Outgoing
+	body, err := notify.EventBody(o.Kind, time.UnixMilli(o.AtMillis), o.Payload)
+	if err != nil {
+		return nil, fmt.Errorf("an event's body: %w", err)
+	}
+	w := &notify.Webhook{ID: notify.ID(cloudlicenses.FormatDeliveryID(o.EndpointID, o.Number)), URL: it.URL, Body: body}
+	for _, text := range it.Secrets {
+		secret, err := notify.ParseSecret(text)
+		if err != nil {
+			return nil, err
+		}
+		w.Secrets = append(w.Secrets, secret)
+	}
+	return w, nil
+}
+
+// letter is what every mail's payload may hold; see package license for which
+// kind has what.
+type letter struct {
+	TenantURL string                 `json:"tenant_url"`
+	Company   string                 `json:"company"`
+	Email     string                 `json:"email"`
+	Name      string                 `json:"name"`
+	Role      string                 `json:"role"`
+	InvitedBy string                 `json:"invited_by"`
+	Token     string                 `json:"token"`
+	ExpiresAt time.Time              `json:"expires_at"`
+	VendorID  cloudlicenses.VendorID `json:"vendor_id"`
+	Vendor    string                 `json:"vendor_name"`
+	Count     int                    `json:"count"`
+	Licenses  []struct {
+		ID         cloudlicenses.LicenseID `json:"license_id"`
+		Product    string                  `json:"product_name"`
+		Seats      int                     `json:"total_licenses"`
+		CommitQty  int                     `json:"commit_qty"`
+		MaxOverage int                     `json:"max_overage"`
+	} `json:"licenses"`
+}
+
+func (g *drain) mailOf(o *license.Outgoing) (*notify.Message, error) {
+	var in letter
+	if err := json.Unmarshal(o.Payload, &in); err != nil {
+		return nil, errors.New("a mail's payload can't be read") // the error may quote it
+	}
+	if in.Token != "" && !g.d.now().Before(in.ExpiresAt) {
+		return nil, errExpired
+	}
+	words, err := in.words(o.Kind)
+	if err != nil {
+		return nil, err
+	}
+	id, err := g.door.MailID(g.group, o.Sequence, in.Email)
+	if err != nil {
+		return nil, err
+	}
+	return &notify.Message{
+		ID: notify.ID(id), From: g.d.cfg.From, To: notify.Address{Name: notify.Line(in.Name), Email: in.Email},
+		Subject: words.Subject, Text: words.Text, HTML: words.HTML, Date: time.UnixMilli(o.AtMillis),
+	}, nil
+}
+
+// words writes the letter of a kind.
+func (in *letter) words(kind string) (notify.Letter, error) {
+	switch kind {
+	case "mail." + string(cloudlicenses.TokenWelcome):
+		return notify.TenantWelcome{TenantURL: in.TenantURL, Company: in.Company, Token: in.Token, Expires: in.ExpiresAt}.Letter()
+	case "mail." + string(cloudlicenses.TokenInvite):
+		return notify.UserInvitation{
+			TenantURL: in.TenantURL, Name: in.Name, InvitedBy: in.InvitedBy, Role: in.Role, Token: in.Token, Expires: in.ExpiresAt,
+		}.Letter()
+	case "mail." + string(cloudlicenses.TokenReset):
+		return notify.PasswordReset{TenantURL: in.TenantURL, Token: in.Token, Expires: in.ExpiresAt}.Letter()
+	case "mail.vendor_linked":
+		return notify.VendorLinked{TenantURL: in.TenantURL, Vendor: in.Vendor, VendorID: in.VendorID}.Letter()
+	case license.MailProvisioned:
+		w := notify.LicenseProvisioned{TenantURL: in.TenantURL, Vendor: cmp.Or(in.Vendor, string(in.VendorID)), Count: in.Count}
+		for _, l := range in.Licenses {
+			w.Licenses = append(w.Licenses, notify.ProvisionedLicense{ID: l.ID, Product: l.Product, Seats: l.Seats, Commit: l.CommitQty, MaxOverage: l.MaxOverage})
+		}
+		return w.Letter()
+	}
+	return notify.Letter{}, fmt.Errorf("%w: %q", errUnknown, kind)
+}
+
+func (d *Drainer) now() time.Time {
+	if d.cfg.Sender.Now == nil {
+		return time.Now()
+	}
+	return d.cfg.Sender.Now()
+}

@@ -1,0 +1,70 @@
+package cloudlicenses
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// EndpointID identifies a webhook endpoint, everywhere: "wh-" and a UUID.
+type EndpointID string
+
+// EventKind is what an event is about; webhooks carry it as their type.
+type EventKind string
+
+// The events that an account's endpoints may ask for.
+const (
+	EventLicenseProvisioned EventKind = "license.provisioned"
+	EventLicenseAmended     EventKind = "license.amended"
+	EventLicenseSuspended   EventKind = "license.suspended"
+	EventLicenseResumed     EventKind = "license.resumed"
+	EventLicenseRevoked     EventKind = "license.revoked"
+	EventUserCreated        EventKind = "user.created"
+	EventUserRemoved        EventKind = "user.removed"
+)
+
+// EventKinds lists every kind.
+var EventKinds = []EventKind{
+	EventLicenseProvisioned, EventLicenseAmended, EventLicenseSuspended, EventLicenseResumed, EventLicenseRevoked,
+	EventUserCreated, EventUserRemoved,
+}
+
+// Valid reports whether k is one of the kinds.
+func (k EventKind) Valid() bool { return slices.Contains(EventKinds, k) }
+
+// DisabledReason says why an endpoint gets nothing; empty: it does.
+type DisabledReason string
+
+// Why an endpoint is disabled.
+const (
+	DisabledByUser   DisabledReason = "by_user"
+	DisabledGone     DisabledReason = "gone"     // the receiver answered 410
+	DisabledOverflow DisabledReason = "overflow" // MaxPendingDeliveries wait
+)
+
+// DeliveryState is what has become of a delivery so far.
+type DeliveryState string
+
+// The states of a delivery.
+const (
+	DeliveryPending   DeliveryState = "pending"
+	DeliveryDelivered DeliveryState = "delivered"
+	DeliveryFailed    DeliveryState = "failed" // for good, unless somebody replays it
+)
+
+// FormatDeliveryID names a delivery, in its webhook-id and in lists: the endpoint
+// and the number of the delivery there, which tells nothing of anybody else's.
+func FormatDeliveryID(endpoint EndpointID, number uint64) string {
+	return string(endpoint) + "-" + strconv.FormatUint(number, 10)
+}
+
+// ParseDeliveryID is the reverse of FormatDeliveryID.
+func ParseDeliveryID(id string) (endpoint EndpointID, number uint64, ok bool) {
+	cut := strings.LastIndexByte(id, '-')
+	if cut < 1 {
+		return "", 0, false
+	}
+	number, err := strconv.ParseUint(id[cut+1:], 10, 64)
+	endpoint = EndpointID(id[:cut])
+	return endpoint, number, err == nil && number > 0 && FormatDeliveryID(endpoint, number) == id
+}
