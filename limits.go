@@ -29,6 +29,14 @@ const (
 	// MaxLicensePrefix bounds a vendor's license prefix (422), so that a license
 	// id stays within MaxIDLength.
 	MaxLicensePrefix = 30
+	// MaxProducts bounds a vendor's catalogue (402 plan_limit_exceeded).
+	MaxProducts = 10_000
+	// MaxVersionLength bounds a version and a range of versions, in bytes (422).
+	MaxVersionLength = 100
+	// MaxURLLength bounds a URL in a vendor's settings, in bytes (422).
+	MaxURLLength = 2048
+	// MaxBearerToken bounds the bearer token of a webhook, in bytes (422).
+	MaxBearerToken = 4096
 	// MaxUserLength bounds a lease's user, in characters (422).
 	MaxUserLength = 256
 	// MaxMetadataBytes bounds a checkout's metadata as sent (422).

@@ -74,3 +74,14 @@ func (r Role) May(a Action) bool {
 	}
 	return false
 }
+
+// VendorKeyMay reports whether a vendor's API key may do an action: what an
+// administrator may, except what is about people.
+func VendorKeyMay(a Action) bool {
+	switch a {
+	case ActOwnAccount, ActViewUsers, ActManageUsers, ActManageOwners:
+		return false
+	default:
+		return RoleAdmin.May(a)
+	}
+}

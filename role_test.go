@@ -1,6 +1,7 @@
 package cloudlicenses_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -37,8 +38,13 @@ func TestRoleTable(t *testing.T) {
 			require.False(t, nobody.Valid())
 		}
 	}
+	for _, action := range cl.Actions {
+		person := slices.Contains([]cl.Action{cl.ActOwnAccount, cl.ActViewUsers, cl.ActManageUsers, cl.ActManageOwners}, action)
+		require.Equal(t, !person && cl.RoleAdmin.May(action), cl.VendorKeyMay(action), "a vendor's key, action %d", action)
+	}
 	for _, unknown := range []cl.Action{0, cl.Action(len(cl.Actions) + 1), 255} {
 		require.False(t, cl.RoleOwner.May(unknown))
+		require.False(t, cl.VendorKeyMay(unknown))
 	}
 }
 

@@ -68,6 +68,7 @@ const vendorsLabel = "vendors"
 type site struct {
 	tenant  cloudlicenses.TenantID // of a tenant's host
 	vendors bool                   // the vendors' host
+	vendor  cloudlicenses.VendorID // of a white-label host, which is a vendors' host as well
 }
 
 // host returns what the Host stands for.
@@ -100,7 +101,7 @@ func (c *call) siteOf(host []byte) (site, *problem) {
 	}
 	cut := len(name) - len(domain) - 1
 	if cut < 1 || name[cut] != '.' || !guard.EqualFold(name[cut+1:], domain) {
-		return site{}, problemNoTenant
+		return c.whiteLabel(name)
 	}
 	label := strings.ToLower(string(name[:cut]))
 	if label == vendorsLabel {
@@ -111,6 +112,15 @@ func (c *call) siteOf(host []byte) (site, *problem) {
 		return site{}, problemNoTenant
 	}
 	return site{tenant: tenant}, nil
+}
+
+// whiteLabel returns the vendor whose white-label host a name is.
+func (c *call) whiteLabel(name []byte) (site, *problem) {
+	vendor, ok := c.server.shard.VendorOfHost(c.context(), strings.ToLower(string(name)))
+	if !ok {
+		return site{}, problemNoTenant
+	}
+	return site{vendors: true, vendor: vendor}, nil
 }
 
 // hostName cuts port and trailing dot off a Host.

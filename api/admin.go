@@ -43,6 +43,8 @@ func adminTable() []adminRoute {
 		{"PUT /v1/dev/dns", false, (*adminCall).setDNS},
 		{"POST /v1/vendors", false, (*adminCall).createVendor},
 		{"GET /v1/vendors", false, (*adminCall).listVendors},
+		{"GET /v1/vendors/{vendor}", false, (*adminCall).showVendor},
+		{"PATCH /v1/vendors/{vendor}", false, (*adminCall).setVendor},
 		{"POST /v1/tenants", false, (*adminCall).createTenant},
 		{"GET /v1/tenants", false, (*adminCall).listTenants},
 		{"GET /v1/tenants/{tenant}", false, (*adminCall).showTenant},
@@ -104,7 +106,7 @@ func (s *Server) problems(mux *http.ServeMux) http.Handler {
 			return
 		}
 		var methods []string
-		for _, method := range [...]string{http.MethodGet, http.MethodPost, http.MethodPut} {
+		for _, method := range [...]string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch} {
 			probe := r.Clone(r.Context())
 			probe.Method = method
 			if _, pattern := mux.Handler(probe); pattern != "" {

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"net/http"
 	"slices"
 	"strconv"
@@ -65,11 +66,20 @@ type vendorView struct {
 	Status        cloudlicenses.TenantStatus `json:"status"`
 	Group         uint32                     `json:"group"`
 	Epoch         uint32                     `json:"epoch"`
+	AutoProvision bool                       `json:"auto_provision"`
+	Host          string                     `json:"white_label_host,omitempty"` // verified
 	CreatedAt     *string                    `json:"created_at"`
 }
 
 func showVendor(v *directory.Vendor) vendorView {
-	return vendorView{v.ID, v.Name, v.LicensePrefix, v.Region, v.Status, v.Group, v.Epoch, timeText(v.CreatedMillis)}
+	view := vendorView{
+		ID: v.ID, Name: v.Name, LicensePrefix: v.LicensePrefix, Region: v.Region, Status: v.Status,
+		Group: v.Group, Epoch: v.Epoch, AutoProvision: v.Settings.AutoProvision, CreatedAt: timeText(v.CreatedMillis),
+	}
+	if v.Settings.HostVerified {
+		view.Host = v.Settings.Host
+	}
+	return view
 }
 
 // createVendor is POST /v1/vendors. Without a prefix it is the id up to its
@@ -98,9 +108,11 @@ func (c *adminCall) createVendor() error {
 		return invalid("/name", "must be at most "+strconv.Itoa(cloudlicenses.MaxUserLength)+" bytes")
 	}
 	id := cloudlicenses.VendorID(body.ID)
-	before, err := c.storedVendor(id)
-	if err != nil {
+	status := http.StatusCreated
+	if known, err := c.knowsVendor(id); err != nil {
 		return err
+	} else if known {
+		status = http.StatusOK
 	}
 	vendor, w, err := c.server.shard.CreateVendor(c.r.Context(), shard.CreateVendorRequest{
 		ID: id, Name: body.Name, LicensePrefix: body.LicensePrefix, Region: body.Region,
@@ -109,19 +121,55 @@ func (c *adminCall) createVendor() error {
 		return err
 	}
 	c.w.Header().Set(headerApplied, w.Applied)
-	status := http.StatusCreated
-	if before.Code == cloudlicenses.OK {
-		status = http.StatusOK
-	}
 	return c.reply(status, showVendor(&vendor))
 }
 
-// storedVendor asks the directory's leader for a vendor.
-func (c *adminCall) storedVendor(id cloudlicenses.VendorID) (result directory.VendorResult, err error) {
-	_, err = c.server.shard.ReadDirectory(c.r.Context(), shard.Command{
-		Op: directory.QueryVendor, Payload: &directory.GetVendor{ID: id}, Result: &result,
-	}, shard.ReadOptions{Linearizable: true})
-	return result, err
+// knowsVendor asks the directory's leader.
+func (c *adminCall) knowsVendor(id cloudlicenses.VendorID) (bool, error) {
+	_, _, err := c.server.shard.Vendor(c.r.Context(), id, shard.ReadOptions{Linearizable: true})
+	if refusal := (*shard.Refusal)(nil); errors.As(err, &refusal) && refusal.Code == cloudlicenses.NotFound {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// showVendor is GET /v1/vendors/{vendor}.
+func (c *adminCall) showVendor() error {
+	vendor, fresh, err := c.server.shard.Vendor(c.r.Context(), cloudlicenses.VendorID(c.r.PathValue("vendor")), c.readOptions())
+	if err != nil {
+		return err
+	}
+	c.fresh(fresh)
+	return c.reply(http.StatusOK, showVendor(&vendor))
+}
+
+// setVendor is PATCH /v1/vendors/{vendor}: its name, and whether it may come in.
+func (c *adminCall) setVendor() error {
+	var body struct {
+		Name   *string                     `json:"name"`
+		Status *cloudlicenses.TenantStatus `json:"status"`
+	}
+	if err := c.decode(&body); err != nil {
+		return err
+	}
+	var name string
+	if body.Name != nil {
+		if name = *body.Name; name == "" || len(name) > cloudlicenses.MaxUserLength {
+			return invalid("/name", "must be 1–"+strconv.Itoa(cloudlicenses.MaxUserLength)+" bytes")
+		}
+	}
+	var status cloudlicenses.TenantStatus
+	if body.Status != nil {
+		if status = *body.Status; status != cloudlicenses.TenantActive && status != cloudlicenses.TenantSuspended {
+			return invalid("/status", "must be active or suspended")
+		}
+	}
+	vendor, w, err := c.server.shard.SetVendor(c.r.Context(), cloudlicenses.VendorID(c.r.PathValue("vendor")), name, status)
+	if err != nil {
+		return err
+	}
+	c.w.Header().Set(headerApplied, w.Applied)
+	return c.reply(http.StatusOK, showVendor(&vendor))
 }
 
 // listVendors is GET /v1/vendors.

@@ -16,14 +16,14 @@ import (
 	"github.com/cloudlicenses/cloudlicenses/shard"
 )
 
-// The operators' reads of one tenant. Each is answered by the node's own
+// The operators' reads of one tenant, or of a vendor's account by its name. Each is answered by the node's own
 // replica where it has one, so that replicas can be compared.
 
 // readTenant answers a query of the path's tenant into result. refusal is
 // called once the result is there.
 func (c *adminCall) readTenant(op fsm.Op, query msgp.Marshaler, result msgp.Unmarshaler, refusal func() cloudlicenses.Code) error {
 	tenant := cloudlicenses.TenantID(c.r.PathValue("tenant"))
-	if tenant.Validate() != nil {
+	if _, isAccount := tenant.Vendor(); !isAccount && tenant.Validate() != nil {
 		return &problem{code: cloudlicenses.TenantNotFound, detail: "there is no such tenant"}
 	}
 	fresh, err := c.server.shard.Read(c.r.Context(), tenant, shard.Command{Op: op, Payload: query, Result: result}, c.readOptions())

@@ -93,7 +93,7 @@ type call struct {
 
 	key     *license.Key          // a vendor's key that asks; nil: something else
 	user    *license.SessionFacts // who asks by a session; nil: a key, or nobody
-	session [32]byte              // of user
+	session [32]byte              // of user; of a vendor's key, its hash
 
 	caller    license.Caller
 	op        body.Operation

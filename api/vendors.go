@@ -10,7 +10,8 @@ import (
 
 // vendorRoutes are the rows of routeTable for the vendors' host.
 func vendorRoutes() []route {
-	return append(slices.Concat(vendorUserRoutes(), vendorSignUpRoutes(onVendorsOpen), vendorSignUpRoutes(onApex)),
+	return append(slices.Concat(vendorUserRoutes(), vendorSignUpRoutes(onVendorsOpen), vendorSignUpRoutes(onApex),
+		vendorSettingsRoutes(), vendorProductRoutes()),
 		route{method: "GET", path: "/api/v1/me", name: "vendor_me", on: onVendors, action: cloudlicenses.ActOwnAccount, handle: (*call).serveVendorMe},
 	)
 }

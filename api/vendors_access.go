@@ -24,7 +24,7 @@ var (
 	}
 	problemVendorMismatch = &problem{
 		code: cloudlicenses.VendorMismatch, layer: cloudlicenses.LayerHost,
-		detail: "the key or session is of another vendor than X-Vendor-ID",
+		detail: "the key or session is of another vendor than X-Vendor-ID or the white-label host",
 	}
 )
 
@@ -54,6 +54,9 @@ func (c *call) authenticateVendor() *problem {
 
 // ofVendor makes the request one of vendor's, unless it names another one.
 func (c *call) ofVendor(vendor cloudlicenses.VendorID) *problem {
+	if c.site.vendor != "" && c.site.vendor != vendor {
+		return problemVendorMismatch
+	}
 	for _, named := range c.ctx.Request.Header.PeekAll(headerVendorID) {
 		if string(named) != string(vendor) {
 			return problemVendorMismatch
@@ -84,7 +87,7 @@ func (c *call) authenticateVendorKey(key string) *problem {
 	case facts.Code != cloudlicenses.OK:
 		return decided(facts.Code, facts.Layer, "", "")
 	}
-	c.key = &facts.Key
+	c.key, c.session = &facts.Key, c.caller.KeyHash
 	return nil
 }
 
@@ -94,12 +97,16 @@ func (c *call) whose(w *wrong, id *string) {
 	switch {
 	case !c.site.vendors:
 		w.check(id != nil, "vendor_id", "is for the vendors' host alone")
-	case id == nil:
+	case id == nil && c.site.vendor == "":
 		w.check(true, "vendor_id", "is missing: say which vendor's user it is")
-	case cloudlicenses.ValidateID(*id) != nil:
+	case id != nil && cloudlicenses.ValidateID(*id) != nil:
 		w.check(true, "vendor_id", cloudlicenses.ErrID.Error())
+	case id != nil && c.site.vendor != "" && *id != string(c.site.vendor):
+		w.check(true, "vendor_id", "is another vendor than that of the white-label host")
 	default:
-		c.vendor = cloudlicenses.VendorID(*id)
+		if c.vendor = c.site.vendor; id != nil {
+			c.vendor = cloudlicenses.VendorID(*id)
+		}
 		c.tenant = c.vendor.Account()
 	}
 }

@@ -45,8 +45,17 @@ func vendorDo(t testing.TB, token, method, path, body string, headers ...header)
 func vendorRows(v *pool, fresh func() license.User) map[string]userRow {
 	path := func(s string) func() string { return func() string { return s } }
 	rows := userRows(v, fresh)
+	n := 0
+	vendorDo(v.t, v.key, "POST", "/api/v1/products", `{"product_id":"cad","name":"CAD"}`).wants(v.t, 201, "")
 	maps.Copy(rows, map[string]userRow{
-		"GET /api/v1/me": {path("/api/v1/me"), path(""), 200},
+		"GET /api/v1/me":                           {path("/api/v1/me"), path(""), 200},
+		"GET /api/v1/settings":                     {path("/api/v1/settings"), path(""), 200},
+		"PATCH /api/v1/settings":                   {path("/api/v1/settings"), path(`{"display_name":"Another name"}`), 200},
+		"POST /api/v1/settings/white-label/verify": {path("/api/v1/settings/white-label/verify"), path(""), 404},
+		"GET /api/v1/products":                     {path("/api/v1/products"), path(""), 200},
+		"POST /api/v1/products":                    {path("/api/v1/products"), func() string { n++; return fmt.Sprintf(`{"product_id":"p%d","name":"P"}`, n) }, 201},
+		"GET /api/v1/products/{id}":                {path("/api/v1/products/cad"), path(""), 200},
+		"PATCH /api/v1/products/{id}":              {path("/api/v1/products/cad"), path(`{"name":"CAD"}`), 200},
 	})
 	maps.Copy(rows, vendorLicenseRows(v))
 	return rows
@@ -85,7 +94,8 @@ func TestVendorAccess(t *testing.T) {
 		require.True(t, ok, "route %s has no row in vendorRows", name)
 		t.Run(name, func(t *testing.T) {
 			path, keyed := row.path(), route.on == onVendors
-			for token, code := range map[string]string{
+			code := map[int]string{404: "not_found", 422: "invalid_field"}[row.ok]
+			for token, refusal := range map[string]string{
 				"": "unauthenticated", "x": "unauthenticated", v.key[:len(v.key)-1] + "!": "unauthenticated",
 				unknown: "unauthenticated", stranger: "unauthenticated", tenant.key: "unauthenticated",
 				expired: "key_expired", revoked: "key_revoked",
@@ -95,9 +105,9 @@ func TestVendorAccess(t *testing.T) {
 				ended:                                    "unauthenticated", theirs: "unauthenticated", forged: "unauthenticated",
 			} {
 				if !keyed {
-					code = "unauthenticated"
+					refusal = "unauthenticated"
 				}
-				r := vendorDo(t, token, route.method, path, row.body()).wants(t, 401, code)
+				r := vendorDo(t, token, route.method, path, row.body()).wants(t, 401, refusal)
 				require.Equal(t, "key", r.text("layer"), token)
 			}
 			if keyed {
@@ -106,8 +116,8 @@ func TestVendorAccess(t *testing.T) {
 					require.Equal(t, "host", r.text("layer"))
 				}
 				vendorDo(t, other.key, route.method, path, row.body(), header{headerVendorID, string(id)}).wants(t, 403, "vendor_mismatch")
-				vendorDo(t, v.key, route.method, row.path(), row.body()).wants(t, row.ok, "")
-				vendorDo(t, v.key, route.method, row.path(), row.body(), header{headerVendorID, string(id)}).wants(t, row.ok, "")
+				vendorDo(t, v.key, route.method, row.path(), row.body()).wants(t, row.ok, code)
+				vendorDo(t, v.key, route.method, row.path(), row.body(), header{headerVendorID, string(id)}).wants(t, row.ok, code)
 			}
 			for _, role := range cloudlicenses.Roles {
 				session := v.newSession(people[role])
@@ -115,10 +125,6 @@ func TestVendorAccess(t *testing.T) {
 				if !role.May(route.action) {
 					vendorDo(t, session, route.method, path, row.body()).wants(t, 403, "forbidden_role")
 					continue
-				}
-				code := ""
-				if row.ok >= 400 {
-					code = "invalid_field"
 				}
 				vendorDo(t, session, route.method, row.path(), row.body()).wants(t, row.ok, code)
 				byCookie := header{"Cookie", cookiePlain + "=" + v.newSession(people[role])}

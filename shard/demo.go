@@ -47,7 +47,7 @@ func (s *Shard) Provision(ctx context.Context, req ProvisionRequest) (Provisione
 	if err != nil {
 		return Provisioned{}, err
 	}
-	vendor, _, err := s.CreateVendor(ctx, CreateVendorRequest{ID: req.VendorID, Name: req.VendorName, LicensePrefix: req.LicensePrefix})
+	vendor, err := s.ensureVendor(ctx, CreateVendorRequest{ID: req.VendorID, Name: req.VendorName, LicensePrefix: req.LicensePrefix})
 	if err != nil {
 		return Provisioned{}, err
 	}

@@ -111,7 +111,7 @@ func (s *Shard) CreateTenant(ctx context.Context, req CreateTenantRequest) (Crea
 	}
 	created := CreatedTenant{TenantID: tenant.ID}
 	if len(req.Licenses) > 0 {
-		if _, _, err := s.CreateVendor(ctx, operatorVendor); err != nil {
+		if _, err := s.ensureVendor(ctx, operatorVendor); err != nil {
 			return CreatedTenant{}, err
 		}
 		ids, err := s.provision(ctx, tenant, operatorVendor.ID, req.Licenses)

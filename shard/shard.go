@@ -90,6 +90,7 @@ type Shard struct {
 	vendorsURL func() string
 	logger     *slog.Logger
 	places     *places
+	hosts      hosts
 	tries      firstTries
 	resolver   string
 

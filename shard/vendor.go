@@ -22,6 +22,19 @@ type CreateVendorRequest struct {
 // (directory → group → active) that an interrupted caller resumes by repeating
 // it; one that is there already, with the same attributes, is left as it is.
 func (s *Shard) CreateVendor(ctx context.Context, req CreateVendorRequest) (directory.Vendor, Written, error) {
+	return s.createVendor(ctx, req, func(v *directory.Vendor) bool { return req.Region == "" && v.Name == req.Name })
+}
+
+// ensureVendor is CreateVendor where a vendor that has another name by now is
+// as good.
+func (s *Shard) ensureVendor(ctx context.Context, req CreateVendorRequest) (directory.Vendor, error) {
+	vendor, _, err := s.createVendor(ctx, req, func(*directory.Vendor) bool { return true })
+	return vendor, err
+}
+
+// createVendor is CreateVendor; same reports whether a vendor of the id and
+// prefix is the one that is asked for.
+func (s *Shard) createVendor(ctx context.Context, req CreateVendorRequest, same func(*directory.Vendor) bool) (directory.Vendor, Written, error) {
 	put := &directory.PutVendor{
 		ID: req.ID, Name: req.Name, LicensePrefix: req.LicensePrefix, Region: req.Region, AtMillis: time.Now().UnixMilli(),
 	}
@@ -31,8 +44,7 @@ func (s *Shard) CreateVendor(ctx context.Context, req CreateVendorRequest) (dire
 	var result directory.VendorResult
 	written, err := s.DoDirectory(ctx, Command{Op: directory.OpVendor, Payload: put, Result: &result})
 	vendor := result.Vendor
-	known := result.Code == cloudlicenses.AlreadyExists && req.Region == "" &&
-		vendor.ID == req.ID && vendor.Name == req.Name && vendor.LicensePrefix == req.LicensePrefix
+	known := result.Code == cloudlicenses.AlreadyExists && vendor.ID == req.ID && vendor.LicensePrefix == req.LicensePrefix && same(&vendor)
 	if err == nil && !known {
 		err = refused(result.Code, result.Detail)
 	}

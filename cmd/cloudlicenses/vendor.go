@@ -2,14 +2,15 @@ package main
 
 import (
 	"net/http"
+	"net/url"
 
 	"github.com/spf13/cobra"
 )
 
 func newVendorCommand() *cobra.Command {
-	return newGroup("vendor", "Create and look at vendors",
+	return newGroup("vendor", "Create, change and look at vendors",
 		"Operator's administration of software vendors, spoken to one node's admin address.\n"+operatorEnvironment,
-		newVendorCreateCommand(), newVendorListCommand())
+		newVendorCreateCommand(), newVendorListCommand(), newVendorShowCommand(), newVendorSetCommand())
 }
 
 // vendorInfo is a vendor as the admin address takes and shows it.
@@ -21,6 +22,8 @@ type vendorInfo struct {
 	Status        string `json:"status,omitempty"`
 	Group         uint32 `json:"group,omitempty"` // that keeps its account
 	Epoch         uint32 `json:"epoch,omitempty"`
+	AutoProvision bool   `json:"auto_provision,omitempty"`
+	Host          string `json:"white_label_host,omitempty"`
 	CreatedAt     string `json:"created_at,omitempty"`
 }
 
@@ -56,14 +59,7 @@ others it is refused.
 				return err
 			}
 			vendor.Name = orElse(vendor.Name, vendor.ID)
-			var created vendorInfo
-			if err := op.call(cmd.Context(), http.MethodPost, "/v1/vendors", vendor, &created); err != nil {
-				return err
-			}
-			if op.output == outputJSON {
-				return printJSON(cmd.OutOrStdout(), created)
-			}
-			return vendorTable(created).print(cmd.OutOrStdout())
+			return op.vendor(cmd, http.MethodPost, "/v1/vendors", vendor)
 		},
 	}
 	op.addTo(cmd)
@@ -98,4 +94,67 @@ func newVendorListCommand() *cobra.Command {
 	}
 	op.addTo(cmd)
 	return cmd
+}
+
+func newVendorShowCommand() *cobra.Command {
+	op := &operator{}
+	cmd := &cobra.Command{
+		Use:     "show ID",
+		Short:   "Show one vendor",
+		Long:    "Shows a vendor and the group that keeps its account.\n" + operatorEnvironment,
+		Example: `  cloudlicenses vendor show vector-de`,
+		Args:    exactArgs(1, "the vendor's id"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := op.connect(); err != nil {
+				return err
+			}
+			return op.vendor(cmd, http.MethodGet, vendorPath(args[0])+"?consistency=linearizable", nil)
+		},
+	}
+	op.addTo(cmd)
+	return cmd
+}
+
+func newVendorSetCommand() *cobra.Command {
+	op := &operator{}
+	var change struct {
+		Name   string `json:"name,omitempty"`
+		Status string `json:"status,omitempty"`
+	}
+	cmd := &cobra.Command{
+		Use:   "set ID",
+		Short: "Change a vendor",
+		Long: `Changes a vendor's name or status. One that is suspended gets in neither by key
+nor by session; what it has licensed goes on.
+` + operatorEnvironment,
+		Example: `  cloudlicenses vendor set vector-de --status suspended`,
+		Args:    exactArgs(1, "the vendor's id"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if change.Name == "" && change.Status == "" {
+				return usagef("nothing to change: give --name or --status")
+			}
+			if err := op.connect(); err != nil {
+				return err
+			}
+			return op.vendor(cmd, http.MethodPatch, vendorPath(args[0]), change)
+		},
+	}
+	op.addTo(cmd)
+	cmd.Flags().StringVar(&change.Name, "name", "", "its new name")
+	cmd.Flags().StringVar(&change.Status, "status", "", "active or suspended")
+	return cmd
+}
+
+func vendorPath(id string) string { return "/v1/vendors/" + url.PathEscape(id) }
+
+// vendor sends a request that is answered with a vendor, and prints it.
+func (op *operator) vendor(cmd *cobra.Command, method, path string, body any) error {
+	var v vendorInfo
+	if err := op.call(cmd.Context(), method, path, body, &v); err != nil {
+		return err
+	}
+	if op.output == outputJSON {
+		return printJSON(cmd.OutOrStdout(), v)
+	}
+	return vendorTable(v).print(cmd.OutOrStdout())
 }

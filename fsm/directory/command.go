@@ -13,6 +13,7 @@ import (
 //msgp:shim cloudlicenses.ProductID as:string using:string/cloudlicenses.ProductID mode:cast
 //msgp:shim cloudlicenses.LicenseID as:string using:string/cloudlicenses.LicenseID mode:cast
 //msgp:shim cloudlicenses.TenantStatus as:string using:string/cloudlicenses.TenantStatus mode:cast
+//msgp:shim VendorMember as:uint8 using:uint8/VendorMember mode:cast
 
 // The commands of the directory. Append only: a number is never reused. The
 // header names no tenant and epoch 0. Every payload is at version 1.
@@ -25,6 +26,8 @@ const (
 	OpReserve  fsm.Op = 6 // ReserveLicenses → Reserved
 
 	OpVendorStatus fsm.Op = 20 // SetVendorStatus → VendorResult
+	OpVendorSet    fsm.Op = 21 // SetVendor → VendorResult
+	OpVendorHost   fsm.Op = 22 // VerifyVendorHost → VendorResult
 )
 
 // The queries of the directory.
@@ -35,6 +38,8 @@ const (
 	QueryVendor  fsm.Op = 4 // GetVendor → VendorResult
 	QueryVendors fsm.Op = 5 // ListVendors → VendorPage
 	QueryHash    fsm.Op = 9 // no payload → StateHash
+
+	QueryVendorHosts fsm.Op = 20 // no payload → VendorHosts
 )
 
 // Version is the payload version of every command and query above.
@@ -89,6 +94,21 @@ type Vendor struct {
 	Epoch          uint32 // grows with every move
 	CreatedMillis  int64
 	VerifiedMillis int64
+	Settings       VendorSettings
+}
+
+// VendorSettings are a vendor's own, so far as they are not secret.
+//
+//msgp:tuple VendorSettings
+type VendorSettings struct {
+	AutoProvision bool // licenses are provisioned as they are generated
+	BrandName     string
+	BrandColor    string // #rrggbb
+	BrandLogo     string // URL
+	// Host is the white-label host in A-labels; empty: none. Verified, it
+	// stands for the vendors' host for this vendor alone.
+	Host         string
+	HostVerified bool
 }
 
 // Account is a vendor's account as a tenant: its name and its placement.
@@ -121,6 +141,39 @@ type SetVendorStatus struct {
 	ID       cloudlicenses.VendorID
 	Status   cloudlicenses.TenantStatus
 	AtMillis int64
+}
+
+// VendorMember is a set of a vendor's members that a SetVendor is to change.
+type VendorMember uint8
+
+// The members of a vendor that can be changed.
+const (
+	VendorName          VendorMember = 1 << 0
+	VendorAutoProvision VendorMember = 1 << 1
+	VendorBrandName     VendorMember = 1 << 2
+	VendorBrandColor    VendorMember = 1 << 3
+	VendorBrandLogo     VendorMember = 1 << 4
+	VendorHost          VendorMember = 1 << 5 // another one is not verified
+)
+
+// SetVendor changes what is set. Idempotent. A host that another vendor has
+// verified is already_exists.
+//
+//msgp:tuple SetVendor
+type SetVendor struct {
+	ID       cloudlicenses.VendorID
+	Set      VendorMember
+	Name     string
+	Settings VendorSettings // HostVerified is not looked at
+}
+
+// VerifyVendorHost puts a vendor's white-label host into force, if it is still
+// this one. Idempotent.
+//
+//msgp:tuple VerifyVendorHost
+type VerifyVendorHost struct {
+	ID   cloudlicenses.VendorID
+	Host string
 }
 
 // Tenant is a customer's tenant and its placement.
@@ -242,6 +295,22 @@ type VendorResult struct {
 	Code   cloudlicenses.Code
 	Detail string
 	Vendor Vendor
+}
+
+// WhiteLabel is a verified white-label host.
+//
+//msgp:tuple WhiteLabel
+type WhiteLabel struct {
+	Host     string
+	VendorID cloudlicenses.VendorID
+}
+
+// VendorHosts lists every verified white-label host, in order of vendor.
+//
+//msgp:tuple VendorHosts
+type VendorHosts struct {
+	Code  cloudlicenses.Code
+	Items []WhiteLabel
 }
 
 // TenantPage is a page of tenants; Next is empty on the last.

@@ -781,6 +781,72 @@ func (z SetTenantStatus) Msgsize() (s int) {
 }
 
 // MarshalMsg implements msgp.Marshaler
+func (z *SetVendor) MarshalMsg(b []byte) (o []byte, err error) {
+	o = msgp.Require(b, z.Msgsize())
+	// array header, size 4
+	o = append(o, 0x94)
+	o = msgp.AppendString(o, string(z.ID))
+	o = msgp.AppendUint8(o, uint8(z.Set))
+	o = msgp.AppendString(o, z.Name)
+	o, err = z.Settings.MarshalMsg(o)
+	if err != nil {
+		err = msgp.WrapError(err, "Settings")
+		return
+	}
+	return
+}
+
+// UnmarshalMsg implements msgp.Unmarshaler
+func (z *SetVendor) UnmarshalMsg(bts []byte) (o []byte, err error) {
+	var zb0001 uint32
+	zb0001, bts, err = msgp.ReadArrayHeaderBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err)
+		return
+	}
+	if zb0001 != 4 {
+		err = msgp.ArrayError{Wanted: 4, Got: zb0001}
+		return
+	}
+	{
+		var zb0002 string
+		zb0002, bts, err = msgp.ReadStringBytes(bts)
+		if err != nil {
+			err = msgp.WrapError(err, "ID")
+			return
+		}
+		z.ID = cloudlicenses.VendorID(zb0002)
+	}
+	{
+		var zb0003 uint8
+		zb0003, bts, err = msgp.ReadUint8Bytes(bts)
+		if err != nil {
+			err = msgp.WrapError(err, "Set")
+			return
+		}
+		z.Set = VendorMember(zb0003)
+	}
+	z.Name, bts, err = msgp.ReadStringBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Name")
+		return
+	}
+	bts, err = z.Settings.UnmarshalMsg(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Settings")
+		return
+	}
+	o = bts
+	return
+}
+
+// Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
+func (z *SetVendor) Msgsize() (s int) {
+	s = 1 + msgp.StringPrefixSize + len(string(z.ID)) + msgp.Uint8Size + msgp.StringPrefixSize + len(z.Name) + z.Settings.Msgsize()
+	return
+}
+
+// MarshalMsg implements msgp.Marshaler
 func (z SetVendorStatus) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
 	// array header, size 3
@@ -1125,8 +1191,8 @@ func (z *TenantResult) Msgsize() (s int) {
 // MarshalMsg implements msgp.Marshaler
 func (z *Vendor) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// array header, size 9
-	o = append(o, 0x99)
+	// array header, size 10
+	o = append(o, 0x9a)
 	o = msgp.AppendString(o, string(z.ID))
 	o = msgp.AppendString(o, z.Name)
 	o = msgp.AppendString(o, z.LicensePrefix)
@@ -1136,6 +1202,11 @@ func (z *Vendor) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.AppendUint32(o, z.Epoch)
 	o = msgp.AppendInt64(o, z.CreatedMillis)
 	o = msgp.AppendInt64(o, z.VerifiedMillis)
+	o, err = z.Settings.MarshalMsg(o)
+	if err != nil {
+		err = msgp.WrapError(err, "Settings")
+		return
+	}
 	return
 }
 
@@ -1147,8 +1218,8 @@ func (z *Vendor) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err)
 		return
 	}
-	if zb0001 != 9 {
-		err = msgp.ArrayError{Wanted: 9, Got: zb0001}
+	if zb0001 != 10 {
+		err = msgp.ArrayError{Wanted: 10, Got: zb0001}
 		return
 	}
 	{
@@ -1204,13 +1275,137 @@ func (z *Vendor) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err, "VerifiedMillis")
 		return
 	}
+	bts, err = z.Settings.UnmarshalMsg(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Settings")
+		return
+	}
 	o = bts
 	return
 }
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z *Vendor) Msgsize() (s int) {
-	s = 1 + msgp.StringPrefixSize + len(string(z.ID)) + msgp.StringPrefixSize + len(z.Name) + msgp.StringPrefixSize + len(z.LicensePrefix) + msgp.StringPrefixSize + len(z.Region) + msgp.StringPrefixSize + len(string(z.Status)) + msgp.Uint32Size + msgp.Uint32Size + msgp.Int64Size + msgp.Int64Size
+	s = 1 + msgp.StringPrefixSize + len(string(z.ID)) + msgp.StringPrefixSize + len(z.Name) + msgp.StringPrefixSize + len(z.LicensePrefix) + msgp.StringPrefixSize + len(z.Region) + msgp.StringPrefixSize + len(string(z.Status)) + msgp.Uint32Size + msgp.Uint32Size + msgp.Int64Size + msgp.Int64Size + z.Settings.Msgsize()
+	return
+}
+
+// MarshalMsg implements msgp.Marshaler
+func (z *VendorHosts) MarshalMsg(b []byte) (o []byte, err error) {
+	o = msgp.Require(b, z.Msgsize())
+	// array header, size 2
+	o = append(o, 0x92)
+	o = msgp.AppendString(o, string(z.Code))
+	o = msgp.AppendArrayHeader(o, uint32(len(z.Items)))
+	for za0001 := range z.Items {
+		// array header, size 2
+		o = append(o, 0x92)
+		o = msgp.AppendString(o, z.Items[za0001].Host)
+		o = msgp.AppendString(o, string(z.Items[za0001].VendorID))
+	}
+	return
+}
+
+// UnmarshalMsg implements msgp.Unmarshaler
+func (z *VendorHosts) UnmarshalMsg(bts []byte) (o []byte, err error) {
+	var zb0001 uint32
+	zb0001, bts, err = msgp.ReadArrayHeaderBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err)
+		return
+	}
+	if zb0001 != 2 {
+		err = msgp.ArrayError{Wanted: 2, Got: zb0001}
+		return
+	}
+	{
+		var zb0002 string
+		zb0002, bts, err = msgp.ReadStringBytes(bts)
+		if err != nil {
+			err = msgp.WrapError(err, "Code")
+			return
+		}
+		z.Code = cloudlicenses.Code(zb0002)
+	}
+	var zb0003 uint32
+	zb0003, bts, err = msgp.ReadArrayHeaderBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Items")
+		return
+	}
+	if zb0003 > z5439c54climitArrays {
+		err = msgp.ErrLimitExceeded
+		return
+	}
+	if cap(z.Items) >= int(zb0003) {
+		z.Items = (z.Items)[:zb0003]
+	} else {
+		z.Items = make([]WhiteLabel, zb0003)
+	}
+	for za0001 := range z.Items {
+		var zb0004 uint32
+		zb0004, bts, err = msgp.ReadArrayHeaderBytes(bts)
+		if err != nil {
+			err = msgp.WrapError(err, "Items", za0001)
+			return
+		}
+		if zb0004 != 2 {
+			err = msgp.ArrayError{Wanted: 2, Got: zb0004}
+			return
+		}
+		z.Items[za0001].Host, bts, err = msgp.ReadStringBytes(bts)
+		if err != nil {
+			err = msgp.WrapError(err, "Items", za0001, "Host")
+			return
+		}
+		{
+			var zb0005 string
+			zb0005, bts, err = msgp.ReadStringBytes(bts)
+			if err != nil {
+				err = msgp.WrapError(err, "Items", za0001, "VendorID")
+				return
+			}
+			z.Items[za0001].VendorID = cloudlicenses.VendorID(zb0005)
+		}
+	}
+	o = bts
+	return
+}
+
+// Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
+func (z *VendorHosts) Msgsize() (s int) {
+	s = 1 + msgp.StringPrefixSize + len(string(z.Code)) + msgp.ArrayHeaderSize
+	for za0001 := range z.Items {
+		s += 1 + msgp.StringPrefixSize + len(z.Items[za0001].Host) + msgp.StringPrefixSize + len(string(z.Items[za0001].VendorID))
+	}
+	return
+}
+
+// MarshalMsg implements msgp.Marshaler
+func (z VendorMember) MarshalMsg(b []byte) (o []byte, err error) {
+	o = msgp.Require(b, z.Msgsize())
+	o = msgp.AppendUint8(o, uint8(z))
+	return
+}
+
+// UnmarshalMsg implements msgp.Unmarshaler
+func (z *VendorMember) UnmarshalMsg(bts []byte) (o []byte, err error) {
+	{
+		var zb0001 uint8
+		zb0001, bts, err = msgp.ReadUint8Bytes(bts)
+		if err != nil {
+			err = msgp.WrapError(err)
+			return
+		}
+		(*z) = VendorMember(zb0001)
+	}
+	o = bts
+	return
+}
+
+// Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
+func (z VendorMember) Msgsize() (s int) {
+	s = msgp.Uint8Size
 	return
 }
 
@@ -1347,5 +1542,163 @@ func (z *VendorResult) UnmarshalMsg(bts []byte) (o []byte, err error) {
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z *VendorResult) Msgsize() (s int) {
 	s = 1 + msgp.StringPrefixSize + len(string(z.Code)) + msgp.StringPrefixSize + len(z.Detail) + z.Vendor.Msgsize()
+	return
+}
+
+// MarshalMsg implements msgp.Marshaler
+func (z *VendorSettings) MarshalMsg(b []byte) (o []byte, err error) {
+	o = msgp.Require(b, z.Msgsize())
+	// array header, size 6
+	o = append(o, 0x96)
+	o = msgp.AppendBool(o, z.AutoProvision)
+	o = msgp.AppendString(o, z.BrandName)
+	o = msgp.AppendString(o, z.BrandColor)
+	o = msgp.AppendString(o, z.BrandLogo)
+	o = msgp.AppendString(o, z.Host)
+	o = msgp.AppendBool(o, z.HostVerified)
+	return
+}
+
+// UnmarshalMsg implements msgp.Unmarshaler
+func (z *VendorSettings) UnmarshalMsg(bts []byte) (o []byte, err error) {
+	var zb0001 uint32
+	zb0001, bts, err = msgp.ReadArrayHeaderBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err)
+		return
+	}
+	if zb0001 != 6 {
+		err = msgp.ArrayError{Wanted: 6, Got: zb0001}
+		return
+	}
+	z.AutoProvision, bts, err = msgp.ReadBoolBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "AutoProvision")
+		return
+	}
+	z.BrandName, bts, err = msgp.ReadStringBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "BrandName")
+		return
+	}
+	z.BrandColor, bts, err = msgp.ReadStringBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "BrandColor")
+		return
+	}
+	z.BrandLogo, bts, err = msgp.ReadStringBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "BrandLogo")
+		return
+	}
+	z.Host, bts, err = msgp.ReadStringBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Host")
+		return
+	}
+	z.HostVerified, bts, err = msgp.ReadBoolBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "HostVerified")
+		return
+	}
+	o = bts
+	return
+}
+
+// Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
+func (z *VendorSettings) Msgsize() (s int) {
+	s = 1 + msgp.BoolSize + msgp.StringPrefixSize + len(z.BrandName) + msgp.StringPrefixSize + len(z.BrandColor) + msgp.StringPrefixSize + len(z.BrandLogo) + msgp.StringPrefixSize + len(z.Host) + msgp.BoolSize
+	return
+}
+
+// MarshalMsg implements msgp.Marshaler
+func (z VerifyVendorHost) MarshalMsg(b []byte) (o []byte, err error) {
+	o = msgp.Require(b, z.Msgsize())
+	// array header, size 2
+	o = append(o, 0x92)
+	o = msgp.AppendString(o, string(z.ID))
+	o = msgp.AppendString(o, z.Host)
+	return
+}
+
+// UnmarshalMsg implements msgp.Unmarshaler
+func (z *VerifyVendorHost) UnmarshalMsg(bts []byte) (o []byte, err error) {
+	var zb0001 uint32
+	zb0001, bts, err = msgp.ReadArrayHeaderBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err)
+		return
+	}
+	if zb0001 != 2 {
+		err = msgp.ArrayError{Wanted: 2, Got: zb0001}
+		return
+	}
+	{
+		var zb0002 string
+		zb0002, bts, err = msgp.ReadStringBytes(bts)
+		if err != nil {
+			err = msgp.WrapError(err, "ID")
+			return
+		}
+		z.ID = cloudlicenses.VendorID(zb0002)
+	}
+	z.Host, bts, err = msgp.ReadStringBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Host")
+		return
+	}
+	o = bts
+	return
+}
+
+// Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
+func (z VerifyVendorHost) Msgsize() (s int) {
+	s = 1 + msgp.StringPrefixSize + len(string(z.ID)) + msgp.StringPrefixSize + len(z.Host)
+	return
+}
+
+// MarshalMsg implements msgp.Marshaler
+func (z WhiteLabel) MarshalMsg(b []byte) (o []byte, err error) {
+	o = msgp.Require(b, z.Msgsize())
+	// array header, size 2
+	o = append(o, 0x92)
+	o = msgp.AppendString(o, z.Host)
+	o = msgp.AppendString(o, string(z.VendorID))
+	return
+}
+
+// UnmarshalMsg implements msgp.Unmarshaler
+func (z *WhiteLabel) UnmarshalMsg(bts []byte) (o []byte, err error) {
+	var zb0001 uint32
+	zb0001, bts, err = msgp.ReadArrayHeaderBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err)
+		return
+	}
+	if zb0001 != 2 {
+		err = msgp.ArrayError{Wanted: 2, Got: zb0001}
+		return
+	}
+	z.Host, bts, err = msgp.ReadStringBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Host")
+		return
+	}
+	{
+		var zb0002 string
+		zb0002, bts, err = msgp.ReadStringBytes(bts)
+		if err != nil {
+			err = msgp.WrapError(err, "VendorID")
+			return
+		}
+		z.VendorID = cloudlicenses.VendorID(zb0002)
+	}
+	o = bts
+	return
+}
+
+// Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
+func (z WhiteLabel) Msgsize() (s int) {
+	s = 1 + msgp.StringPrefixSize + len(z.Host) + msgp.StringPrefixSize + len(string(z.VendorID))
 	return
 }

@@ -25,6 +25,8 @@ func FuzzCommand(f *testing.F) {
 	f.Add(command(OpInit, twoRegions()))
 	f.Add(command(OpRegister, sampleRegister()))
 	f.Add(command(OpRegister, &Register{ID: "@vector-de", Company: "Vector", Domain: "vector.com", Region: "eu", Prefix: "vector", Groups: []uint32{1}}))
+	f.Add(command(OpVendorSet, &SetVendor{ID: "vector-de", Set: 63, Name: "N", Settings: VendorSettings{Host: "licenses.vector.com"}}))
+	f.Add(command(OpVendorHost, &VerifyVendorHost{ID: "vector-de", Host: "licenses.vector.com"}))
 	f.Add(command(OpUnregister, &Unregister{ID: "mercedes", Intent: [16]byte{1}}))
 	f.Add(command(OpAdmit, &AdmitTenant{ID: "mercedes", Intent: [16]byte{1}}))
 	f.Add(command(OpAdmitted, &TenantAdmitted{ID: "mercedes"}))

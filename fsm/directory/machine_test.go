@@ -53,6 +53,13 @@ func randomCommand(r *rand.Rand) []byte {
 		states := []cloudlicenses.TenantStatus{cloudlicenses.TenantActive, cloudlicenses.TenantSuspended, "nonsense"}
 		return command(OpTenantUp, &SetTenantStatus{ID: tenant, Status: states[r.IntN(3)]})
 	case 4:
+		host := fmt.Sprintf("h%d.com", r.IntN(4))
+		switch r.IntN(4) {
+		case 0:
+			return command(OpVendorHost, &VerifyVendorHost{ID: vendor, Host: host})
+		case 1, 2:
+			return command(OpVendorSet, &SetVendor{ID: vendor, Set: VendorMember(r.IntN(64)), Name: "N", Settings: VendorSettings{BrandName: "B", Host: host}})
+		}
 		states := []cloudlicenses.TenantStatus{cloudlicenses.TenantActive, cloudlicenses.TenantSuspended, "nonsense"}
 		return command(OpVendorStatus, &SetVendorStatus{ID: vendor, Status: states[r.IntN(3)]})
 	case 5, 6:

@@ -73,6 +73,11 @@ func (s *state) query(query []byte, applied uint64) (msgp.Marshaler, error) {
 			return nil, errTrailing
 		}
 		return s.unfinished(), nil
+	case QueryVendorHosts:
+		if len(payload) > 0 {
+			return nil, errTrailing
+		}
+		return s.vendorHosts(), nil
 	case QueryHash:
 		if len(payload) > 0 {
 			return nil, errTrailing

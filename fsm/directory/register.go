@@ -193,6 +193,7 @@ func (s *state) admitTenant(c *AdmitTenant) msgp.Marshaler {
 		v := &Vendor{
 			ID: id, Name: r.Company, LicensePrefix: r.Prefix, Region: r.Region,
 			Status: cloudlicenses.TenantPending, Group: r.Group, Epoch: firstEpoch, CreatedMillis: s.meta.ClockMillis,
+			Settings: newVendorSettings(),
 		}
 		s.addVendor(v)
 		s.put(keyVendor(v.ID), v)

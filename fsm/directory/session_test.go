@@ -19,6 +19,8 @@ import (
 //
 //	init id=C groups=(1:eu,2:us)     found the cluster
 //	vendor id=V [name=N] [prefix=P] [region=R], vendor-status id=V status=S
+//	set-vendor id=V [name=N] [auto=B] [brand=N] [color=C] [logo=U] [host=H]
+//	verify-host id=V host=H, hosts
 //	tenant id=T [region=R] [plan=P] [company=C]
 //	status id=T status=S
 //	reserve intent=I vendor=V tenant=T [year=Y] [count=N]
@@ -68,7 +70,7 @@ func (s *session) run(_ *testing.T, d *datadriven.TestData) string {
 		return directive(s, d)
 	}
 	switch d.Cmd {
-	case "init", "vendor", "vendor-status", "tenant", "status", "reserve":
+	case "init", "vendor", "vendor-status", "set-vendor", "verify-host", "tenant", "status", "reserve":
 		return s.change(d)
 	case "register", "unregister", "admit", "admitted":
 		return s.signUp(d)
@@ -108,6 +110,23 @@ func (s *session) change(d *datadriven.TestData) string {
 		s.apply(OpVendorStatus, &SetVendorStatus{
 			ID: cloudlicenses.VendorID(arg(d, "id", "")), Status: cloudlicenses.TenantStatus(arg(d, "status", "")),
 		}, &r)
+		return showVendorResult(&r)
+	case "set-vendor":
+		c := &SetVendor{ID: cloudlicenses.VendorID(arg(d, "id", "")), Name: arg(d, "name", ""), Settings: VendorSettings{
+			AutoProvision: arg(d, "auto", "") == "true", BrandName: arg(d, "brand", ""), BrandColor: arg(d, "color", ""),
+			BrandLogo: arg(d, "logo", ""), Host: arg(d, "host", ""), HostVerified: true,
+		}}
+		for i, key := range []string{"name", "auto", "brand", "color", "logo", "host"} {
+			if d.HasArg(key) {
+				c.Set |= 1 << i
+			}
+		}
+		var r VendorResult
+		s.apply(OpVendorSet, c, &r)
+		return showVendorResult(&r)
+	case "verify-host":
+		var r VendorResult
+		s.apply(OpVendorHost, &VerifyVendorHost{ID: cloudlicenses.VendorID(arg(d, "id", "")), Host: arg(d, "host", "")}, &r)
 		return showVendorResult(&r)
 	case "tenant":
 		var r TenantResult
@@ -185,6 +204,12 @@ func (s *session) question(d *datadriven.TestData) string {
 		for i := range r.Items {
 			b.WriteString(showTenant(&r.Items[i]))
 		}
+	case "hosts":
+		var r VendorHosts
+		ask(s.t, s.m, QueryVendorHosts, nil, &r)
+		for _, h := range r.Items {
+			fmt.Fprintf(&b, "%s %s\n", h.Host, h.VendorID)
+		}
 	case "cluster":
 		var r ClusterResult
 		ask(s.t, s.m, QueryCluster, nil, &r)
@@ -246,8 +271,12 @@ func showVendorResult(r *VendorResult) string {
 }
 
 func showVendor(v *Vendor) string {
-	return fmt.Sprintf("%s %q %s %s %s group %d epoch %d created %d verified %d\n", v.ID, v.Name,
+	line := fmt.Sprintf("%s %q %s %s %s group %d epoch %d created %d verified %d\n", v.ID, v.Name,
 		v.LicensePrefix, v.Region, v.Status, v.Group, v.Epoch, v.CreatedMillis, v.VerifiedMillis)
+	if v.Settings != newVendorSettings() {
+		line += fmt.Sprintf("  %+v\n", v.Settings)
+	}
+	return line
 }
 
 func refusal(code cloudlicenses.Code, detail string) string {

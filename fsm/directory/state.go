@@ -38,6 +38,7 @@ type state struct {
 	prefixes  map[string]cloudlicenses.VendorID // by LicensePrefix
 
 	vendorsPerGroup map[uint32]int64
+	hosts           map[string]cloudlicenses.VendorID // verified white-label ones
 
 	tenants   map[cloudlicenses.TenantID]*Tenant
 	tenantIDs []cloudlicenses.TenantID // sorted
@@ -65,6 +66,7 @@ func newState(out sink) *state {
 		intents:   map[string]*intentRecord{},
 
 		vendorsPerGroup: map[uint32]int64{},
+		hosts:           map[string]cloudlicenses.VendorID{},
 
 		registrations: newRegistrations(),
 		licenses:      newLicenseTable(),
@@ -112,6 +114,7 @@ func (s *state) addVendor(v *Vendor) {
 	s.prefixes[v.LicensePrefix] = v.ID
 	s.vendorsPerGroup[v.Group]++
 	s.registrations.looks[v.ID.Account().Skeleton()]++
+	s.addHost(v)
 }
 
 func (s *state) addTenant(t *Tenant) {

@@ -40,6 +40,7 @@ func (s *state) putVendor(c *PutVendor) msgp.Marshaler {
 	v := &Vendor{
 		ID: c.ID, Name: c.Name, LicensePrefix: c.LicensePrefix, Region: c.Region,
 		Status: cloudlicenses.TenantPending, Group: group, Epoch: firstEpoch, CreatedMillis: c.AtMillis,
+		Settings: newVendorSettings(),
 	}
 	if v.CreatedMillis == 0 {
 		v.CreatedMillis = s.meta.ClockMillis
@@ -78,4 +79,4 @@ func refuseVendor(code cloudlicenses.Code, detail string) *VendorResult {
 
 // provisionsAlone reports whether the vendor's licenses are provisioned as they
 // are generated, where a customer's own setting does not say.
-func (v *Vendor) provisionsAlone() bool { return true }
+func (v *Vendor) provisionsAlone() bool { return v.Settings.AutoProvision }

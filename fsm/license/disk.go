@@ -94,6 +94,8 @@ func load(store *fsm.Store) (*state, error) {
 		{prefixLink, l.link},
 		{prefixNotice, l.notice},
 		{prefixEndpoint, l.endpoint},
+		{prefixInvoiceHook, l.invoiceHook},
+		{prefixProduct, l.product},
 	}
 	for _, step := range steps {
 		if err := each(store, []byte{step.prefix}, step.take); err != nil {

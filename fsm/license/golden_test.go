@@ -74,7 +74,7 @@ func samples() []sample {
 		}},
 		{"OpTrySignUp", license.OpTrySignUp, true, &license.TrySignUp{TokenHash: tokenHash("token")}},
 		{"OpOwnSignUp", license.OpOwnSignUp, true, &license.OwnSignUp{UserID: "user-9", Token: "t", ExpiresMillis: epochStart + hour, Company: "Acme"}},
-	}, slices.Concat(userSamples(), provisionSamples(), webhookSamples())...)
+	}, slices.Concat(userSamples(), provisionSamples(), webhookSamples(), vendorSamples())...)
 }
 
 // querySamples has one row per query. Append only.
@@ -89,7 +89,7 @@ func querySamples() []sample {
 		{"QueryAudit", license.QueryAudit, true, &license.ListAudit{FromMillis: 1, ToMillis: 2, User: "alice", KeyID: "key-1", Result: "success", Cursor: "7", Limit: 50}},
 		{"QueryVerify", license.QueryVerify, true, &license.VerifyAudit{}},
 		{"QueryOutbox", license.QueryOutbox, false, &license.ListOutbox{Limit: 50}},
-	}, slices.Concat(userQuerySamples(), provisionQuerySamples(), webhookQuerySamples())...)
+	}, slices.Concat(userQuerySamples(), provisionQuerySamples(), webhookQuerySamples(), vendorQuerySamples())...)
 }
 
 // tokenHash is a hash by the token's name.
@@ -156,6 +156,7 @@ func TestOperationNumbers(t *testing.T) {
 		{"command.go", "Op"}, {"users_command.go", "Op"}, {"query.go", "Query"}, {"users_query.go", "Query"},
 		{"signup_command.go", "Op"}, {"provision_command.go", "Op"}, {"provision_command.go", "Query"},
 		{"webhooks_command.go", "Op"}, {"webhooks_query.go", "Query"},
+		{"vendor_command.go", "Op"}, {"vendor_command.go", "Query"}, {"key_query.go", "Query"},
 	} {
 		numbers := found[c.prefix]
 		parsed, err := parser.ParseFile(token.NewFileSet(), c.file, nil, 0)

@@ -71,6 +71,7 @@ func (s *state) hashTenant(h *stateHasher, t *tenant) {
 	h.users(&t.users)
 	h.provisioning(t)
 	h.endpoints(t.hooks)
+	h.vendor(&t.vendor)
 }
 
 // hashIntents adds all intents that may still be repeated. Their keys come

@@ -97,6 +97,10 @@ func (q *question) ask(op fsm.Op) (reply, error) {
 		return q.outboxState()
 	case QueryDeadMails:
 		return q.deadMails()
+	case QueryInvoiceHook:
+		return q.invoiceHook()
+	case QueryProducts:
+		return q.products()
 	case QueryHash:
 		return q.m.queryHash(), nil
 	}

@@ -118,6 +118,10 @@ func (s *session) propose(ops []fsm.Op, bodies []msgp.Marshaler, a arguments) st
 				s.showEndpoint(&out, result)
 				continue
 			}
+			if ops[i] == license.OpPutProduct {
+				s.showProduct(&out, result)
+				continue
+			}
 			ack := decodeAck(s.r.t, result)
 			s.showCode(&out, ack.Code, ack.Layer, ack.Detail, a.text("mentions", ""))
 			if ack.LicenseID != "" {
@@ -174,6 +178,9 @@ func (s *session) command(name string, a arguments) (fsm.Op, msgp.Marshaler) {
 		return op, body
 	}
 	if op, body, known := s.userCommand(name, a); known {
+		return op, body
+	}
+	if op, body, known := s.vendorCommand(name, a); known {
 		return op, body
 	}
 	s.r.t.Fatalf("%s: unknown command %q", a.line, name)

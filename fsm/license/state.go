@@ -77,6 +77,7 @@ type tenant struct {
 
 	links   []linkRecord // vendors that the tenant knows of, in order of creation
 	notices []*notice    // to contacts of licenses that wait, by number
+	vendor  catalogue    // of a vendor's account alone
 
 	leaseSequence   uint64
 	overageSequence uint64

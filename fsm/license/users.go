@@ -129,7 +129,7 @@ func (m *Machine) auditUser(t *tenant, action, result, actor, address string, u 
 }
 
 // asker finds who asks and whether the role allows it. The user is nil for the
-// platform itself.
+// platform itself, and for a vendor's key.
 func (m *Machine) asker(t *tenant, by *By, action cloudlicenses.Action) (u *user, name string, code cloudlicenses.Code) {
 	if by.Platform {
 		return nil, actorPlatform, cloudlicenses.OK
@@ -137,7 +137,11 @@ func (m *Machine) asker(t *tenant, by *By, action cloudlicenses.Action) (u *user
 	u, s := t.users.session(by.Session, m.state.clock)
 	switch {
 	case s == nil:
-		return nil, "", cloudlicenses.Unauthenticated
+		k, code := m.vendorKey(t, by.Session, action)
+		if code != cloudlicenses.OK {
+			return nil, "", code
+		}
+		return nil, string(k.ID), cloudlicenses.OK
 	case !u.User.Role.May(action):
 		return nil, "", cloudlicenses.ForbiddenRole
 	}

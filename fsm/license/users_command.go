@@ -27,13 +27,14 @@ const (
 	OpSecondFactor fsm.Op = 23 // SecondFactor
 )
 
-// By is who asks for a change of users: a session, whose user's role decides,
-// or the platform itself.
+// By is who asks for a change: a session, whose user's role decides, or the
+// platform itself. In a vendor's account it may be one of its keys, which is
+// known by its hash as a session is.
 //
 //msgp:tuple By
 type By struct {
 	Platform bool
-	Session  [32]byte // SHA-256 of the session's token
+	Session  [32]byte // SHA-256 of the session's token, or the hash of a vendor's key
 	Address  string   // of the client, for the audit log
 }
 

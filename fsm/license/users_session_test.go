@@ -22,6 +22,9 @@ func (a arguments) by() license.By {
 	if !by.Platform {
 		by.Session = sum(a.text("by", ""))
 	}
+	if a.has("by-key") {
+		by.Platform, by.Session = false, keyHash(a.text("by-key", ""))
+	}
 	return by
 }
 
