@@ -78,6 +78,9 @@ const (
 	// before it neither stamps entries nor leads.
 	MaxClockOffset = 500 * time.Millisecond
 
+	// MaxCaps bounds a tenant's monthly caps on overage (422).
+	MaxCaps = 1000
+
 	// MaxUsers bounds the users of a tenant (402 plan_limit_exceeded).
 	MaxUsers = 1000
 	// MaxEmailLength bounds an e-mail address, in bytes (422).

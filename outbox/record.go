@@ -54,17 +54,24 @@ func webhookOf(it *license.Delivery) (*notify.Webhook, error) {
 // letter is what every mail's payload may hold; see package license for which
 // kind has what.
 type letter struct {
-	TenantURL string                 `json:"tenant_url"`
-	Company   string                 `json:"company"`
-	Email     string                 `json:"email"`
-	Name      string                 `json:"name"`
-	Role      string                 `json:"role"`
-	InvitedBy string                 `json:"invited_by"`
-	Token     string                 `json:"token"`
-	ExpiresAt time.Time              `json:"expires_at"`
-	VendorID  cloudlicenses.VendorID `json:"vendor_id"`
-	Vendor    string                 `json:"vendor_name"`
-	Count     int                    `json:"count"`
+	TenantURL string                  `json:"tenant_url"`
+	Company   string                  `json:"company"`
+	Email     string                  `json:"email"`
+	Name      string                  `json:"name"`
+	Role      string                  `json:"role"`
+	InvitedBy string                  `json:"invited_by"`
+	Token     string                  `json:"token"`
+	ExpiresAt time.Time               `json:"expires_at"`
+	VendorID  cloudlicenses.VendorID  `json:"vendor_id"`
+	Vendor    string                  `json:"vendor_name"`
+	Count     int                     `json:"count"`
+	Product   string                  `json:"product_name"`
+	LicenseID cloudlicenses.LicenseID `json:"license_id"`
+	Meter     string                  `json:"meter"`
+	Percent   int                     `json:"percent"`
+	Used      json.Number             `json:"used"`
+	Limit     json.Number             `json:"limit"`
+	Currency  cloudlicenses.Currency  `json:"currency"`
 	Licenses  []struct {
 		ID         cloudlicenses.LicenseID `json:"license_id"`
 		Product    string                  `json:"product_name"`
@@ -109,6 +116,8 @@ func (in *letter) words(kind string) (notify.Letter, error) {
 		return notify.PasswordReset{TenantURL: in.TenantURL, Token: in.Token, Expires: in.ExpiresAt}.Letter()
 	case "mail.vendor_linked":
 		return notify.VendorLinked{TenantURL: in.TenantURL, Vendor: in.Vendor, VendorID: in.VendorID}.Letter()
+	case license.MailOverage:
+		return in.overage().Letter()
 	case license.MailProvisioned:
 		w := notify.LicenseProvisioned{TenantURL: in.TenantURL, Vendor: cmp.Or(in.Vendor, string(in.VendorID)), Count: in.Count}
 		for _, l := range in.Licenses {
@@ -117,6 +126,22 @@ func (in *letter) words(kind string) (notify.Letter, error) {
 		return w.Letter()
 	}
 	return notify.Letter{}, fmt.Errorf("%w: %q", errUnknown, kind)
+}
+
+// meters are those of a warning's payload.
+var meters = map[string]notify.Meter{"seats": notify.OverageSeats, "uses": notify.MonthlyUses, "cost": notify.MonthlyAmount}
+
+func (in *letter) overage() notify.OverageWarning {
+	shown := func(n json.Number) string {
+		if in.Currency == "" {
+			return n.String()
+		}
+		return string(in.Currency) + " " + n.String()
+	}
+	return notify.OverageWarning{
+		TenantURL: in.TenantURL, Percent: in.Percent, License: in.LicenseID, Product: in.Product,
+		Meter: meters[in.Meter], Used: shown(in.Used), Limit: shown(in.Limit),
+	}
 }
 
 func (d *Drainer) now() time.Time {

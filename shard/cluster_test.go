@@ -247,7 +247,7 @@ func TestClusterServesThroughEveryNode(t *testing.T) {
 		require.Equal(t, int64(15), page.Items[0].OverageInUse)
 		require.GreaterOrEqual(t, f.StalenessMillis, int64(0))
 	}
-	_, err = c.shards[0].Do(t.Context(), "nobody", Command{Op: license.OpRules, Payload: &license.SetRules{}, Result: &license.Ack{}})
+	_, err = c.shards[0].Do(t.Context(), "nobody", Command{Op: license.OpRules, Payload: &license.SetRules{By: license.By{Platform: true}}, Result: &license.Ack{}})
 	require.ErrorIs(t, err, ErrTenantNotFound)
 	for group := range cluster.GroupID(3) {
 		c.sameState(group)
@@ -317,7 +317,7 @@ func TestClusterProvisions(t *testing.T) {
 		require.NoError(t, err)
 		firsts, err := s.provision(ctx, half, operatorVendor.ID, request.Licenses[:1])
 		require.NoError(t, err)
-		_, err = s.Do(ctx, "half", Command{Op: license.OpRules, Payload: &license.SetRules{}, Result: &license.Ack{}})
+		_, err = s.Do(ctx, "half", Command{Op: license.OpRules, Payload: &license.SetRules{By: license.By{Platform: true}}, Result: &license.Ack{}})
 		require.ErrorIs(t, err, ErrTenantNotFound, "it is not active yet")
 		tenant, err := c.shards[1].CreateTenant(ctx, request)
 		require.NoError(t, err)
@@ -369,7 +369,7 @@ func TestClusterProvisions(t *testing.T) {
 		})
 		require.NoError(t, err)
 		require.Eventually(t, func() bool {
-			_, err := c.shards[1].Do(ctx, "late-payer", Command{Op: license.OpRules, Payload: &license.SetRules{}, Result: &license.Ack{}})
+			_, err := c.shards[1].Do(ctx, "late-payer", Command{Op: license.OpRules, Payload: &license.SetRules{By: license.By{Platform: true}}, Result: &license.Ack{}})
 			return err != nil
 		}, 5*time.Second, 50*time.Millisecond)
 	})
@@ -377,7 +377,7 @@ func TestClusterProvisions(t *testing.T) {
 		_, err := s.CreateTenant(ctx, CreateTenantRequest{ID: "mover"})
 		require.NoError(t, err)
 		placed := c.tenantOf("mover")
-		rules := Command{Op: license.OpRules, Payload: &license.SetRules{}, Result: &license.Ack{}}
+		rules := Command{Op: license.OpRules, Payload: &license.SetRules{By: license.By{Platform: true}}, Result: &license.Ack{}}
 		_, err = s.Do(ctx, "mover", rules)
 		require.NoError(t, err)
 		// The group is ahead of the directory, as in the middle of a move.

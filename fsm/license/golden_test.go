@@ -66,8 +66,8 @@ func samples() []sample {
 		{"OpHeartbeat", license.OpHeartbeat, true, &license.Heartbeat{Caller: sampleCaller(), LeaseID: 7}},
 		{"OpReturn", license.OpReturn, true, &license.Return{Caller: sampleCaller(), LeaseID: 7}},
 		{"OpRelease", license.OpRelease, true, &license.Release{Actor: "admin@acme", LeaseID: 7}},
-		{"OpRules", license.OpRules, true, &license.SetRules{Rules: license.Rules{
-			DenyOverage: true, Caps: []license.Cap{{LicenseID: "lic-1", MaxUses: 3, MaxMinor: -1}, {KeyID: "key-1", MaxUses: -1, MaxMinor: 500}},
+		{"OpRules", license.OpRules, true, &license.SetRules{By: license.By{Platform: true, Session: sum("s"), Address: "10.0.0.1"}, Rules: license.Rules{
+			DenyOverage: true, Caps: []license.Cap{{LicenseID: "lic-1", MaxUses: 3, MaxMinor: -1}, {KeyID: "key-1", MaxUses: -1, MaxMinor: 500, Currency: "EUR"}},
 		}}},
 		{"OpPutSignUp", license.OpPutSignUp, true, &license.PutSignUp{
 			TokenHash: keyHash("token"), Country: "DE", TaxID: "DE123456789", Email: "admin@mercedes.com", Name: "License Administrator", ExpiresMillis: epochStart + hour,
@@ -89,7 +89,7 @@ func querySamples() []sample {
 		{"QueryAudit", license.QueryAudit, true, &license.ListAudit{FromMillis: 1, ToMillis: 2, User: "alice", KeyID: "key-1", Result: "success", Cursor: "7", Limit: 50}},
 		{"QueryVerify", license.QueryVerify, true, &license.VerifyAudit{}},
 		{"QueryOutbox", license.QueryOutbox, false, &license.ListOutbox{Limit: 50}},
-	}, slices.Concat(userQuerySamples(), provisionQuerySamples(), webhookQuerySamples(), vendorQuerySamples())...)
+	}, slices.Concat(userQuerySamples(), provisionQuerySamples(), webhookQuerySamples(), vendorQuerySamples(), billingQuerySamples())...)
 }
 
 // tokenHash is a hash by the token's name.
@@ -155,7 +155,7 @@ func TestOperationNumbers(t *testing.T) {
 	for _, c := range []struct{ file, prefix string }{
 		{"command.go", "Op"}, {"users_command.go", "Op"}, {"query.go", "Query"}, {"users_query.go", "Query"},
 		{"signup_command.go", "Op"}, {"provision_command.go", "Op"}, {"provision_command.go", "Query"},
-		{"webhooks_command.go", "Op"}, {"webhooks_query.go", "Query"},
+		{"billing_query.go", "Query"}, {"webhooks_command.go", "Op"}, {"webhooks_query.go", "Query"},
 		{"vendor_command.go", "Op"}, {"vendor_command.go", "Query"}, {"key_query.go", "Query"},
 	} {
 		numbers := found[c.prefix]

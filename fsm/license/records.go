@@ -56,7 +56,7 @@ const (
 )
 
 // diskKind is this machine's disk format.
-const diskKind = "license/2"
+const diskKind = "license/3"
 
 // metaRecord is the machine's own state.
 //
@@ -107,6 +107,7 @@ type usageRecord struct {
 	OverageUses      int64
 	OverageMinor     int64 // charged, in the license's currency
 	PeakInUse        int64
+	OveragePeak      int64 // most overage seats in use after a grant of the month
 	SeatMillis       int64 // up to ChangedMillis
 	ChangedMillis    int64
 	Refusals         []Refusals // in order of code

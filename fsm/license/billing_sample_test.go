@@ -1,0 +1,60 @@
+package license_test
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	cl "github.com/cloudlicenses/cloudlicenses"
+	"github.com/cloudlicenses/cloudlicenses/fsm/license"
+)
+
+// billingQuerySamples has one row per query about what is billed. Append only.
+func billingQuerySamples() []sample {
+	return []sample{
+		{"QueryOverageSums", license.QueryOverageSums, true, &license.SumOverage{
+			VendorID: "vector", FromMillis: epochStart, ToMillis: epochStart + hour, Cursor: "24322-7",
+		}},
+		{"QueryRules", license.QueryRules, true, &license.GetRules{}},
+	}
+}
+
+// sums shows the sums of [from, to), the month of the session where not given.
+func (s *session) sums(a arguments) string {
+	var out strings.Builder
+	start := time.UnixMilli(epochStart).UTC()
+	month := time.Date(start.Year(), start.Month(), 1, 0, 0, 0, 0, time.UTC)
+	q := license.SumOverage{
+		VendorID:   cl.VendorID(a.text("vendor", "")),
+		FromMillis: a.time("from", month.UnixMilli()), ToMillis: a.time("to", month.AddDate(0, 1, 0).UnixMilli()),
+	}
+	for range 1000 {
+		var page license.OverageSums
+		askAt(s.r.t, s.r.m, s.tenant, s.epoch, license.QueryOverageSums, &q, &page)
+		require.Equal(s.r.t, cl.OK, page.Code)
+		for _, o := range page.Items {
+			fmt.Fprintf(&out, "%s %d-%02d: %d × %s = %s %s\n", o.LicenseID, o.Month/12, o.Month%12+1, o.Uses,
+				cl.Money{Minor: o.PriceMinor, Currency: o.Currency}, cl.Money{Minor: o.Minor, Currency: o.Currency}, o.Currency)
+		}
+		if q.Cursor = page.Next; q.Cursor == "" {
+			break
+		}
+	}
+	if out.Len() == 0 {
+		return "none\n"
+	}
+	return out.String()
+}
+
+func (s *session) rulesNow(arguments) string {
+	var out strings.Builder
+	var r license.RulesResult
+	askAt(s.r.t, s.r.m, s.tenant, s.epoch, license.QueryRules, &license.GetRules{}, &r)
+	fmt.Fprintf(&out, "deny overage: %v\n", r.Rules.DenyOverage)
+	for _, c := range r.Rules.Caps {
+		fmt.Fprintf(&out, "%s%s: uses %d, amount %d %s\n", c.LicenseID, c.KeyID, c.MaxUses, c.MaxMinor, c.Currency)
+	}
+	return out.String()
+}
