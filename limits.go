@@ -78,6 +78,9 @@ const (
 	// before it neither stamps entries nor leads.
 	MaxClockOffset = 500 * time.Millisecond
 
+	// MaxExportDays bounds the days of an overage export (422).
+	MaxExportDays = 3 * 366
+
 	// MaxCaps bounds a tenant's monthly caps on overage (422).
 	MaxCaps = 1000
 
