@@ -50,6 +50,10 @@ func vendorRows(v *pool, fresh func() license.User) map[string]userRow {
 	maps.Copy(rows, map[string]userRow{
 		"GET /api/v1/me":                           {path("/api/v1/me"), path(""), 200},
 		"GET /api/v1/settings":                     {path("/api/v1/settings"), path(""), 200},
+		"GET /api/v1/billing/invoices":             {path("/api/v1/billing/invoices"), path(""), 200},
+		"GET /api/v1/billing/invoices/{id}":        {func() string { return "/api/v1/billing/invoices/" + v.newInvoice() }, path(""), 200},
+		"POST /api/v1/billing/invoices/{id}/void":  {func() string { return "/api/v1/billing/invoices/" + v.newInvoice() + "/void" }, path(""), 200},
+		"POST /api/v1/billing/invoices/run":        {path("/api/v1/billing/invoices/run?period=2026-09"), path(""), 200},
 		"GET /api/v1/billing/overage":              {path("/api/v1/billing/overage?start_date=2026-11-01&end_date=2026-11-30"), path(""), 200},
 		"PATCH /api/v1/settings":                   {path("/api/v1/settings"), path(`{"display_name":"Another name"}`), 200},
 		"POST /api/v1/settings/white-label/verify": {path("/api/v1/settings/white-label/verify"), path(""), 404},

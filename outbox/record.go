@@ -36,6 +36,13 @@ func (g *drain) record(it *license.Delivery) (notify.Record, error) {
 
 func webhookOf(it *license.Delivery) (*notify.Webhook, error) {
 	o := &it.Outgoing
+	if o.EndpointID == license.InvoiceEndpoint {
+		var in license.InvoiceMessage
+		if err := json.Unmarshal(o.Payload, &in); err != nil {
+			return nil, fmt.Errorf("an invoice's body: %w", err)
+		}
+		return &notify.Webhook{ID: notify.ID(in.ID), URL: it.URL, Body: in.Body, Bearer: it.Bearer}, nil
+	}
 	body, err := notify.EventBody(o.Kind, time.UnixMilli(o.AtMillis), o.Payload)
 	if err != nil {
 		return nil, fmt.Errorf("an event's body: %w", err)

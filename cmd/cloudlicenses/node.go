@@ -145,6 +145,7 @@ func startNode(cfg nodeConfig) (*node, error) {
 	n.stopSagas = stop
 	go n.door.ResumeSignUps(sagas)
 	go n.door.ResumeLicenses(sagas)
+	go n.door.RunInvoicesMonthly(sagas)
 	n.outbox.Start(n.door)
 	close(wired)
 	go n.serve("public API", n.edge.Serve, secured(cfg.edge, cfg.security.edge))

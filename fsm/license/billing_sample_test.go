@@ -18,6 +18,29 @@ func billingQuerySamples() []sample {
 			VendorID: "vector", FromMillis: epochStart, ToMillis: epochStart + hour, Cursor: "24322-7",
 		}},
 		{"QueryRules", license.QueryRules, true, &license.GetRules{}},
+		{"QueryInvoices", license.QueryInvoices, true, &license.ListInvoices{Month: 24322, Cursor: "inv-2026-11-0a", Limit: 2}},
+		{"QueryInvoiced", license.QueryInvoiced, true, &license.GetInvoiced{}},
+	}
+}
+
+func sampleInvoice() license.Invoice {
+	return license.Invoice{
+		ID: "inv-2026-10-8a51f0c94be2d0137f66", Revision: 1, CRMAccount: "ACC-98765", CustomerName: "Mercedes-Benz AG", Month: 2026*12 + 9, Currency: "EUR",
+		Lines: []license.InvoiceLine{{LicenseID: "lic-1", Description: "CAD - Overage (44 checkouts)", Amount: 2_200_000, Quantity: 44, UnitPrice: 50_000, PerUnit: true}},
+		Total: 2_200_000,
+	}
+}
+
+// invoiceSamples has one row per command about invoices. Append only.
+func invoiceSamples() []sample {
+	by, mirror := license.By{Platform: true, Session: sum("s"), Address: "10.0.0.1"}, sampleInvoice()
+	mirror.ID, mirror.Voids, mirror.CreditNote, mirror.Total = "void-"+mirror.ID, mirror.ID, true, -mirror.Total
+	mirror.Lines[0].Amount, mirror.Lines[0].Quantity = mirror.Total, -44
+	return []sample{
+		{"OpPutInvoice", license.OpPutInvoice, true, &license.PutInvoice{By: by, Invoice: sampleInvoice(), Body: []byte(`{"total":22000.00}`)}},
+		{"OpVoidInvoice", license.OpVoidInvoice, true, &license.VoidInvoice{By: by, ID: mirror.Voids, Mirror: mirror, Body: []byte(`{"total":-22000.00}`)}},
+		{"OpInvoiced", license.OpInvoiced, true, &license.Invoiced{Month: 2026*12 + 9}},
+		{"OpTick", license.OpTick, false, &license.Tick{}},
 	}
 }
 

@@ -95,6 +95,7 @@ func load(store *fsm.Store) (*state, error) {
 		{prefixNotice, l.notice},
 		{prefixEndpoint, l.endpoint},
 		{prefixInvoiceHook, l.invoiceHook},
+		{prefixBook, l.book},
 		{prefixProduct, l.product},
 	}
 	for _, step := range steps {

@@ -74,7 +74,7 @@ func samples() []sample {
 		}},
 		{"OpTrySignUp", license.OpTrySignUp, true, &license.TrySignUp{TokenHash: tokenHash("token")}},
 		{"OpOwnSignUp", license.OpOwnSignUp, true, &license.OwnSignUp{UserID: "user-9", Token: "t", ExpiresMillis: epochStart + hour, Company: "Acme"}},
-	}, slices.Concat(userSamples(), provisionSamples(), webhookSamples(), vendorSamples())...)
+	}, slices.Concat(userSamples(), provisionSamples(), webhookSamples(), vendorSamples(), invoiceSamples())...)
 }
 
 // querySamples has one row per query. Append only.
@@ -155,7 +155,7 @@ func TestOperationNumbers(t *testing.T) {
 	for _, c := range []struct{ file, prefix string }{
 		{"command.go", "Op"}, {"users_command.go", "Op"}, {"query.go", "Query"}, {"users_query.go", "Query"},
 		{"signup_command.go", "Op"}, {"provision_command.go", "Op"}, {"provision_command.go", "Query"},
-		{"billing_query.go", "Query"}, {"webhooks_command.go", "Op"}, {"webhooks_query.go", "Query"},
+		{"billing_query.go", "Query"}, {"invoice_command.go", "Op"}, {"invoice_command.go", "Query"}, {"webhooks_command.go", "Op"}, {"webhooks_query.go", "Query"},
 		{"vendor_command.go", "Op"}, {"vendor_command.go", "Query"}, {"key_query.go", "Query"},
 	} {
 		numbers := found[c.prefix]

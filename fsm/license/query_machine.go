@@ -103,6 +103,10 @@ func (q *question) ask(op fsm.Op) (reply, error) {
 		return q.products()
 	case QueryOverageSums:
 		return q.overageSums()
+	case QueryInvoices:
+		return q.invoices()
+	case QueryInvoiced:
+		return q.invoiced()
 	case QueryRules:
 		return q.rules()
 	case QueryHash:

@@ -35,6 +35,7 @@ import (
 //	'W', 'G'                                   of users, see users_records.go
 //	'R'                                        of sign-ups, see signup.go
 //	'J', 'N'                                   of provisioning, see provision.go and notice.go
+//	'F', 'I'                                   of invoices, see invoice.go
 //	'B', 'D'                                   of vendors' accounts, see vendor.go
 //
 // tenant, license and key are numbers in their order of creation, from 1;
