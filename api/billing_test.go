@@ -237,3 +237,37 @@ func warnings(t *testing.T, tenant cloudlicenses.TenantID) (all []string) {
 	}
 	return all
 }
+
+// TestPlatformStatements: the platform's share of overage by vendor, and its plan
+// fees.
+func TestPlatformStatements(t *testing.T) {
+	vendor, tenant, _ := licensed(t)
+	tenant.uses("davinci", 3)
+	id, month := vendorOf(vendor), thisMonth().String()
+	line := func() string {
+		r := adminDo(t, "GET", "/v1/billing/revenue-share?period="+month, "").wants(t, 200, "")
+		for _, item := range r.body["vendors"].([]any) {
+			if v := item.(map[string]any); v["vendor_id"] == string(id) {
+				return fmt.Sprint(v["overage_revenue"], " ", v["basis_points"], " ", v["share"], " ", v["currency"])
+			}
+		}
+		return ""
+	}
+	require.Equal(t, "1500.00 250 37.50 EUR", line())
+	set := func(body string) *reply {
+		return adminDo(t, "PUT", "/v1/vendors/"+string(id)+"/revenue-share", body)
+	}
+	set(`{"basis_points":333}`).wants(t, 200, "")
+	require.Equal(t, "1500.00 333 49.95 EUR", line())
+	for _, body := range []string{`{"basis_points":199}`, `{"basis_points":501}`, `{}`} {
+		set(body).wants(t, 422, "invalid_field")
+	}
+	adminDo(t, "PUT", "/v1/vendors/no-such-vendor/revenue-share", `{"basis_points":300}`).wants(t, 404, "not_found")
+	set(`{"basis_points":0}`).wants(t, 200, "")
+	require.Equal(t, "1500.00 250 37.50 EUR", line())
+	plans := adminDo(t, "GET", "/v1/billing/plans?limit=1&period="+month, "").wants(t, 200, "")
+	require.Equal(t, "USD", plans.body["items"].([]any)[0].(map[string]any)["currency"])
+	for _, path := range []string{"/v1/billing/plans?period=x", "/v1/billing/revenue-share?period=2025-13"} {
+		adminDo(t, "GET", path, "").wants(t, 422, "invalid_field")
+	}
+}

@@ -289,3 +289,71 @@ func (r *reader) operatorContracts(ctx context.Context, all []billing.ContractLi
 	}
 	return all, nil
 }
+
+// RevenueShare makes the platform's statement of a month: its share of every
+// vendor's overage revenue.
+func (s *Shard) RevenueShare(ctx context.Context, month billing.Month, opt ReadOptions) (billing.ShareStatement, Freshness, error) {
+	r := s.newReader(opt)
+	rates := make(map[cloudlicenses.VendorID]billing.BasisPoints)
+	var sums []billing.VendorSum
+	list := directory.List{Limit: cloudlicenses.MaxListLimit}
+	for more := true; more; {
+		var page directory.VendorPage
+		if err := r.directory(ctx, Command{Op: directory.QueryVendors, Payload: &list, Result: &page}); err != nil {
+			return billing.ShareStatement{}, Freshness{}, err
+		}
+		for i := range page.Items {
+			v := &page.Items[i]
+			rates[v.ID] = billing.BasisPoints(cmp.Or(v.ShareRate, cloudlicenses.DefaultShareRate))
+			found, behind, err := r.vendorCharges(ctx, v.ID, "", month.Days())
+			if err != nil {
+				return billing.ShareStatement{}, Freshness{}, err
+			}
+			if behind && !opt.Linearizable {
+				return s.RevenueShare(ctx, month, ReadOptions{Linearizable: true, MinIndex: opt.MinIndex})
+			}
+			for j := range found.Charges {
+				if sum := found.Charges[j].Sum; sum.Uses != 0 || sum.Minor != 0 {
+					sums = append(sums, billing.VendorSum{Vendor: v.ID, Sum: sum})
+				}
+			}
+		}
+		list.Cursor, more = page.Next, page.Next != ""
+	}
+	statement, err := billing.RevenueShare(rates, sums)
+	return statement, r.freshness(), err
+}
+
+// PlanFees makes the platform's statements of a month for a page of tenants, in
+// order of id, after cursor. A tenant's plan counts from its verification on.
+func (s *Shard) PlanFees(ctx context.Context, month billing.Month, cursor string, limit int64, opt ReadOptions) (all []billing.PlanStatement, next string, fresh Freshness, err error) {
+	r := s.newReader(opt)
+	var page directory.TenantPage
+	list := &directory.List{Cursor: cursor, Limit: limit}
+	if err := r.directory(ctx, Command{Op: directory.QueryTenants, Payload: list, Result: &page}); err != nil {
+		return nil, "", Freshness{}, err
+	}
+	for i := range page.Items {
+		t := &page.Items[i]
+		if t.VerifiedMillis == 0 {
+			continue
+		}
+		spans := []billing.PlanSpan{{From: billing.DayAt(t.VerifiedMillis), Plan: billing.Plan(cmp.Or(t.Plan, DefaultPlan))}}
+		statement, err := billing.PlanFees(t.ID, month, spans, 0)
+		if err != nil {
+			return nil, "", Freshness{}, err
+		}
+		all = append(all, statement)
+	}
+	return all, page.Next, r.freshness(), nil
+}
+
+// SetVendorShare sets the platform's share of a vendor's overage revenue.
+func (s *Shard) SetVendorShare(ctx context.Context, id cloudlicenses.VendorID, rate int64) (directory.Vendor, Written, error) {
+	var result directory.VendorResult
+	w, err := s.DoDirectory(ctx, Command{Op: directory.OpVendorShare, Payload: &directory.SetVendorShare{ID: id, Rate: rate}, Result: &result})
+	if err == nil {
+		err = refused(result.Code, result.Detail)
+	}
+	return result.Vendor, w, err
+}
