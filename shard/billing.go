@@ -63,6 +63,9 @@ func ownContract(l *license.License, tenant *directory.Tenant) billing.ContractL
 	return c
 }
 
+// errUnknownLicense: a license was charged that the directory does not know.
+var errUnknownLicense = errors.New("a license was charged that the directory does not know")
+
 // contracts returns what was ever provisioned of a vendor or, where that is
 // empty, of a tenant, in order of license.
 func (r *reader) contracts(ctx context.Context, list directory.ListLicenses) (all []billing.ContractLine, err error) {
@@ -75,7 +78,7 @@ func (r *reader) contracts(ctx context.Context, list directory.ListLicenses) (al
 		}
 		for i := range page.Items {
 			l := &page.Items[i]
-			if l.ProvisionedMillis == 0 {
+			if l.Revision == 0 { // no group is to know it
 				continue
 			}
 			name, known := names[l.VendorID]
@@ -191,8 +194,11 @@ type VendorCharges struct {
 func (s *Shard) VendorCharges(ctx context.Context, vendor cloudlicenses.VendorID, crmAccount string, within billing.Range, opt ReadOptions) (VendorCharges, Freshness, error) {
 	r := s.newReader(opt)
 	v, behind, err := r.vendorCharges(ctx, vendor, crmAccount, within)
-	if err == nil && behind && !opt.Linearizable {
+	switch {
+	case err == nil && behind && !opt.Linearizable:
 		return s.VendorCharges(ctx, vendor, crmAccount, within, ReadOptions{Linearizable: true, MinIndex: opt.MinIndex})
+	case err == nil && behind: // no total may leave anything out
+		err = errUnknownLicense
 	}
 	return v, r.freshness(), err
 }
@@ -309,7 +315,10 @@ func (s *Shard) RevenueShare(ctx context.Context, month billing.Month, opt ReadO
 			if err != nil {
 				return billing.ShareStatement{}, Freshness{}, err
 			}
-			if behind && !opt.Linearizable {
+			if behind && opt.Linearizable {
+				return billing.ShareStatement{}, Freshness{}, errUnknownLicense
+			}
+			if behind {
 				return s.RevenueShare(ctx, month, ReadOptions{Linearizable: true, MinIndex: opt.MinIndex})
 			}
 			for j := range found.Charges {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -35,7 +36,15 @@ type machine interface {
 }
 
 // hosted is a machine as package cluster wants it.
-type hosted struct{ machine }
+type hosted struct {
+	machine
+	asked *atomic.Int64 // queries so far
+}
+
+func (h hosted) Query(query []byte) ([]byte, error) {
+	h.asked.Add(1)
+	return h.machine.Query(query)
+}
 
 func (h hosted) Apply(e cluster.Entry) ([][]byte, error) {
 	return h.machine.Apply(e.Index, e.StampMillis, e.Commands, e.WantResults)
@@ -52,6 +61,7 @@ type trio struct {
 	kek    [3][]byte
 
 	resolver string
+	asked    [3][3]atomic.Int64 // queries by node and group
 
 	mu     sync.Mutex
 	nodes  [3]*cluster.Node
@@ -90,10 +100,10 @@ func (c *trio) start(which ...int) {
 			NewMachine: func(id cluster.GroupID, dir string) (cluster.Machine, error) {
 				if id == directoryGroup {
 					m, err := directory.Open(directory.Config{Dir: dir, Logger: logger})
-					return hosted{m}, err
+					return hosted{m, &c.asked[i][id]}, err
 				}
 				m, err := license.Open(license.Config{Dir: dir, Logger: logger, Group: uint32(id)})
-				return hosted{m}, err
+				return hosted{m, &c.asked[i][id]}, err
 			},
 			Tuning: cluster.Tuning{SnapshotEntries: 50},
 		})

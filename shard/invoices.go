@@ -94,24 +94,29 @@ func (s *Shard) putInvoice(ctx context.Context, run *InvoiceRun, v *billing.Invo
 }
 
 // finalCharges gathers a month's charges once every group's clock is past its
-// end: no charge can come any more then. A group where nothing happens is given
+// end: no charge can come any more then. The contracts are those that the
+// directory has by now, whichever replica is asked. A group where nothing happens is given
 // an entry that moves its clock.
 func (s *Shard) finalCharges(ctx context.Context, vendor cloudlicenses.VendorID, month billing.Month) (VendorCharges, error) {
 	end := (month + 1).First().UnixMillis()
-	opt := ReadOptions{}
-	for {
+	known, err := s.places.barrier(ctx)
+	if err != nil {
+		return VendorCharges{}, err
+	}
+	contracts := FormatAppliedIndex(directoryGroup, known)
+	opt := ReadOptions{MinIndex: contracts}
+	for ticked := false; ; ticked = true {
 		r := s.newReader(opt)
 		found, behind, err := r.vendorCharges(ctx, vendor, "", month.Days())
 		switch {
 		case err != nil:
 			return found, err
-		case behind && !opt.Linearizable:
-			opt.Linearizable = true
-			continue
+		case behind:
+			return found, errUnknownLicense
 		case len(found.Contracts) == 0 || found.ClockMillis >= end:
 			return found, nil
 		}
-		var parts []string
+		parts := []string{contracts}
 		for group := range r.indexes {
 			if group == directoryGroup {
 				continue
@@ -122,7 +127,7 @@ func (s *Shard) finalCharges(ctx context.Context, vendor cloudlicenses.VendorID,
 			}
 			parts = append(parts, FormatAppliedIndex(group, index))
 		}
-		if opt.MinIndex != "" || len(parts) == 0 {
+		if ticked || len(parts) == 1 {
 			return found, fmt.Errorf("%w: the clock of a group is before its end", ErrMonthRuns)
 		}
 		opt.MinIndex = JoinAppliedIndexes(parts...)

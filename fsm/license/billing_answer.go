@@ -77,8 +77,12 @@ type summing struct {
 func (s *summing) add(scan *fsm.Scan) error {
 	var o Overage
 	month, monthEnd := uint32(0), int64(0)
+	limit := sumStretch
+	if s.ask.Limit > 0 {
+		limit = int(min(s.ask.Limit, sumStretch))
+	}
 	for read := 0; scan.Next(); read++ {
-		if read == sumStretch {
+		if read == limit {
 			s.page.Next = strconv.FormatUint(uint64(month), 10) + "-" + strconv.FormatUint(o.Sequence, 10)
 			return nil
 		}

@@ -27,6 +27,7 @@ type SumOverage struct {
 	FromMillis int64
 	ToMillis   int64
 	Cursor     string
+	Limit      int64 // records read for a page; 0: as many as there may be
 }
 
 // OverageSum is the sum of a license's records of one month, currency and price.

@@ -262,12 +262,13 @@ func (z *RulesResult) Msgsize() (s int) {
 // MarshalMsg implements msgp.Marshaler
 func (z *SumOverage) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// array header, size 4
-	o = append(o, 0x94)
+	// array header, size 5
+	o = append(o, 0x95)
 	o = msgp.AppendString(o, string(z.VendorID))
 	o = msgp.AppendInt64(o, z.FromMillis)
 	o = msgp.AppendInt64(o, z.ToMillis)
 	o = msgp.AppendString(o, z.Cursor)
+	o = msgp.AppendInt64(o, z.Limit)
 	return
 }
 
@@ -279,8 +280,8 @@ func (z *SumOverage) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err)
 		return
 	}
-	if zb0001 != 4 {
-		err = msgp.ArrayError{Wanted: 4, Got: zb0001}
+	if zb0001 != 5 {
+		err = msgp.ArrayError{Wanted: 5, Got: zb0001}
 		return
 	}
 	{
@@ -307,12 +308,17 @@ func (z *SumOverage) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err, "Cursor")
 		return
 	}
+	z.Limit, bts, err = msgp.ReadInt64Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Limit")
+		return
+	}
 	o = bts
 	return
 }
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z *SumOverage) Msgsize() (s int) {
-	s = 1 + msgp.StringPrefixSize + len(string(z.VendorID)) + msgp.Int64Size + msgp.Int64Size + msgp.StringPrefixSize + len(z.Cursor)
+	s = 1 + msgp.StringPrefixSize + len(string(z.VendorID)) + msgp.Int64Size + msgp.Int64Size + msgp.StringPrefixSize + len(z.Cursor) + msgp.Int64Size
 	return
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 
 	cl "github.com/cloudlicenses/cloudlicenses"
 	"github.com/cloudlicenses/cloudlicenses/fsm/license"
@@ -15,7 +16,7 @@ import (
 func billingQuerySamples() []sample {
 	return []sample{
 		{"QueryOverageSums", license.QueryOverageSums, true, &license.SumOverage{
-			VendorID: "vector", FromMillis: epochStart, ToMillis: epochStart + hour, Cursor: "24322-7",
+			VendorID: "vector", FromMillis: epochStart, ToMillis: epochStart + hour, Cursor: "24322-7", Limit: 5,
 		}},
 		{"QueryRules", license.QueryRules, true, &license.GetRules{}},
 		{"QueryInvoices", license.QueryInvoices, true, &license.ListInvoices{Month: 24322, Cursor: "inv-2026-11-0a", Limit: 2}},
@@ -69,6 +70,51 @@ func (s *session) sums(a arguments) string {
 		return "none\n"
 	}
 	return out.String()
+}
+
+// requireSums compares sums of overage over days with what the model charged:
+// all of it, what was charged up to some day, and one vendor's.
+func requireSums(t rapid.TB, machine *license.Machine, name cl.TenantID, tenant *modelTenant, clock int64) {
+	t.Helper()
+	const day = 24 * hour
+	first, last := epochStart/day*day, clock/day*day+day
+	for _, ask := range []license.SumOverage{
+		{FromMillis: first, ToMillis: last, Limit: 3},
+		{FromMillis: first, ToMillis: last},
+		{FromMillis: first + day, ToMillis: max(first+2*day, last-day), Limit: 1},
+		{FromMillis: clock / day * day, ToMillis: last, Limit: 2},
+		{FromMillis: first, ToMillis: last, VendorID: "vector", Limit: 2},
+	} {
+		want := map[license.OverageSum]license.OverageSum{}
+		for _, o := range tenant.overage {
+			at := time.UnixMilli(o.AtMillis).UTC()
+			if o.AtMillis < ask.FromMillis || o.AtMillis >= ask.ToMillis || ask.VendorID != "" && tenant.license(o.LicenseID).VendorID != ask.VendorID {
+				continue
+			}
+			of := license.OverageSum{
+				LicenseID: o.LicenseID, Month: uint32(at.Year()*12 + int(at.Month()) - 1), Currency: o.Currency, PriceMinor: o.PriceMinor,
+			}
+			sum := want[of]
+			sum.Uses, sum.Minor = sum.Uses+o.Uses, sum.Minor+o.Uses*o.PriceMinor
+			want[of] = sum
+		}
+		got := map[license.OverageSum]license.OverageSum{}
+		for more := true; more; {
+			var page license.OverageSums
+			askAt(t, machine, name, 1, license.QueryOverageSums, &ask, &page)
+			require.Equal(t, cl.OK, page.Code)
+			require.LessOrEqual(t, page.ClockMillis, clock)
+			for _, s := range page.Items {
+				of := s
+				of.Uses, of.Minor = 0, 0
+				sum := got[of]
+				sum.Uses, sum.Minor = sum.Uses+s.Uses, sum.Minor+s.Minor
+				got[of] = sum
+			}
+			ask.Cursor, more = page.Next, page.Next != ""
+		}
+		require.Equal(t, want, got, "overage of %s in [%d, %d) of %q", name, ask.FromMillis, ask.ToMillis, ask.VendorID)
+	}
 }
 
 func (s *session) rulesNow(arguments) string {
