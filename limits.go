@@ -82,10 +82,11 @@ const (
 	MaxExportDays = 3 * 366
 
 	// MinShareRate and MaxShareRate bound the platform's share of a vendor's
-	// overage revenue, in hundredths of a percent (422), and DefaultShareRate
-	// is that of a vendor that has none of its own.
-	MinShareRate, MaxShareRate = 200, 500
-	DefaultShareRate           = 250
+	// overage revenue, in hundredths of a percent (422).
+	MinShareRate = 200
+	MaxShareRate = 500
+	// DefaultShareRate is that of a vendor that has none of its own.
+	DefaultShareRate = 250
 
 	// MaxCaps bounds a tenant's monthly caps on overage (422).
 	MaxCaps = 1000

@@ -21,7 +21,7 @@ func TestInvoiceArrives(t *testing.T) {
 	type arrival struct{ id, authorization, body string }
 	var mu sync.Mutex
 	var arrivals []arrival
-	status := http.StatusServiceUnavailable
+	again := make(chan struct{}) // lets the second attempt be answered
 	arrived := func() []arrival {
 		mu.Lock()
 		defer mu.Unlock()
@@ -30,9 +30,14 @@ func TestInvoiceArrives(t *testing.T) {
 	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		mu.Lock()
-		defer mu.Unlock()
 		arrivals = append(arrivals, arrival{r.Header.Get("Webhook-Id"), r.Header.Get("Authorization"), string(body)})
-		w.WriteHeader(status)
+		first := len(arrivals) == 1
+		mu.Unlock()
+		if first {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		<-again
 	}))
 	t.Cleanup(receiver.Close)
 
@@ -62,12 +67,9 @@ func TestInvoiceArrives(t *testing.T) {
 	first := g.leader(nil)
 	require.Eventually(t, func() bool { return sent().Status == http.StatusServiceUnavailable }, 10*time.Second, time.Millisecond)
 	require.Equal(t, cloudlicenses.DeliveryPending, sent().State)
-	mu.Lock()
-	status = http.StatusOK
-	before := len(arrivals)
-	mu.Unlock()
+	require.Eventually(t, func() bool { return len(arrived()) > 1 }, 10*time.Second, time.Millisecond)
 	first.node.refuse.Store(true) // what it says is lost
-	require.Eventually(t, func() bool { return len(arrived()) > before }, 10*time.Second, time.Millisecond)
+	close(again)
 	first.stop()
 	require.Equal(t, cloudlicenses.DeliveryPending, sent().State, "nobody knows that it has arrived")
 
