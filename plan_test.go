@@ -10,9 +10,9 @@ import (
 func TestPlans(t *testing.T) {
 	require.Equal(t, []string{"free", "startup", "professional", "enterprise"}, PlanNames())
 	for _, c := range []struct {
-		plan             Plan
-		vendors, seats   int64
-		feeInCents       int64
+		plan           Plan
+		vendors, seats int64
+		feeInCents     int64
 	}{
 		{PlanFree, 1, 10, 0}, {PlanStartup, 3, 100, 4900}, {PlanProfessional, 10, 1000, 19900},
 	} {

@@ -207,6 +207,9 @@ func (s *Store) followKeys(c *cut) (destroyed bool, err error) {
 func (s *Store) eraseKeys() {
 	lo := []byte{s.ring.sealing.KeyPrefix}
 	hi := []byte{s.ring.sealing.KeyPrefix + 1}
+	if s.erasing.Err() != nil {
+		return // closing: a later compaction does it
+	}
 	s.readers.Add(1)
 	go func() {
 		defer s.readers.Done()

@@ -20,6 +20,7 @@ import (
 //msgp:shim cloudlicenses.LeaseID as:uint64 using:uint64/cloudlicenses.LeaseID mode:cast
 //msgp:shim cloudlicenses.EndReason as:uint8 using:uint8/cloudlicenses.EndReason mode:cast
 //msgp:shim cloudlicenses.Scope as:uint8 using:uint8/cloudlicenses.Scope mode:cast
+//msgp:shim cloudlicenses.Plan as:string using:string/cloudlicenses.Plan mode:cast
 
 // The commands of the tenant machine. Append only: a number is never reused.
 // Every payload is at version 1.
@@ -126,7 +127,11 @@ type Expire struct {
 //msgp:tuple PutTenant
 type PutTenant struct {
 	Epoch uint32
-	URL   string // issuer of its lease tokens, as first known
+	URL   string             // issuer of its lease tokens, as first known
+	Plan  cloudlicenses.Plan // as it begins; empty: without limits
+	// DataKey is the tenant's own key at rest, wrapped (fsm.Sealer); empty: its
+	// records are kept plain. The first one stays.
+	DataKey []byte
 }
 
 // License is a license as provisioned. Times are Unix milliseconds.
@@ -253,6 +258,8 @@ type Ack struct {
 	Detail string              // for a person: what was wrong
 	// LicenseID is the license in the way of an already_exists.
 	LicenseID cloudlicenses.LicenseID
+	// Use is what a plan_limit_exceeded would have come to.
+	Use PlanUse
 }
 
 // LeaseResult is the result of Checkout, Heartbeat, Return and Release.

@@ -46,10 +46,12 @@ func sampleLicense() license.License {
 
 // samples has one row per command of the machine. Append only.
 func samples() []sample {
-	return append([]sample{
+	return append(append([]sample{
 		{"OpLead", license.OpLead, false, &license.Lead{Node: "n1"}},
 		{"OpExpire", license.OpExpire, false, &license.Expire{Limit: 1024}},
-		{"OpTenant", license.OpTenant, true, &license.PutTenant{Epoch: 1, URL: "https://acme.localhost"}},
+		{"OpTenant", license.OpTenant, true, &license.PutTenant{
+			Epoch: 1, URL: "https://acme.localhost", Plan: cl.PlanEnterprise, DataKey: []byte("wrapped"),
+		}},
 		{"OpLicenses", license.OpLicenses, true, &license.PutLicenses{Licenses: []license.License{sampleLicense()}}},
 		{"OpAmend", license.OpAmend, true, &license.AmendLicense{License: sampleLicense()}},
 		{"OpStatus", license.OpStatus, true, &license.SetLicenseStatus{ID: "lic-1", Status: cl.LicenseSuspended}},
@@ -74,7 +76,7 @@ func samples() []sample {
 		}},
 		{"OpTrySignUp", license.OpTrySignUp, true, &license.TrySignUp{TokenHash: tokenHash("token")}},
 		{"OpOwnSignUp", license.OpOwnSignUp, true, &license.OwnSignUp{UserID: "user-9", Token: "t", ExpiresMillis: epochStart + hour, Company: "Acme"}},
-	}, userSamples()...)
+	}, userSamples()...), lifeSamples()...)
 }
 
 // querySamples has one row per query. Append only.
@@ -89,6 +91,7 @@ func querySamples() []sample {
 		{"QueryAudit", license.QueryAudit, true, &license.ListAudit{FromMillis: 1, ToMillis: 2, User: "alice", KeyID: "key-1", Result: "success", Cursor: "7", Limit: 50}},
 		{"QueryVerify", license.QueryVerify, true, &license.VerifyAudit{}},
 		{"QueryOutbox", license.QueryOutbox, false, &license.ListOutbox{Limit: 50}},
+		{"QueryTerms", license.QueryTerms, true, &license.GetTerms{}},
 	}, userQuerySamples()...)
 }
 
@@ -154,7 +157,7 @@ func TestOperationNumbers(t *testing.T) {
 	found := map[string]map[string]string{"Op": {}, "Query": {}}
 	for _, c := range []struct{ file, prefix string }{
 		{"command.go", "Op"}, {"users_command.go", "Op"}, {"query.go", "Query"}, {"users_query.go", "Query"},
-		{"signup_command.go", "Op"},
+		{"signup_command.go", "Op"}, {"life_command.go", "Op"}, {"life_command.go", "Query"},
 	} {
 		numbers := found[c.prefix]
 		parsed, err := parser.ParseFile(token.NewFileSet(), c.file, nil, 0)

@@ -81,6 +81,8 @@ func (q *question) ask(op fsm.Op) (reply, error) {
 		return q.session()
 	case QueryToken:
 		return q.token()
+	case QueryTerms:
+		return q.terms()
 	case QueryHash:
 		return q.m.queryHash(), nil
 	}

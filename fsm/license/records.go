@@ -12,13 +12,16 @@ import (
 //msgp:shim cloudlicenses.LicenseID as:string using:string/cloudlicenses.LicenseID mode:cast
 //msgp:shim cloudlicenses.KeyID as:string using:string/cloudlicenses.KeyID mode:cast
 //msgp:shim cloudlicenses.Currency as:string using:string/cloudlicenses.Currency mode:cast
+//msgp:shim cloudlicenses.Plan as:string using:string/cloudlicenses.Plan mode:cast
+//msgp:shim cloudlicenses.TenantStatus as:string using:string/cloudlicenses.TenantStatus mode:cast
 //msgp:shim cloudlicenses.EndReason as:uint8 using:uint8/cloudlicenses.EndReason mode:cast
 
 // The records on disk. Keys hold numbers only, never what a user sent; all
 // numbers are big endian, so that keys sort as the numbers do:
 //
 //	'M'                                        meta
-//	'T' tenant(4)                              tenantRecord
+//	'T' tenant(4)                              tenantRecord, of a removed one too
+//	'F' tenant(4)                              the tenant's data key, wrapped
 //	'P' tenant(4) license(4)                   License
 //	'V' tenant(4) license(4)                   usageRecord of the latest month used
 //	'U' tenant(4) month(4) license(4)          usageRecord of an earlier month
@@ -34,10 +37,12 @@ import (
 //	'R'                                        of sign-ups, see signup.go
 //
 // tenant, license and key are numbers in their order of creation, from 1;
-// month is year × 12 + month (January = 0); hour is Unix hours.
+// recordKinds (remove.go) has a row for each; what is sealed there is sealed on
+// disk. month is year × 12 + month (January = 0); hour is Unix hours.
 const (
 	prefixMeta    = 'M'
 	prefixTenant  = 'T'
+	prefixDataKey = 'F'
 	prefixLicense = 'P'
 	prefixLatest  = 'V'
 	prefixUsage   = 'U'
@@ -52,7 +57,7 @@ const (
 )
 
 // diskKind is this machine's disk format.
-const diskKind = "license/1"
+const diskKind = "license/2"
 
 // metaRecord is the machine's own state.
 //
@@ -81,6 +86,12 @@ type tenantRecord struct {
 	CreditSequence  uint64
 	AuditSequence   uint64
 	AuditHead       [32]byte
+	Plan            cloudlicenses.Plan
+	Status          cloudlicenses.TenantStatus
+	Revision        uint64 // of the plan and the status, as the directory counts
+	Country         string
+	TaxID           string
+	Removed         bool // nothing but its name is left
 }
 
 // usageRecord is what a license was used for in a month.

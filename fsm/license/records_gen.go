@@ -435,8 +435,8 @@ func (z *spendRecord) Msgsize() (s int) {
 // MarshalMsg implements msgp.Marshaler
 func (z *tenantRecord) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// array header, size 11
-	o = append(o, 0x9b)
+	// array header, size 17
+	o = append(o, 0xdc, 0x0, 0x11)
 	o = msgp.AppendString(o, string(z.Name))
 	o = msgp.AppendUint32(o, z.Epoch)
 	o = msgp.AppendString(o, z.URL)
@@ -452,6 +452,12 @@ func (z *tenantRecord) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.AppendUint64(o, z.CreditSequence)
 	o = msgp.AppendUint64(o, z.AuditSequence)
 	o = msgp.AppendBytes(o, (z.AuditHead)[:])
+	o = msgp.AppendString(o, string(z.Plan))
+	o = msgp.AppendString(o, string(z.Status))
+	o = msgp.AppendUint64(o, z.Revision)
+	o = msgp.AppendString(o, z.Country)
+	o = msgp.AppendString(o, z.TaxID)
+	o = msgp.AppendBool(o, z.Removed)
 	return
 }
 
@@ -463,8 +469,8 @@ func (z *tenantRecord) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err)
 		return
 	}
-	if zb0001 != 11 {
-		err = msgp.ArrayError{Wanted: 11, Got: zb0001}
+	if zb0001 != 17 {
+		err = msgp.ArrayError{Wanted: 17, Got: zb0001}
 		return
 	}
 	{
@@ -526,13 +532,51 @@ func (z *tenantRecord) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err, "AuditHead")
 		return
 	}
+	{
+		var zb0003 string
+		zb0003, bts, err = msgp.ReadStringBytes(bts)
+		if err != nil {
+			err = msgp.WrapError(err, "Plan")
+			return
+		}
+		z.Plan = cloudlicenses.Plan(zb0003)
+	}
+	{
+		var zb0004 string
+		zb0004, bts, err = msgp.ReadStringBytes(bts)
+		if err != nil {
+			err = msgp.WrapError(err, "Status")
+			return
+		}
+		z.Status = cloudlicenses.TenantStatus(zb0004)
+	}
+	z.Revision, bts, err = msgp.ReadUint64Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Revision")
+		return
+	}
+	z.Country, bts, err = msgp.ReadStringBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Country")
+		return
+	}
+	z.TaxID, bts, err = msgp.ReadStringBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "TaxID")
+		return
+	}
+	z.Removed, bts, err = msgp.ReadBoolBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Removed")
+		return
+	}
 	o = bts
 	return
 }
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z *tenantRecord) Msgsize() (s int) {
-	s = 1 + msgp.StringPrefixSize + len(string(z.Name)) + msgp.Uint32Size + msgp.StringPrefixSize + len(z.URL) + z.Rules.Msgsize() + msgp.Uint32Size + msgp.Uint32Size + msgp.Uint64Size + msgp.Uint64Size + msgp.Uint64Size + msgp.Uint64Size + msgp.ArrayHeaderSize + (32 * (msgp.ByteSize))
+	s = 3 + msgp.StringPrefixSize + len(string(z.Name)) + msgp.Uint32Size + msgp.StringPrefixSize + len(z.URL) + z.Rules.Msgsize() + msgp.Uint32Size + msgp.Uint32Size + msgp.Uint64Size + msgp.Uint64Size + msgp.Uint64Size + msgp.Uint64Size + msgp.ArrayHeaderSize + (32 * (msgp.ByteSize)) + msgp.StringPrefixSize + len(string(z.Plan)) + msgp.StringPrefixSize + len(string(z.Status)) + msgp.Uint64Size + msgp.StringPrefixSize + len(z.Country) + msgp.StringPrefixSize + len(z.TaxID) + msgp.BoolSize
 	return
 }
 

@@ -21,7 +21,7 @@ func init() {
 		"advance": (*session).advance, "at": (*session).at, "tick": (*session).tick,
 		"admit": (*session).admit, "leases": (*session).leases, "licenses": (*session).licenses,
 		"keys": (*session).keys, "usage": (*session).usage, "overage": (*session).overage,
-		"audit": (*session).audit, "outbox": (*session).outbox,
+		"audit": (*session).audit, "outbox": (*session).outbox, "show-terms": (*session).terms,
 	}
 }
 

@@ -16,9 +16,14 @@ func (m *Machine) applyTenant(name cloudlicenses.TenantID, payload []byte) (repl
 	s := m.state
 	t := s.tenants[name]
 	switch {
+	case s.removed[name]:
+		return m.refuseRemoved(), nil
 	case t == nil:
 		t = newTenant(name, uint32(len(s.byNumber))+1)
-		t.epoch, t.url = p.Epoch, p.URL
+		t.epoch, t.url, t.plan = p.Epoch, p.URL, p.Plan
+		if len(p.DataKey) > 0 {
+			m.store.Set(key4(prefixDataKey, t.number), p.DataKey)
+		}
 		m.admission.Lock()
 		s.tenants[name] = t
 		m.admission.Unlock()
@@ -36,7 +41,7 @@ func (m *Machine) applyTenant(name cloudlicenses.TenantID, payload []byte) (repl
 
 func newTenant(name cloudlicenses.TenantID, number uint32) *tenant {
 	return &tenant{
-		number: number, name: name,
+		number: number, name: name, status: cloudlicenses.TenantActive,
 		licenses:  make(map[cloudlicenses.LicenseID]*license),
 		products:  make(map[cloudlicenses.ProductID][]*license),
 		keyByHash: make(map[[32]byte]*key),
@@ -50,5 +55,6 @@ func (t *tenant) record() *tenantRecord {
 		Licenses: uint32(len(t.licenseByNumber)), Keys: uint32(len(t.keyByNumber)),
 		LeaseSequence: t.leaseSequence, OverageSequence: t.overageSequence, CreditSequence: t.creditSequence,
 		AuditSequence: t.audit.sequence, AuditHead: t.audit.head,
+		Plan: t.plan, Status: t.status, Revision: t.revision, Country: t.country, TaxID: t.taxID, Removed: t.removed,
 	}
 }
