@@ -27,6 +27,9 @@ func FuzzCommand(f *testing.F) {
 	f.Add(command(OpUnregister, &Unregister{ID: "mercedes", Intent: [16]byte{1}}))
 	f.Add(command(OpAdmit, &AdmitTenant{ID: "mercedes", Intent: [16]byte{1}}))
 	f.Add(command(OpAdmitted, &TenantAdmitted{ID: "mercedes"}))
+	for _, sample := range lifeSamples() {
+		f.Add(sample)
+	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var hashes [2][32]byte
 		for i := range hashes {
@@ -72,6 +75,7 @@ func FuzzRecord(f *testing.F) {
 	f.Add(sequenceKey{"v", "t", 2025}.key(), encoded(sequenceRecord{Drawn: 3}))
 	f.Add(keyIntent(7), encoded(&intentRecord{Sequence: 7}))
 	f.Add(keyRegistration("mercedes"), encoded(&Registration{ID: "mercedes", Domain: "mercedes.com", Status: RegistrationPending, ExpiresMillis: 7}))
+	f.Add(keyLife("mercedes"), encoded(&Life{ID: "mercedes", Revision: 2, Plans: []PlanSpan{{"free", 1}}, RemovedMillis: 7}))
 	f.Add([]byte{kindMeta}, encoded(metaRecord{}))
 	f.Add([]byte{kindCluster}, encoded(twoRegions()))
 	f.Fuzz(func(t *testing.T, key, value []byte) {

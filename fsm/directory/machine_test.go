@@ -38,7 +38,7 @@ func randomLog(r *rand.Rand, entries int) []entry {
 func randomCommand(r *rand.Rand) []byte {
 	tenant := tenantID(fmt.Sprintf("t%d", r.IntN(40)))
 	vendor := cloudlicenses.VendorID(fmt.Sprintf("v%d", r.IntN(8)))
-	switch r.IntN(6) {
+	switch r.IntN(8) {
 	case 0:
 		return command(OpLead, Lead{Node: "n1"})
 	case 1:
@@ -48,6 +48,8 @@ func randomCommand(r *rand.Rand) []byte {
 	case 3:
 		states := []cloudlicenses.TenantStatus{cloudlicenses.TenantActive, cloudlicenses.TenantSuspended, "nonsense"}
 		return command(OpTenantUp, &SetTenantStatus{ID: tenant, Status: states[r.IntN(3)]})
+	case 4, 5:
+		return randomLife(r, tenant)
 	default:
 		return command(OpReserve, &ReserveLicenses{
 			Intent: fmt.Sprintf("i%d", r.IntN(200)), VendorID: vendor, TenantID: tenant, Year: 2024 + r.Int64N(2), Count: 1 + r.Int64N(3),

@@ -18,6 +18,7 @@ import (
 // no byte 0.
 //
 //	'C'                                            Init         the cluster's birth
+//	'F' tenant                                     Life         its tombstone in the end
 //	'I' sequence (uint64, big endian)              intentRecord a reservation, in order of time
 //	'M'                                            metaRecord   clock and sequences
 //	'R' tenant                                     Registration
@@ -26,6 +27,7 @@ import (
 //	'V' vendor                                     Vendor
 const (
 	kindCluster      = 'C'
+	kindLife         = 'F'
 	kindIntent       = 'I'
 	kindMeta         = 'M'
 	kindRegistration = 'R'

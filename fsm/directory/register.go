@@ -101,8 +101,8 @@ func (s *state) register(c *Register) msgp.Marshaler {
 		return &RegistrationResult{Code: cloudlicenses.InvalidField, Detail: "id: " + err.Error()}
 	}
 	switch {
-	case c.Company == "" || len(c.Company) > maxNameLength, c.Domain == "" || len(c.Domain) > 253, cloudlicenses.ValidateID(c.Plan) != nil:
-		return &RegistrationResult{Code: cloudlicenses.InvalidField, Detail: "company, domain or plan: empty or too long"}
+	case c.Company == "" || len(c.Company) > maxNameLength, c.Domain == "" || len(c.Domain) > 253, !cloudlicenses.Plan(c.Plan).Valid():
+		return &RegistrationResult{Code: cloudlicenses.InvalidField, Detail: "company, domain or plan: empty, too long or unknown"}
 	case g.looks[c.ID.Skeleton()] > 0:
 		return &RegistrationResult{Code: cloudlicenses.AlreadyExists, Detail: "id"}
 	case g.byDomain[c.Domain] != "":

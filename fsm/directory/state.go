@@ -45,6 +45,7 @@ type state struct {
 	sequenceOrder []sequenceKey // in order of their keys on disk
 
 	registrations registrations
+	lives         lives
 
 	intents     map[string]*intentRecord
 	intentOrder []*intentRecord // by Sequence: oldest first
@@ -61,6 +62,7 @@ func newState(out sink) *state {
 		intents:   map[string]*intentRecord{},
 
 		registrations: newRegistrations(),
+		lives:         newLives(),
 	}
 }
 
@@ -139,6 +141,11 @@ func (s *state) load(key, value []byte) error {
 		if err = decode(value, r); err == nil {
 			s.addIntent(r)
 		}
+	case kindLife:
+		l := &Life{}
+		if err = decode(value, l); err == nil {
+			s.addLife(l)
+		}
 	case kindMeta:
 		err = decode(value, &s.meta)
 	case kindRegistration:
@@ -190,6 +197,9 @@ func decode(b []byte, into msgp.Unmarshaler) error {
 func (s *state) records(visit func(key []byte, record msgp.Marshaler)) {
 	if s.cluster != nil {
 		visit([]byte{kindCluster}, s.cluster)
+	}
+	for _, id := range s.lives.ids {
+		visit(keyLife(id), s.lives.byID[id])
 	}
 	for _, r := range s.intentOrder {
 		visit(keyIntent(r.Sequence), r)

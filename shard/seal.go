@@ -1,0 +1,94 @@
+package shard
+
+import (
+	"crypto/hkdf"
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+
+	"github.com/tink-crypto/tink-go/v2/aead/subtle"
+
+	"github.com/cloudlicenses/cloudlicenses"
+	"github.com/cloudlicenses/cloudlicenses/fsm"
+)
+
+// A wrapped data key is
+//
+//	0         1         2..2+n    2+n..2+n+12   ..
+//	+---------+---------+---------+-------------+--------------------------+
+//	| format  | n       | tenant  | nonce       | AES-256-GCM of the key,  |
+//	| 1       | (uint8) | id      | 12 bytes    | its 16-byte tag          |
+//	+---------+---------+---------+-------------+--------------------------+
+//
+// under a key derived from that of --kek-file, bound to the tenant's id: one
+// tenant's record is nothing in another one's place.
+const (
+	dataKeyFormat  = 1
+	dataKeyBytes   = 32
+	dataKeyContext = "cloudlicenses data key 1:"
+
+	wrappingInfo = "cloudlicenses wrapping of data keys 1"
+	groupKeyInfo = "cloudlicenses key of group 1:"
+)
+
+// Keys opens data keys by the key of --kek-file, and makes new ones. It is
+// safe for concurrent use.
+type Keys struct {
+	kek      []byte
+	wrapping fsm.AEAD
+}
+
+var _ fsm.Sealer = (*Keys)(nil)
+
+// NewKeys returns the keys of a node that has this key-encryption key.
+func NewKeys(kek []byte) (*Keys, error) {
+	if len(kek) != KEKBytes {
+		return nil, fmt.Errorf("the key in --kek-file has %d bytes, want %d", len(kek), KEKBytes)
+	}
+	k := &Keys{kek: append([]byte(nil), kek...)}
+	var err error
+	k.wrapping, err = k.derived(wrappingInfo)
+	return k, err
+}
+
+// derived is the key of one use.
+func (k *Keys) derived(info string) (fsm.AEAD, error) {
+	key, err := hkdf.Key(sha256.New, k.kek, nil, info, dataKeyBytes)
+	if err != nil {
+		return nil, fmt.Errorf("derive a key: %w", err)
+	}
+	return subtle.NewAESGCM(key)
+}
+
+// GroupKey implements fsm.Sealer.
+func (k *Keys) GroupKey(group uint32) (fsm.AEAD, error) {
+	return k.derived(fmt.Sprintf("%s%d", groupKeyInfo, group))
+}
+
+// NewDataKey makes a tenant's data key up and returns it wrapped: nobody sees
+// it otherwise.
+func (k *Keys) NewDataKey(tenant cloudlicenses.TenantID) ([]byte, error) {
+	key := make([]byte, dataKeyBytes)
+	_, _ = rand.Read(key) // never fails: crypto/rand ends the process first
+	sealed, err := k.wrapping.Encrypt(key, []byte(dataKeyContext+string(tenant)))
+	if err != nil {
+		return nil, fmt.Errorf("wrap a data key: %w", err)
+	}
+	wrapped := append([]byte{dataKeyFormat, byte(len(tenant))}, tenant...)
+	return append(wrapped, sealed...), nil
+}
+
+// DataKey implements fsm.Sealer; ErrKEK where the key was wrapped by another
+// one.
+func (k *Keys) DataKey(wrapped []byte) (fsm.AEAD, error) {
+	if len(wrapped) < 2 || wrapped[0] != dataKeyFormat || len(wrapped) < 2+int(wrapped[1]) {
+		return nil, errors.New("a wrapped data key is in a format that this release does not know")
+	}
+	tenant, sealed := wrapped[2:2+int(wrapped[1])], wrapped[2+int(wrapped[1]):]
+	key, err := k.wrapping.Decrypt(sealed, append([]byte(dataKeyContext), tenant...))
+	if err != nil {
+		return nil, ErrKEK
+	}
+	return subtle.NewAESGCM(key)
+}
