@@ -82,8 +82,8 @@ func (n *newRegistration) check() (in shard.SignUp, wrong []body.FieldError) {
 	if cloudlicenses.ValidateID(in.Region) != nil {
 		complain("/tenant/region", "must be a region, such as eu-central")
 	}
-	if !slices.Contains(shard.Plans(), in.Plan) {
-		complain("/tenant/plan", "must be one of "+strings.Join(shard.Plans(), ", "))
+	if !slices.Contains(cloudlicenses.PlanNames(), in.Plan) {
+		complain("/tenant/plan", "must be one of "+strings.Join(cloudlicenses.PlanNames(), ", "))
 	}
 	normal, err := cloudlicenses.NormalizeEmail(in.Email)
 	if in.Email = normal; err != nil || !validEmail(normal) {

@@ -92,7 +92,11 @@ func (c *trio) start(which ...int) {
 					m, err := directory.Open(directory.Config{Dir: dir, Logger: logger})
 					return hosted{m}, err
 				}
-				m, err := license.Open(license.Config{Dir: dir, Logger: logger, Group: uint32(id)})
+				keys, err := NewKeys(c.kek[i])
+				if err != nil {
+					return nil, err
+				}
+				m, err := license.Open(license.Config{Dir: dir, Logger: logger, Group: uint32(id), Sealer: keys})
 				return hosted{m}, err
 			},
 			Tuning: cluster.Tuning{SnapshotEntries: 50},
@@ -362,15 +366,17 @@ func TestClusterProvisions(t *testing.T) {
 		require.NoError(t, err)
 		r, _ := c.checkout(1, tenant, "cad", 0)
 		require.Equal(t, cloudlicenses.OK, r.Code)
-		var result directory.TenantResult
-		_, err = s.DoDirectory(ctx, Command{
-			Op: directory.OpTenantUp, Payload: &directory.SetTenantStatus{ID: "late-payer", Status: cloudlicenses.TenantSuspended}, Result: &result,
-		})
+		changed, _, err := s.ChangeTenant(ctx, "late-payer", TenantChange{Status: cloudlicenses.TenantSuspended, Actor: "operator"})
 		require.NoError(t, err)
-		require.Eventually(t, func() bool {
-			_, err := c.shards[1].Do(ctx, "late-payer", Command{Op: license.OpRules, Payload: &license.SetRules{}, Result: &license.Ack{}})
-			return err != nil
-		}, 5*time.Second, 50*time.Millisecond)
+		require.Equal(t, changed.Life.Revision, changed.Life.Settled)
+		for i := range c.shards {
+			r, _ = c.checkout(i, tenant, "cad", byte(10+i))
+			require.Equal(t, cloudlicenses.LicenseNotActive, r.Code, "at every node, once it is acknowledged")
+		}
+		_, _, err = s.ChangeTenant(ctx, "late-payer", TenantChange{Status: cloudlicenses.TenantActive, Actor: "operator"})
+		require.NoError(t, err)
+		r, _ = c.checkout(2, tenant, "cad", 20)
+		require.Equal(t, cloudlicenses.OK, r.Code)
 	})
 	t.Run("stale placement", func(t *testing.T) {
 		_, err := s.CreateTenant(ctx, CreateTenantRequest{ID: "mover"})

@@ -22,10 +22,7 @@ const (
 )
 
 // DefaultPlan is a tenant's plan where none is named.
-const DefaultPlan = "enterprise"
-
-// Plans returns the plans that a tenant may have, the smallest first.
-func Plans() []string { return []string{"free", "startup", "professional", DefaultPlan} }
+const DefaultPlan = string(cloudlicenses.PlanEnterprise)
 
 // Limits of provisioning.
 const (
@@ -41,6 +38,8 @@ type Refusal struct {
 	Detail string
 	// LicenseID is the license in the way of an already_exists.
 	LicenseID cloudlicenses.LicenseID
+	// Use is what a plan_limit_exceeded would have come to.
+	Use license.PlanUse
 }
 
 // Error returns the code and the detail.
@@ -150,26 +149,39 @@ func (s *Shard) openTenant(ctx context.Context, req CreateTenantRequest) (*direc
 	}
 	// One that is there already may be this call's own, from a try whose
 	// outcome was unknown, or one left half-way.
-	if err := refused(result.Code, result.Detail); err != nil && result.Code != cloudlicenses.AlreadyExists {
+	if err := refused(result.Code, result.Detail); err != nil && (result.Code != cloudlicenses.AlreadyExists || result.Tenant.ID == "") {
 		return nil, err
 	}
 	tenant := &result.Tenant
 	if tenant.Status != cloudlicenses.TenantPending {
 		return tenant, nil
 	}
+	return tenant, s.putTenant(ctx, tenant)
+}
+
+// putTenant makes a tenant known to its group, with a data key of its own.
+func (s *Shard) putTenant(ctx context.Context, tenant *directory.Tenant) error {
+	keys := s.keys.Load()
+	if keys == nil {
+		return errNoSecrets
+	}
+	dataKey, err := keys.NewDataKey(tenant.ID)
+	if err != nil {
+		return err
+	}
 	var ack license.Ack
-	_, err := s.doPlaced(ctx, tenant, Command{
+	_, err = s.doPlaced(ctx, tenant, Command{
 		Op:      license.OpTenant,
-		Payload: &license.PutTenant{Epoch: tenant.Epoch, URL: s.tenantURL(tenant.ID)},
+		Payload: &license.PutTenant{Epoch: tenant.Epoch, URL: s.tenantURL(tenant.ID), Plan: cloudlicenses.Plan(tenant.Plan), DataKey: dataKey},
 		Result:  &ack,
 	})
 	if err == nil {
 		err = refused(ack.Code, ack.Detail)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("open tenant %s in group %d: %w", tenant.ID, tenant.Group, err)
+		return fmt.Errorf("open tenant %s in group %d: %w", tenant.ID, tenant.Group, err)
 	}
-	return tenant, nil
+	return nil
 }
 
 // activate ends the saga.

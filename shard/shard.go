@@ -20,7 +20,7 @@ import (
 const directoryGroup cluster.GroupID = 0
 
 // ErrTenantNotFound means that the directory's leader confirms: there is no
-// such tenant, or it is not active.
+// such tenant, or it is not verified yet.
 var ErrTenantNotFound = errors.New("no such tenant")
 
 // ErrTenantMoving means that the tenant is fenced for a move; ask again shortly.
@@ -91,6 +91,7 @@ type Shard struct {
 	resolver  string
 
 	secrets atomic.Pointer[Secrets]
+	keys    atomic.Pointer[Keys]   // with secrets
 	region  atomic.Pointer[string] // this node's, for tenants that name none
 }
 

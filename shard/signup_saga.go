@@ -17,15 +17,8 @@ const resumeEvery = time.Second
 // finishTenant takes an admitted tenant to its end: its group, its owner,
 // active, done. Every step may be repeated, by any node.
 func (s *Shard) finishTenant(ctx context.Context, tenant *directory.Tenant) error {
-	var opened license.Ack
-	_, err := s.doPlaced(ctx, tenant, Command{
-		Op: license.OpTenant, Payload: &license.PutTenant{Epoch: tenant.Epoch, URL: s.tenantURL(tenant.ID)}, Result: &opened,
-	})
-	if err == nil {
-		err = refused(opened.Code, opened.Detail)
-	}
-	if err != nil {
-		return fmt.Errorf("open tenant %s in group %d: %w", tenant.ID, tenant.Group, err)
+	if err := s.putTenant(ctx, tenant); err != nil {
+		return err
 	}
 	if err := s.inviteOwner(ctx, tenant); err != nil {
 		return fmt.Errorf("invite the owner of %s: %w", tenant.ID, err)
@@ -36,7 +29,7 @@ func (s *Shard) finishTenant(ctx context.Context, tenant *directory.Tenant) erro
 		}
 	}
 	var done directory.Ack
-	_, err = s.DoDirectory(ctx, Command{Op: directory.OpAdmitted, Payload: &directory.TenantAdmitted{ID: tenant.ID}, Result: &done})
+	_, err := s.DoDirectory(ctx, Command{Op: directory.OpAdmitted, Payload: &directory.TenantAdmitted{ID: tenant.ID}, Result: &done})
 	if err == nil {
 		err = refused(done.Code, done.Detail)
 	}

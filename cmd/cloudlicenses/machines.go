@@ -8,6 +8,7 @@ import (
 	"github.com/cloudlicenses/cloudlicenses/fsm"
 	"github.com/cloudlicenses/cloudlicenses/fsm/directory"
 	"github.com/cloudlicenses/cloudlicenses/fsm/license"
+	"github.com/cloudlicenses/cloudlicenses/shard"
 )
 
 // directoryGroup is the group whose machine is the directory; every other
@@ -40,9 +41,9 @@ func (h hosted) Apply(e cluster.Entry) ([][]byte, error) {
 func (h hosted) Snapshot() (cluster.Snapshot, error) { return h.stateMachine.Snapshot() }
 
 // machineOpener returns the function by which a node opens its machines.
-func machineOpener(options fsm.Options, logger *slog.Logger) func(cluster.GroupID, string) (cluster.Machine, error) {
+func machineOpener(options fsm.Options, keys *shard.Keys, logger *slog.Logger) func(cluster.GroupID, string) (cluster.Machine, error) {
 	return func(group cluster.GroupID, dir string) (cluster.Machine, error) {
-		machine, err := openMachine(group, dir, options, logger.With("group", uint32(group)))
+		machine, err := openMachine(group, dir, options, keys, logger.With("group", uint32(group)))
 		if err != nil {
 			return nil, fmt.Errorf("group %d: %w", group, err)
 		}
@@ -50,9 +51,9 @@ func machineOpener(options fsm.Options, logger *slog.Logger) func(cluster.GroupI
 	}
 }
 
-func openMachine(group cluster.GroupID, dir string, options fsm.Options, logger *slog.Logger) (stateMachine, error) {
+func openMachine(group cluster.GroupID, dir string, options fsm.Options, keys *shard.Keys, logger *slog.Logger) (stateMachine, error) {
 	if group == directoryGroup {
 		return directory.Open(directory.Config{Dir: dir, Store: options, Logger: logger})
 	}
-	return license.Open(license.Config{Dir: dir, Store: options, Logger: logger, Group: uint32(group)})
+	return license.Open(license.Config{Dir: dir, Store: options, Logger: logger, Group: uint32(group), Sealer: keys})
 }

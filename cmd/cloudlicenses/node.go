@@ -89,6 +89,10 @@ func startNode(cfg nodeConfig) (*node, error) {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	v, _ := buildVersion()
+	keys, err := shard.NewKeys(cfg.kek)
+	if err != nil {
+		return nil, err
+	}
 
 	wired := make(chan struct{}) // the engine runs before the door to it is there
 	engine, err := cluster.Start(cluster.Config{
@@ -108,7 +112,7 @@ func startNode(cfg nodeConfig) (*node, error) {
 				return ctx.Err()
 			}
 		},
-		NewMachine: machineOpener(fsm.Options{Fatal: n.fail}, cfg.logger),
+		NewMachine: machineOpener(fsm.Options{Fatal: n.fail}, keys, cfg.logger),
 		Now:        cfg.clock(), Fatal: n.fail,
 		Logger: engineLogger, Metrics: registry, Tuning: cfg.tuning,
 	})
@@ -129,6 +133,7 @@ func startNode(cfg nodeConfig) (*node, error) {
 	sagas, stop := context.WithCancel(context.Background())
 	n.stopSagas = stop
 	go n.door.ResumeSignUps(sagas)
+	go n.door.ResumeLives(sagas)
 	close(wired)
 	go n.serve("public API", n.edge.Serve, secured(cfg.edge, cfg.security.edge))
 	go n.serve("admin address", n.edge.ServeAdmin, secured(cfg.admin, cfg.security.admin))

@@ -98,7 +98,7 @@ the URL that is printed: its name has to resolve to the nodes.
 	fs.StringVar(&req.ID, "id", "", "the tenant's id: its subdomain (required)")
 	fs.StringVar(&req.Company, "company", "", "the company's name (default: the id)")
 	fs.StringVar(&req.Region, "region", "", "region of the tenant's data (default: that of the node asked)")
-	fs.StringVar(&req.Plan, "plan", shard.DefaultPlan, "the tenant's plan: "+strings.Join(shard.Plans(), ", "))
+	fs.StringVar(&req.Plan, "plan", shard.DefaultPlan, "the tenant's plan: "+strings.Join(cloudlicenses.PlanNames(), ", "))
 	fs.StringVar(&lic.Product, "license", "", "product to license to the tenant")
 	fs.Int64Var(&lic.Commit, "commit", 0, "committed seats (with --license)")
 	fs.Int64Var(&lic.MaxOverage, "max-overage", 0, "overage seats beyond those (with --license)")
@@ -111,8 +111,8 @@ func completeTenant(cmd *cobra.Command, req *createTenant, lic *createLicense) e
 	switch {
 	case req.ID == "":
 		return usagef("--id is missing: name the tenant")
-	case !slices.Contains(shard.Plans(), req.Plan):
-		return usagef("--plan %q: want one of %s", req.Plan, strings.Join(shard.Plans(), ", "))
+	case !slices.Contains(cloudlicenses.PlanNames(), req.Plan):
+		return usagef("--plan %q: want one of %s", req.Plan, strings.Join(cloudlicenses.PlanNames(), ", "))
 	case lic.Commit < 0:
 		return usagef("--commit %d: want 0 or more", lic.Commit)
 	case lic.MaxOverage < 0:
