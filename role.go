@@ -46,6 +46,7 @@ const (
 	ActViewSettings                         // settings of the tenant
 	ActManageSettings                       // change them
 	ActViewEvents                           // the stream of events
+	ActDeleteTenant                         // delete the tenant, and take that back
 )
 
 // Actions lists every action.
@@ -53,6 +54,7 @@ var Actions = []Action{
 	ActOwnAccount, ActViewLicenses, ActViewLeases, ActReleaseLease, ActViewUsers, ActManageUsers, ActManageOwners,
 	ActViewKeys, ActManageKeys, ActViewCosts, ActViewAudit, ActViewAlerts, ActManageAlerts, ActViewFingerprints,
 	ActManageFingerprints, ActViewSettings, ActManageSettings, ActViewEvents,
+	ActDeleteTenant,
 }
 
 // May reports whether a role may do an action: the one table of who may what.
@@ -66,7 +68,7 @@ func (r Role) May(a Action) bool {
 	case ActReleaseLease, ActViewUsers, ActManageUsers, ActViewKeys, ActManageKeys, ActViewAudit, ActManageAlerts,
 		ActViewFingerprints, ActManageFingerprints, ActViewSettings, ActManageSettings:
 		return r == RoleOwner || r == RoleAdmin
-	case ActManageOwners:
+	case ActManageOwners, ActDeleteTenant:
 		return r == RoleOwner
 	}
 	return false

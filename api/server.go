@@ -58,9 +58,12 @@ type Server struct {
 	metrics *metrics
 	proxies proxies
 	tokens  tokens
-	http    *fasthttp.Server
-	admin   *http.Server
-	h2      *h2
+
+	registrations registrations
+
+	http  *fasthttp.Server
+	admin *http.Server
+	h2    *h2
 
 	domain      string // lower case, no port
 	portSuffix  string // ":8080", or empty

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/valyala/fasthttp"
 
@@ -111,6 +112,10 @@ func (c *call) serveRegister() {
 	in, wrong := n.check()
 	if len(wrong) > 0 {
 		c.refuse(&problem{code: cloudlicenses.InvalidField, detail: "the body has invalid fields", invalid: wrong})
+		return
+	}
+	if wait := c.server.registrations.take(c.address(), time.Now()); wait > 0 {
+		c.refuse(&problem{code: cloudlicenses.RateLimited, detail: "too many registrations from this address; wait", retryIn: max(1, int(wait/time.Second))})
 		return
 	}
 	r, err := c.server.shard.Register(c.context(), in)

@@ -90,6 +90,11 @@ func userRows(p *pool, fresh func() license.User) map[string]userRow {
 		"POST /api/v1/leases/{id}/release": {func() string {
 			return "/api/v1/leases/" + p.checkout("held").wants(p.t, 201, "").text("lease_id") + "/release"
 		}, path(""), 200},
+		"GET /api/v1/plan":          {path("/api/v1/plan"), path(""), 200},
+		"PATCH /api/v1/plan":        {path("/api/v1/plan"), path(`{"plan":"professional"}`), 200},
+		"GET /api/v1/deletion":      {path("/api/v1/deletion"), path(""), 200},
+		"POST /api/v1/deletion":     {path("/api/v1/deletion"), path(`{"tenant_id":"` + string(p.tenant) + `"}`), 202},
+		"DELETE /api/v1/deletion":   {path("/api/v1/deletion"), path(""), 200},
 		"GET /api/v1/licenses":      {path("/api/v1/licenses"), path(""), 200},
 		"GET /api/v1/licenses/{id}": {path("/api/v1/licenses/" + string(p.license)), path(""), 200},
 		"GET /api/v1/leases":        {path("/api/v1/leases"), path(""), 200},

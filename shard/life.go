@@ -84,6 +84,10 @@ func (s *Shard) sendTerms(ctx context.Context, r *directory.LifeResult) (terms l
 	return terms, w, err
 }
 
+// DeletionGrace is how long a deletion can be taken back where nobody says
+// otherwise.
+func (s *Shard) DeletionGrace() time.Duration { return s.grace }
+
 // Terms reads what a tenant has of what its plan allows.
 func (s *Shard) Terms(ctx context.Context, id cloudlicenses.TenantID, opt ReadOptions) (license.TermsResult, Freshness, error) {
 	var terms license.TermsResult

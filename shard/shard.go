@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync/atomic"
+	"time"
 
 	"github.com/tinylib/msgp/msgp"
 
@@ -78,6 +79,9 @@ type Config struct {
 	// Resolver is the "host:port" of the DNS resolver that sign-ups are
 	// verified by; empty: none can be.
 	Resolver string
+	// DeletionGrace is how long a tenant's deletion can be taken back; 0:
+	// cloudlicenses.DeletionGrace.
+	DeletionGrace time.Duration
 }
 
 // Shard is the door. It is safe for concurrent use.
@@ -89,6 +93,7 @@ type Shard struct {
 	places    *places
 	tries     firstTries
 	resolver  string
+	grace     time.Duration
 
 	secrets atomic.Pointer[Secrets]
 	keys    atomic.Pointer[Keys]   // with secrets
@@ -103,12 +108,15 @@ func New(cfg Config) *Shard {
 }
 
 func newShard(e engine, cfg Config) *Shard {
-	s := &Shard{engine: e, tenantURL: cfg.TenantURL, logger: cfg.Logger, resolver: cfg.Resolver}
+	s := &Shard{engine: e, tenantURL: cfg.TenantURL, logger: cfg.Logger, resolver: cfg.Resolver, grace: cfg.DeletionGrace}
 	if s.logger == nil {
 		s.logger = slog.Default()
 	}
 	if s.tenantURL == nil {
 		s.tenantURL = func(id cloudlicenses.TenantID) string { return "https://" + string(id) + "." + cfg.Domain }
+	}
+	if s.grace == 0 {
+		s.grace = cloudlicenses.DeletionGrace
 	}
 	s.places = newPlaces(s)
 	return s
