@@ -224,6 +224,13 @@ func (s *Shard) adopt(birth *directory.Init, cfg BootConfig) error {
 	if err != nil {
 		return err
 	}
+	kekID, err := keys.id()
+	if err != nil {
+		return err
+	}
+	if err := writeFile(filepath.Join(cfg.DataDir, kekIDFile), kekID, 0o600); err != nil {
+		return fmt.Errorf("write the name of the cluster's key: %w", err)
+	}
 	tokenPath := cfg.AdminTokenFile
 	if tokenPath == "" {
 		tokenPath = filepath.Join(cfg.DataDir, adminTokenFile)

@@ -4,8 +4,11 @@ import (
 	"crypto/hkdf"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 
 	"github.com/tink-crypto/tink-go/v2/aead/subtle"
 
@@ -30,6 +33,10 @@ const (
 
 	wrappingInfo = "cloudlicenses wrapping of data keys 1"
 	groupKeyInfo = "cloudlicenses key of group 1:"
+	kekIDInfo    = "cloudlicenses name of a key-encryption key 1"
+
+	// kekIDFile of the data folder names the key that it was written under.
+	kekIDFile = "kek.id"
 )
 
 // Keys opens data keys by the key of --kek-file, and makes new ones. It is
@@ -59,6 +66,34 @@ func (k *Keys) derived(info string) (fsm.AEAD, error) {
 		return nil, fmt.Errorf("derive a key: %w", err)
 	}
 	return subtle.NewAESGCM(key)
+}
+
+// id names the key-encryption key and tells nothing of it.
+func (k *Keys) id() (string, error) {
+	name, err := hkdf.Key(sha256.New, k.kek, nil, kekIDInfo, 16)
+	if err != nil {
+		return "", fmt.Errorf("derive a key's name: %w", err)
+	}
+	return hex.EncodeToString(name) + "\n", nil
+}
+
+// Fit checks, before anything in it is opened, that a data folder was written
+// under this key: ErrKEK where it was another one. A new folder fits.
+func (k *Keys) Fit(dataDir string) error {
+	id, err := k.id()
+	if err != nil {
+		return err
+	}
+	known, err := os.ReadFile(filepath.Join(dataDir, kekIDFile))
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return nil
+	case err != nil:
+		return fmt.Errorf("read which key the data folder was written under: %w", err)
+	case string(known) != id:
+		return ErrKEK
+	}
+	return nil
 }
 
 // GroupKey implements fsm.Sealer.

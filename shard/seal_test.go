@@ -2,6 +2,7 @@ package shard
 
 import (
 	"bytes"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -50,6 +51,13 @@ func TestDataKeys(t *testing.T) {
 	require.NoError(t, err)
 	_, err = two.Decrypt(sealed, nil)
 	require.Error(t, err, "each group has a key of its own")
+	dir := t.TempDir()
+	require.NoError(t, keys.Fit(dir), "a new folder")
+	id, err := keys.id()
+	require.NoError(t, err)
+	require.NoError(t, writeFile(filepath.Join(dir, kekIDFile), id, 0o600))
+	require.NoError(t, keys.Fit(dir))
+	require.ErrorIs(t, other.Fit(dir), ErrKEK)
 	_, err = NewKeys([]byte("short"))
 	require.Error(t, err)
 }

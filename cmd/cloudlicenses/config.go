@@ -17,6 +17,8 @@ import (
 	"github.com/knadh/koanf/providers/posflag"
 	"github.com/knadh/koanf/v2"
 	"github.com/spf13/pflag"
+
+	"github.com/cloudlicenses/cloudlicenses"
 )
 
 // envPrefix begins every environment variable of the server; the rest is the
@@ -58,6 +60,8 @@ type serverConfig struct {
 	TrustedProxies []string `koanf:"trusted_proxies"`
 	LogLevel       string   `koanf:"log_level"`
 	DNSResolver    string   `koanf:"dns_resolver"`
+
+	DeletionGrace time.Duration `koanf:"deletion_grace"`
 
 	// ClockOffset shifts the node's clock; for tests of clock skew.
 	ClockOffset time.Duration `koanf:"clock_offset"`
@@ -101,6 +105,7 @@ func addServerFlags(fs *pflag.FlagSet) {
 	fs.String("admin-token-file", "", "where to keep the admin token (default: admin.token in the data folder)")
 	fs.StringSlice("trusted-proxies", nil, "networks (CIDR) whose X-Forwarded-For counts")
 	fs.String("dns-resolver", "", "host:port of the DNS resolver that verifies sign-ups' domains (default: the first of /etc/resolv.conf)")
+	fs.Duration("deletion-grace", cloudlicenses.DeletionGrace, "how long the deletion of a tenant can be taken back")
 	fs.String("log-level", "info", "debug, info, warn or error")
 	fs.Duration("clock-offset", 0, "shift this node's clock")
 	fs.Int64("snapshot-entries", 0, "log entries between two snapshots")
@@ -258,6 +263,9 @@ func (c *serverConfig) check() error {
 	}
 	if _, err := c.proxies(); err != nil {
 		return err
+	}
+	if c.DeletionGrace <= 0 || c.DeletionGrace > cloudlicenses.MaxDeletionGrace {
+		return usagef("--deletion-grace %s: want more than 0, at most a year", c.DeletionGrace)
 	}
 	if _, _, err := net.SplitHostPort(c.DNSResolver); c.DNSResolver != "" && err != nil {
 		return usagef("--dns-resolver %q: want host:port, such as 127.0.0.1:53", c.DNSResolver)

@@ -61,6 +61,7 @@ type nodeConfig struct {
 	trustedProxies       []netip.Prefix
 	resolver             string         // host:port of the DNS resolver
 	dns                  *dnstxt.Server // of dev; nil: none
+	deletionGrace        time.Duration  // 0: the default
 	clockOffset          time.Duration
 	tuning               cluster.Tuning
 	logger               *slog.Logger // without the node's id, which startNode adds
@@ -90,6 +91,9 @@ func startNode(cfg nodeConfig) (*node, error) {
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	v, _ := buildVersion()
 	keys, err := shard.NewKeys(cfg.kek)
+	if err == nil {
+		err = keys.Fit(cfg.dataDir)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -122,7 +126,7 @@ func startNode(cfg nodeConfig) (*node, error) {
 	scheme, port := cfg.publicURL()
 	n.engine = engine
 	n.door = shard.New(shard.Config{
-		Node: engine, Domain: cfg.domain, Logger: cfg.logger, Resolver: cfg.resolver,
+		Node: engine, Domain: cfg.domain, Logger: cfg.logger, Resolver: cfg.resolver, DeletionGrace: cfg.deletionGrace,
 		TenantURL: func(id cloudlicenses.TenantID) string { return n.edge.TenantURL(id) },
 	})
 	n.edge = api.New(api.Config{

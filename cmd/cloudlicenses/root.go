@@ -28,7 +28,7 @@ the license commands of a workstation.
 	})
 	root.AddCommand(
 		newDevCommand(), newServerCommand(), newClusterCommand(), newCertCommand(),
-		newVendorCommand(), newTenantCommand(),
+		newVendorCommand(), newTenantCommand(), newPlanCommand(),
 		newCheckoutCommand(), newReturnCommand(), newLeasesCommand(), newRunCommand(),
 		newBenchCommand(), newVersionCommand(),
 	)

@@ -15,9 +15,9 @@ import (
 )
 
 func newTenantCommand() *cobra.Command {
-	return newGroup("tenant", "Create and look at tenants",
+	return newGroup("tenant", "Create, change and delete tenants",
 		"Operator's administration of tenants (customers), spoken to one node's admin address.\n"+operatorEnvironment,
-		newTenantCreateCommand(), newTenantListCommand(), newTenantShowCommand())
+		newTenantCreateCommand(), newTenantListCommand(), newTenantShowCommand(), newTenantSetCommand(), newTenantDeleteCommand())
 }
 
 // createTenant is the body of POST /v1/tenants.
