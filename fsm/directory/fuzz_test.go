@@ -53,7 +53,7 @@ func FuzzCommand(f *testing.F) {
 
 // FuzzQuery: no bytes crash a query.
 func FuzzQuery(f *testing.F) {
-	for op := range fsm.Op(10) {
+	for op := range fsm.Op(63) {
 		f.Add(fsm.Header{Op: op, Version: Version}.Append(nil))
 		f.Add(append(fsm.Header{Op: op, Version: Version}.Append(nil), encoded(&List{Cursor: "a", Limit: 2})...))
 	}

@@ -6,6 +6,7 @@ import (
 	"github.com/tinylib/msgp/msgp"
 
 	"github.com/cloudlicenses/cloudlicenses"
+	"github.com/cloudlicenses/cloudlicenses/fsm"
 )
 
 func init() {
@@ -91,9 +92,9 @@ func (s *state) changeTenant(c *ChangeTenant) msgp.Marshaler {
 	if status == t.Status && plan == l.Plan {
 		return &LifeResult{Tenant: *t, Life: *l}
 	}
-	switch {
-	case status == t.Status:
-	case status == cloudlicenses.TenantDeleting:
+	switch status {
+	case t.Status:
+	case cloudlicenses.TenantDeleting:
 		l.Before, l.DeleteMillis = t.Status, s.meta.ClockMillis+max(0, c.GraceMillis)
 	default:
 		l.Before, l.DeleteMillis = "", 0
@@ -191,6 +192,18 @@ func (s *state) removeTenant(t *Tenant) {
 	s.perGroup[t.Group]--
 	s.registrations.looks[t.ID.Skeleton()]--
 	s.out.Delete(keyTenant(t.ID))
+}
+
+// queryLife answers the queries about tenants' lives.
+func (s *state) queryLife(op fsm.Op, payload []byte) (msgp.Marshaler, error) {
+	switch op {
+	case QueryUnsettled:
+		return queryOne(payload, s.unsettled)
+	case QueryPlans:
+		return queryOne(payload, s.plans)
+	default:
+		return queryOne(payload, s.lifeOf)
+	}
 }
 
 // lifeOf answers QueryLife.

@@ -73,12 +73,8 @@ func (s *state) query(query []byte, applied uint64) (msgp.Marshaler, error) {
 			return nil, errTrailing
 		}
 		return s.unfinished(), nil
-	case QueryLife:
-		return queryOne(payload, s.lifeOf)
-	case QueryUnsettled:
-		return queryOne(payload, s.unsettled)
-	case QueryPlans:
-		return queryOne(payload, s.plans)
+	case QueryLife, QueryUnsettled, QueryPlans:
+		return s.queryLife(h.Op, payload)
 	case QueryHash:
 		if len(payload) > 0 {
 			return nil, errTrailing
