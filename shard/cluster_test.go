@@ -83,7 +83,12 @@ func (c *trio) folder(i int) string { return filepath.Join(c.dir, fmt.Sprintf("n
 func (c *trio) start(which ...int) {
 	logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
 	for _, i := range which {
+		keys, err := NewKeys(c.kek[i])
+		require.NoError(c.t, err)
+		logKey, err := keys.LogKey(c.folder(i), fmt.Sprintf("n%d", i))
+		require.NoError(c.t, err)
 		node, err := cluster.Start(cluster.Config{
+			LogKey: logKey,
 			NodeID: fmt.Sprintf("n%d", i), DataDir: c.folder(i), RaftAddr: c.raft[i], GossipAddr: c.gossip[i], Join: c.gossip[:],
 			BootstrapExpect: 3, Groups: 2, Replicas: 3, Region: "eu-central", HTTPURL: fmt.Sprintf("http://n%d.test", i), Logger: logger,
 			Fatal: func(err error) { c.t.Errorf("node n%d: %v", i, err) },
@@ -91,10 +96,6 @@ func (c *trio) start(which ...int) {
 				if id == directoryGroup {
 					m, err := directory.Open(directory.Config{Dir: dir, Logger: logger})
 					return hosted{m}, err
-				}
-				keys, err := NewKeys(c.kek[i])
-				if err != nil {
-					return nil, err
 				}
 				m, err := license.Open(license.Config{Dir: dir, Logger: logger, Group: uint32(id), Sealer: keys})
 				return hosted{m}, err

@@ -1,6 +1,7 @@
 package shard
 
 import (
+	"crypto/cipher"
 	"crypto/hkdf"
 	"crypto/rand"
 	"crypto/sha256"
@@ -11,6 +12,7 @@ import (
 	"path/filepath"
 
 	"github.com/tink-crypto/tink-go/v2/aead/subtle"
+	"golang.org/x/crypto/chacha20poly1305"
 
 	"github.com/cloudlicenses/cloudlicenses"
 	"github.com/cloudlicenses/cloudlicenses/fsm"
@@ -34,6 +36,10 @@ const (
 	wrappingInfo = "cloudlicenses wrapping of data keys 1"
 	groupKeyInfo = "cloudlicenses key of group 1:"
 	kekIDInfo    = "cloudlicenses name of a key-encryption key 1"
+
+	// logKeyFile of the data folder is the wrapped key of the node's log.
+	logKeyFile    = "log.key"
+	logKeyContext = "cloudlicenses log key 1:"
 
 	// kekIDFile of the data folder names the key that it was written under.
 	kekIDFile = "kek.id"
@@ -94,6 +100,32 @@ func (k *Keys) Fit(dataDir string) error {
 		return ErrKEK
 	}
 	return nil
+}
+
+// LogKey returns the key of a node's own log, and makes it where the folder has
+// none. The folder keeps it wrapped, bound to the node's id; ErrKEK where it was
+// wrapped by another key. It is not replicated: a node's log is its own.
+func (k *Keys) LogKey(dataDir, nodeID string) (cipher.AEAD, error) {
+	path, context := filepath.Join(dataDir, logKeyFile), []byte(logKeyContext+nodeID)
+	wrapped, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		key := make([]byte, dataKeyBytes)
+		_, _ = rand.Read(key) // never fails
+		if wrapped, err = k.wrapping.Encrypt(key, context); err != nil {
+			return nil, fmt.Errorf("wrap the log's key: %w", err)
+		}
+		if err = os.MkdirAll(dataDir, 0o750); err == nil {
+			err = writeFile(path, string(wrapped), 0o600)
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("key of the node's log: %w", err)
+	}
+	key, err := k.wrapping.Decrypt(wrapped, context)
+	if err != nil {
+		return nil, ErrKEK
+	}
+	return chacha20poly1305.NewX(key)
 }
 
 // GroupKey implements fsm.Sealer.

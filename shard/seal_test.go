@@ -58,6 +58,22 @@ func TestDataKeys(t *testing.T) {
 	require.NoError(t, writeFile(filepath.Join(dir, kekIDFile), id, 0o600))
 	require.NoError(t, keys.Fit(dir))
 	require.ErrorIs(t, other.Fit(dir), ErrKEK)
+
+	logKey, err := keys.LogKey(dir, "n1")
+	require.NoError(t, err)
+	require.Equal(t, 24, logKey.NonceSize(), "long enough to be random")
+	nonce := make([]byte, 24)
+	sealed = logKey.Seal(nil, nonce, []byte("entry"), nil)
+	logKey, err = keys.LogKey(dir, "n1")
+	require.NoError(t, err)
+	plain, err = logKey.Open(nil, nonce, sealed, nil)
+	require.NoError(t, err)
+	require.Equal(t, "entry", string(plain))
+	_, err = keys.LogKey(dir, "n2")
+	require.ErrorIs(t, err, ErrKEK, "another node's")
+	_, err = other.LogKey(dir, "n1")
+	require.ErrorIs(t, err, ErrKEK)
+
 	_, err = NewKeys([]byte("short"))
 	require.Error(t, err)
 }

@@ -97,6 +97,10 @@ func startNode(cfg nodeConfig) (*node, error) {
 	if err != nil {
 		return nil, err
 	}
+	logKey, err := keys.LogKey(cfg.dataDir, cfg.id)
+	if err != nil {
+		return nil, err
+	}
 
 	wired := make(chan struct{}) // the engine runs before the door to it is there
 	engine, err := cluster.Start(cluster.Config{
@@ -116,6 +120,7 @@ func startNode(cfg nodeConfig) (*node, error) {
 				return ctx.Err()
 			}
 		},
+		LogKey:     logKey,
 		NewMachine: machineOpener(fsm.Options{Fatal: n.fail}, keys, cfg.logger),
 		Now:        cfg.clock(), Fatal: n.fail,
 		Logger: engineLogger, Metrics: registry, Tuning: cfg.tuning,
