@@ -85,7 +85,7 @@ func (c *trio) start(which ...int) {
 	for _, i := range which {
 		keys, err := NewKeys(c.kek[i])
 		require.NoError(c.t, err)
-		logKey, err := keys.LogKey(c.folder(i), fmt.Sprintf("n%d", i))
+		logKey, err := keys.LogKey(c.folder(i))
 		require.NoError(c.t, err)
 		node, err := cluster.Start(cluster.Config{
 			LogKey: logKey,

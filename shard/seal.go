@@ -39,7 +39,7 @@ const (
 
 	// logKeyFile of the data folder is the wrapped key of the node's log.
 	logKeyFile    = "log.key"
-	logKeyContext = "cloudlicenses log key 1:"
+	logKeyContext = "cloudlicenses log key 1"
 
 	// kekIDFile of the data folder names the key that it was written under.
 	kekIDFile = "kek.id"
@@ -103,10 +103,10 @@ func (k *Keys) Fit(dataDir string) error {
 }
 
 // LogKey returns the key of a node's own log, and makes it where the folder has
-// none. The folder keeps it wrapped, bound to the node's id; ErrKEK where it was
-// wrapped by another key. It is not replicated: a node's log is its own.
-func (k *Keys) LogKey(dataDir, nodeID string) (cipher.AEAD, error) {
-	path, context := filepath.Join(dataDir, logKeyFile), []byte(logKeyContext+nodeID)
+// none. The folder keeps it wrapped; ErrKEK where it was wrapped by another key.
+// It is not replicated: a node's log is its own.
+func (k *Keys) LogKey(dataDir string) (cipher.AEAD, error) {
+	path, context := filepath.Join(dataDir, logKeyFile), []byte(logKeyContext)
 	wrapped, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
 		key := make([]byte, dataKeyBytes)

@@ -97,7 +97,7 @@ func startNode(cfg nodeConfig) (*node, error) {
 	if err != nil {
 		return nil, err
 	}
-	logKey, err := keys.LogKey(cfg.dataDir, cfg.id)
+	logKey, err := keys.LogKey(cfg.dataDir)
 	if err != nil {
 		return nil, err
 	}
