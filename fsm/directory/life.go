@@ -1,6 +1,7 @@
 package directory
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/tinylib/msgp/msgp"
@@ -201,9 +202,10 @@ func (s *state) queryLife(op fsm.Op, payload []byte) (msgp.Marshaler, error) {
 		return queryOne(payload, s.unsettled)
 	case QueryPlans:
 		return queryOne(payload, s.plans)
-	default:
+	case QueryLife:
 		return queryOne(payload, s.lifeOf)
 	}
+	return nil, fmt.Errorf("query %d: unknown to this release", op)
 }
 
 // lifeOf answers QueryLife.

@@ -73,15 +73,13 @@ func (s *state) query(query []byte, applied uint64) (msgp.Marshaler, error) {
 			return nil, errTrailing
 		}
 		return s.unfinished(), nil
-	case QueryLife, QueryUnsettled, QueryPlans:
-		return s.queryLife(h.Op, payload)
 	case QueryHash:
 		if len(payload) > 0 {
 			return nil, errTrailing
 		}
 		return &StateHash{AppliedIndex: applied, Hash: s.hash()}, nil
 	default:
-		return nil, fmt.Errorf("query %d: unknown to this release", h.Op)
+		return s.queryLife(h.Op, payload)
 	}
 }
 
