@@ -143,7 +143,7 @@ func (s *session) command(name string, a arguments) (fsm.Op, msgp.Marshaler) {
 	switch name {
 	case "tenant":
 		return license.OpTenant, &license.PutTenant{
-			Epoch: uint32(a.number("epoch", 1)), URL: "https://acme.localhost", Plan: cl.Plan(a.text("plan", "")), DataKey: []byte(a.text("data-key", "")),
+			Epoch: uint32(a.number("epoch", 1)), URL: "https://acme.localhost", Plan: cl.Plan(a.text("plan", "")), DataKey: []byte(a.text("data-key", "wrapped")),
 		}
 	case "license":
 		return license.OpLicenses, &license.PutLicenses{Licenses: []license.License{s.license(a)}}
