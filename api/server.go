@@ -62,9 +62,12 @@ type Server struct {
 	refused refusals
 	proxies proxies
 	tokens  tokens
-	http    *fasthttp.Server
-	admin   *http.Server
-	h2      *h2
+
+	registrations registrations
+
+	http  *fasthttp.Server
+	admin *http.Server
+	h2    *h2
 
 	domain      string // lower case, no port
 	portSuffix  string // ":8080", or empty

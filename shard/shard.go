@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync/atomic"
+	"time"
 
 	"github.com/tinylib/msgp/msgp"
 
@@ -20,7 +21,7 @@ import (
 const directoryGroup cluster.GroupID = 0
 
 // ErrTenantNotFound means that the directory's leader confirms: there is no
-// such tenant, or it is not active.
+// such tenant, or it is not verified yet.
 var ErrTenantNotFound = errors.New("no such tenant")
 
 // ErrTenantMoving means that the tenant is fenced for a move; ask again shortly.
@@ -80,6 +81,9 @@ type Config struct {
 	// Resolver is the "host:port" of the DNS resolver that sign-ups are
 	// verified by; empty: none can be.
 	Resolver string
+	// DeletionGrace is how long a tenant's deletion can be taken back; 0:
+	// cloudlicenses.DeletionGrace.
+	DeletionGrace time.Duration
 }
 
 // Shard is the door. It is safe for concurrent use.
@@ -93,9 +97,11 @@ type Shard struct {
 	hosts      hosts
 	tries      firstTries
 	resolver   string
-	domain     string // the platform's
+	domain     string        // the platform's
+	grace      time.Duration // of a deletion
 
 	secrets atomic.Pointer[Secrets]
+	keys    atomic.Pointer[Keys]   // with secrets
 	region  atomic.Pointer[string] // this node's, for tenants that name none
 }
 
@@ -107,7 +113,10 @@ func New(cfg Config) *Shard {
 }
 
 func newShard(e engine, cfg Config) *Shard {
-	s := &Shard{engine: e, tenantURL: cfg.TenantURL, vendorsURL: cfg.VendorsURL, logger: cfg.Logger, resolver: cfg.Resolver, domain: cfg.Domain}
+	s := &Shard{
+		engine: e, tenantURL: cfg.TenantURL, vendorsURL: cfg.VendorsURL, logger: cfg.Logger, resolver: cfg.Resolver, domain: cfg.Domain,
+		grace: cfg.DeletionGrace,
+	}
 	if s.logger == nil {
 		s.logger = slog.Default()
 	}
@@ -116,6 +125,9 @@ func newShard(e engine, cfg Config) *Shard {
 	}
 	if s.vendorsURL == nil {
 		s.vendorsURL = func() string { return "https://vendors." + cfg.Domain }
+	}
+	if s.grace == 0 {
+		s.grace = cloudlicenses.DeletionGrace
 	}
 	s.places = newPlaces(s)
 	return s
