@@ -2,6 +2,7 @@ package shard
 
 import (
 	"bytes"
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -20,10 +21,16 @@ import (
 func filesWith(t *testing.T, dir, text string) (found []string) {
 	t.Helper()
 	require.NoError(t, filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if errors.Is(err, os.ErrNotExist) {
+			return nil
+		}
 		if err != nil || entry.IsDir() {
 			return err
 		}
 		content, err := os.ReadFile(path)
+		if errors.Is(err, os.ErrNotExist) {
+			return nil // compacted away meanwhile
+		}
 		if err == nil && bytes.Contains(content, []byte(text)) {
 			relative, _ := filepath.Rel(dir, path)
 			found = append(found, relative)
@@ -31,6 +38,36 @@ func filesWith(t *testing.T, dir, text string) (found []string) {
 		return err
 	}))
 	return found
+}
+
+// plantVendor plants what accounts keep besides: the secret of a webhook, the
+// token of a vendor's billing system and a notice that waits for its license.
+func plantVendor(t *testing.T, s *Shard) {
+	t.Helper()
+	ctx, by := t.Context(), license.By{Platform: true}
+	_, _, err := s.CreateVendor(ctx, CreateVendorRequest{ID: "vector", Name: "Vector", LicensePrefix: "vector"})
+	require.NoError(t, err)
+	account := cloudlicenses.VendorID("vector").Account()
+	var hook license.EndpointResult
+	_, err = s.Do(ctx, "acme", Command{Op: license.OpPutEndpoint, Result: &hook, Payload: &license.PutEndpoint{
+		By: by, ID: "hook-1", URL: "https://acme.example/canary-hook", Secret: "whsec_canary-secret", Kinds: []cloudlicenses.EventKind{cloudlicenses.EventLicenseProvisioned},
+	}})
+	require.NoError(t, err)
+	require.Equal(t, cloudlicenses.OK, hook.Code, hook.Detail)
+	for _, c := range []Command{
+		{Op: license.OpVendorSettings, Payload: &license.VendorSettings{
+			By: by, Set: license.ChangedURL | license.ChangedToken, Invoice: license.InvoiceHook{URL: "https://vector.example/canary-bill", Token: "canary-token"},
+		}},
+		{Op: license.OpPutNotice, Payload: &license.PutNotice{
+			Key: [16]byte{1}, Notice: license.Notice{Email: "canary-notice@example.com", Message: "canary-message"}, ExpiresMillis: time.Now().Add(time.Hour).UnixMilli(),
+		}},
+	} {
+		var ack license.Ack
+		c.Result = &ack
+		_, err = s.Do(ctx, account, c)
+		require.NoError(t, err)
+		require.Equal(t, cloudlicenses.OK, ack.Code, ack.Detail)
+	}
 }
 
 // TestNothingPersonalOnDisk plants secrets wherever the platform takes text
@@ -53,12 +90,14 @@ func TestNothingPersonalOnDisk(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, cloudlicenses.OK, user.Code)
 	key := NewAPIKey("acme")
-	var ack license.Ack
-	_, err = s.Do(ctx, "acme", Command{Op: license.OpKey, Result: &ack, Payload: &license.PutKey{Key: license.Key{
+	var made license.KeyResult
+	_, err = s.Do(ctx, "acme", Command{Op: license.OpKey, Result: &made, Payload: &license.PutKey{By: license.By{Platform: true}, Key: license.Key{
 		ID: "key-2", Hash: HashAPIKey(s.Secrets().KeyHMAC, key), AppName: "canary-app", Scopes: cloudlicenses.ScopeCheckout | cloudlicenses.ScopeReturn,
 		Metadata: []byte(`{"of":"canary-key-metadata"}`),
 	}}})
 	require.NoError(t, err)
+	require.Equal(t, cloudlicenses.OK, made.Code)
+	plantVendor(t, s)
 	caller := license.Caller{
 		KeyHash: HashAPIKey(s.Secrets().KeyHMAC, key), Hostname: "canary-hostname", Address: "canary-address", Fingerprint: "canary-fingerprint",
 		LibVersion: "canary-version",
