@@ -79,16 +79,20 @@ func (p *places) find(ctx context.Context, tenant cloudlicenses.TenantID) (place
 	case err != nil:
 		return placement{}, err
 	}
-	if result.Code == cloudlicenses.OK && served(result.Tenant.Status) && result.Tenant.Epoch >= at.epoch {
+	if result.Code == cloudlicenses.OK && served(&result.Tenant) && result.Tenant.Epoch >= at.epoch {
 		return p.keep(&result.Tenant, index), nil
 	}
 	return p.confirm(ctx, tenant)
 }
 
-// served reports whether a tenant's commands and reads are taken. What one that
-// is suspended or being deleted may not do, its group refuses.
-func served(status cloudlicenses.TenantStatus) bool {
-	return status == cloudlicenses.TenantActive || status == cloudlicenses.TenantSuspended || status == cloudlicenses.TenantDeleting
+// served reports whether a tenant's commands and reads are taken. What a tenant
+// that is suspended or being deleted may not do, its group refuses. A vendor's
+// account that is suspended may do nothing.
+func served(t *directory.Tenant) bool {
+	if _, isVendor := t.ID.Vendor(); isVendor {
+		return t.Status == cloudlicenses.TenantActive
+	}
+	return t.Status == cloudlicenses.TenantActive || t.Status == cloudlicenses.TenantSuspended || t.Status == cloudlicenses.TenantDeleting
 }
 
 // refresh reads a placement from the directory's leader.
@@ -110,7 +114,7 @@ func (p *places) confirm(ctx context.Context, tenant cloudlicenses.TenantID) (pl
 	if index, err = p.ask(ctx, tenant, cluster.ReadOptions{MinIndex: index}, &result); err != nil {
 		return placement{}, err
 	}
-	if result.Code != cloudlicenses.OK || !served(result.Tenant.Status) {
+	if result.Code != cloudlicenses.OK || !served(&result.Tenant) {
 		p.forget(tenant)
 		return placement{}, ErrTenantNotFound
 	}

@@ -76,6 +76,13 @@ func (t *customerTable) addLink(l *Link) {
 	}
 }
 
+// removeLink is the inverse of addLink.
+func (t *customerTable) removeLink(l *Link) {
+	t.byTenant[l.TenantID] = removeBy(t.byTenant[l.TenantID], l, (*Link).compare)
+	t.links = removeBy(t.links, l, (*Link).compare)
+	t.untold = removeBy(t.untold, l, (*Link).compare)
+}
+
 // keyCustomer names a customer on disk; neither id holds a byte 0.
 func keyCustomer(c *Customer) []byte {
 	key := append([]byte{kindCustomer}, c.VendorID...)
@@ -126,6 +133,21 @@ func (s *state) releaseCustomer(vendor cloudlicenses.VendorID, account string) {
 	}
 	s.customers.remove(c)
 	s.out.Delete(keyCustomer(c))
+}
+
+// partCustomers forgets who knew a tenant that is removed: its customers' CRM
+// accounts are free for another tenant.
+func (s *state) partCustomers(id cloudlicenses.TenantID) {
+	for _, l := range slices.Clone(s.customers.byTenant[id]) {
+		for _, c := range slices.Clone(s.customers.byVendor[l.VendorID]) {
+			if c.TenantID == id {
+				s.customers.remove(c)
+				s.out.Delete(keyCustomer(c))
+			}
+		}
+		s.customers.removeLink(l)
+		s.out.Delete(keyLink(l))
+	}
 }
 
 // blocked reports whether a tenant has blocked a vendor.

@@ -107,6 +107,9 @@ func (s *state) refuseTenantOf(id cloudlicenses.TenantID, vendor cloudlicenses.V
 			return refuseLicense(cloudlicenses.LicenseNotActive, "the tenant is being deleted")
 		}
 	}
+	if s.buried(id) {
+		return refuseLicense(cloudlicenses.LicenseNotActive, "the tenant was deleted, and its id is not given again")
+	}
 	if s.blocked(id, vendor) {
 		return refuseLicense(cloudlicenses.LicenseNotActive, "the tenant has blocked this vendor: ask its administrator to unblock it")
 	}

@@ -172,6 +172,23 @@ func (s *state) setLicenseStatus(c *SetLicenseStatus) msgp.Marshaler {
 	return s.licensed(l, false)
 }
 
+// endLicensesOf revokes the licenses of a tenant that is removed. There is no
+// group left to be told; what was agreed stays, for the vendors' bills.
+func (s *state) endLicensesOf(id cloudlicenses.TenantID) {
+	for _, l := range slices.Clone(s.licenses.byTenant[id]) {
+		if l.over() && !l.lags() {
+			continue
+		}
+		s.changeLicense(l, func() {
+			if !l.over() {
+				l.Status, l.RevokedMillis = cloudlicenses.LicenseRevoked, s.meta.ClockMillis
+			}
+			l.SuspendedMillis, l.Before, l.Fresh = 0, nil, false
+			l.Notice, l.Synced = NoticeNowhere, l.Revision
+		})
+	}
+}
+
 // Due returns an EndLicenses to propose where a contract has ended, else nil.
 func (m *Machine) Due(nowMillis int64) []byte {
 	m.mu.RLock()

@@ -180,6 +180,8 @@ func (s *state) tenantRemoved(c *TenantRemoved) msgp.Marshaler {
 		s.removeRegistration(r)
 	}
 	s.removeTenant(t)
+	s.endLicensesOf(c.ID)
+	s.partCustomers(c.ID)
 	return Ack{}
 }
 
