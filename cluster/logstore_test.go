@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -17,7 +18,7 @@ import (
 	"github.com/cloudlicenses/cloudlicenses/internal/crashfs"
 )
 
-// segmentsOf are the names of the segments in a log's folder.
+// segmentsOf are the names of the segments in a log's folder, oldest first.
 func segmentsOf(t require.TestingT, fs vfs.FS) (names []string) {
 	all, err := fs.List("log")
 	require.NoError(t, err)
@@ -26,6 +27,7 @@ func segmentsOf(t require.TestingT, fs vfs.FS) (names []string) {
 			names = append(names, name)
 		}
 	}
+	slices.Sort(names)
 	return names
 }
 
