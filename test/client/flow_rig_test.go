@@ -9,6 +9,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"io"
+	"mime"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -248,16 +249,28 @@ func (p *platform) leader(t *testing.T, tenant string) (leader int) {
 // mailTo waits for a mail to somebody whose subject begins so.
 func (p *platform) mailTo(t *testing.T, address, subject string) (data []byte) {
 	t.Helper()
+	var others []string
+	defer func() {
+		if data == nil {
+			t.Logf("mails to %s: %q", address, others)
+		}
+	}()
 	waitFor(t, 30*time.Second, fmt.Sprintf("a mail %q to %s", subject, address), func() bool {
+		others = nil
 		for _, m := range p.mails.To(address) {
 			message, err := mail.ReadMessage(bytes.NewReader(m.Data))
 			if err != nil {
 				t.Fatal(err)
 			}
-			if strings.HasPrefix(message.Header.Get("Subject"), subject) {
+			got, err := new(mime.WordDecoder).DecodeHeader(message.Header.Get("Subject"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if strings.HasPrefix(got, subject) {
 				data = m.Data
 				return true
 			}
+			others = append(others, got)
 		}
 		return false
 	})
