@@ -224,11 +224,16 @@ func (p *platform) get(t *testing.T, target, token string) *answer {
 func (p *platform) leader(t *testing.T, tenant string) (leader int) {
 	t.Helper()
 	admin, token := p.ready[0].Nodes[0].Admin, p.ready[0].AdminToken
-	group := p.get(t, admin+"/v1/tenants/"+tenant, token).text(t, "group")
+	var placed struct {
+		Group int `json:"group"`
+	}
+	if err := json.Unmarshal(p.get(t, admin+"/v1/tenants/"+tenant, token).raw, &placed); err != nil {
+		t.Fatal(err)
+	}
 	waitFor(t, 30*time.Second, "a leader", func() bool {
 		var status struct {
 			Groups []struct {
-				ID     string  `json:"id"`
+				ID     int     `json:"id"`
 				Leader *string `json:"leader"`
 			} `json:"groups"`
 		}
@@ -236,7 +241,7 @@ func (p *platform) leader(t *testing.T, tenant string) (leader int) {
 			t.Fatal(err)
 		}
 		for _, g := range status.Groups {
-			if g.ID == group && g.Leader != nil {
+			if g.ID == placed.Group && g.Leader != nil {
 				leader = int((*g.Leader)[1] - '1')
 				return true
 			}

@@ -246,9 +246,14 @@ func (f *flow) logsIn(t *testing.T) {
 	}
 }
 
-// seesLicenses is step 7: 20 seats. The seed's contract has been renewed by its own
-// terms since.
+// seesLicenses is step 7: 20 seats. The seed's contract, of 2025, is renewed by its
+// own terms up to now, which the tenant hears of shortly.
 func (f *flow) seesLicenses(t *testing.T) {
+	end := fmt.Sprintf(`"end_date":"%d-12-31"`, f.today().Year())
+	waitFor(t, 30*time.Second, "the renewal", func() bool {
+		list := f.get(t, tenantURL+"/api/v1/licenses?consistency=linearizable", f.session)
+		return strings.Contains(string(list.raw), end)
+	})
 	f.inUse(t, 0, 0)
 }
 
@@ -274,11 +279,11 @@ func (f *flow) generatesKey(t *testing.T) {
 	if !strings.HasPrefix(key, "clsk_mercedes_") {
 		t.Errorf("the key is %s", key)
 	}
-	like(t, strings.ReplaceAll(`{"key_id": "key-…", "api_key": "KEY", "tenant_url": "https://mercedes.cloudlicenses.com",
+	like(t, strings.ReplaceAll(`{"key_id": "key-…", "api_key": "THE KEY", "tenant_url": "https://mercedes.cloudlicenses.com",
 		"scopes": ["license:checkout", "license:return"], "expires_at": "…Z", "created_at": "…Z",
 		"integration_snippet": {
-			"environment_variables": {"LICENSE_SERVER_URL": "https://mercedes.cloudlicenses.com", "LICENSE_API_KEY": "KEY"},
-			"config_file": {"license_server": {"url": "https://mercedes.cloudlicenses.com", "api_key": "KEY"}}}}`, "KEY", key), made.raw)
+			"environment_variables": {"LICENSE_SERVER_URL": "https://mercedes.cloudlicenses.com", "LICENSE_API_KEY": "THE KEY"},
+			"config_file": {"license_server": {"url": "https://mercedes.cloudlicenses.com", "api_key": "THE KEY"}}}}`, "THE KEY", key), made.raw)
 	f.restrict = tenantURL + "/api/v1/keys/" + made.text(t, "key_id") + "/restrictions"
 	f.restrictTo(t, workstationAddress)
 	var r struct {
