@@ -78,6 +78,19 @@ const (
 	// before it neither stamps entries nor leads.
 	MaxClockOffset = 500 * time.Millisecond
 
+	// MaxExportDays bounds the days of an overage export (422).
+	MaxExportDays = 3 * 366
+
+	// MinShareRate and MaxShareRate bound the platform's share of a vendor's
+	// overage revenue, in hundredths of a percent (422).
+	MinShareRate = 200
+	MaxShareRate = 500
+	// DefaultShareRate is that of a vendor that has none of its own.
+	DefaultShareRate = 250
+
+	// MaxCaps bounds a tenant's monthly caps on overage (422).
+	MaxCaps = 1000
+
 	// MaxUsers bounds the users of a tenant (402 plan_limit_exceeded).
 	MaxUsers = 1000
 	// MaxEmailLength bounds an e-mail address, in bytes (422).

@@ -47,6 +47,7 @@ const (
 	ActManageSettings                       // change them
 	ActViewEvents                           // the stream of events
 	ActManageLicenses                       // of a vendor: generate, provision, amend, suspend and revoke licenses; its customers
+	ActManageBilling                        // of a vendor: run, send again and void invoices
 )
 
 // Actions lists every action.
@@ -54,7 +55,7 @@ var Actions = []Action{
 	ActOwnAccount, ActViewLicenses, ActViewLeases, ActReleaseLease, ActViewUsers, ActManageUsers, ActManageOwners,
 	ActViewKeys, ActManageKeys, ActViewCosts, ActViewAudit, ActViewAlerts, ActManageAlerts, ActViewFingerprints,
 	ActManageFingerprints, ActViewSettings, ActManageSettings, ActViewEvents,
-	ActManageLicenses,
+	ActManageLicenses, ActManageBilling,
 }
 
 // May reports whether a role may do an action: the one table of who may what.
@@ -63,7 +64,7 @@ func (r Role) May(a Action) bool {
 	switch a {
 	case ActOwnAccount, ActViewLicenses, ActViewLeases, ActViewAlerts, ActViewEvents:
 		return r.Valid()
-	case ActViewCosts:
+	case ActViewCosts, ActManageBilling:
 		return r == RoleOwner || r == RoleAdmin || r == RoleBilling
 	case ActReleaseLease, ActViewUsers, ActManageUsers, ActViewKeys, ActManageKeys, ActViewAudit, ActManageAlerts,
 		ActViewFingerprints, ActManageFingerprints, ActViewSettings, ActManageSettings,

@@ -21,12 +21,13 @@ const (
 	EventLicenseRevoked     EventKind = "license.revoked"
 	EventUserCreated        EventKind = "user.created"
 	EventUserRemoved        EventKind = "user.removed"
+	EventOverageWarning     EventKind = "overage.warning"
 )
 
 // EventKinds lists every kind.
 var EventKinds = []EventKind{
 	EventLicenseProvisioned, EventLicenseAmended, EventLicenseSuspended, EventLicenseResumed, EventLicenseRevoked,
-	EventUserCreated, EventUserRemoved,
+	EventUserCreated, EventUserRemoved, EventOverageWarning,
 }
 
 // Valid reports whether k is one of the kinds.

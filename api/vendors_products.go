@@ -18,8 +18,8 @@ func vendorProductRoutes() []route {
 	}
 }
 
-// shownProduct is a product as replies have it.
-type shownProduct struct {
+// catalogueProduct is a product as replies have it.
+type catalogueProduct struct {
 	ID            cloudlicenses.ProductID `json:"product_id"`
 	Name          string                  `json:"name"`
 	Version       string                  `json:"version"`
@@ -29,8 +29,8 @@ type shownProduct struct {
 	UpdatedAt     *string                 `json:"updated_at"`
 }
 
-func showProduct(p *license.Product) shownProduct {
-	return shownProduct{p.ID, p.Name, p.Constraint, p.MinLibVersion, p.Archived, timeText(p.CreatedMillis), timeText(p.UpdatedMillis)}
+func showProduct(p *license.Product) catalogueProduct {
+	return catalogueProduct{p.ID, p.Name, p.Constraint, p.MinLibVersion, p.Archived, timeText(p.CreatedMillis), timeText(p.UpdatedMillis)}
 }
 
 // productChange are the members of a product that can be changed.

@@ -62,6 +62,12 @@ func ParseDay(text string) (Day, error) {
 
 func (d Day) date() time.Time { return time.Unix(int64(d-unixEpoch)*24*60*60, 0).UTC() }
 
+// UnixMillis returns the first moment of d.
+func (d Day) UnixMillis() int64 { return int64(d-unixEpoch) * millisPerDay }
+
+// LastDay is the last day there is, 9999-12-31: the end of what has none.
+const LastDay = lastDay
+
 // String returns YYYY-MM-DD, and nothing for no day.
 func (d Day) String() string {
 	if d == 0 {

@@ -15,8 +15,8 @@ type BasisPoints int64
 
 // The platform's share of overage revenue (seed G, "2-5% of overage revenue").
 const (
-	MinShare BasisPoints = 200
-	MaxShare BasisPoints = 500
+	MinShare BasisPoints = cloudlicenses.MinShareRate
+	MaxShare BasisPoints = cloudlicenses.MaxShareRate
 )
 
 // ErrShare: a vendor's rate is missing or not 2–5 %.

@@ -223,6 +223,7 @@ func (s *logStore) retire() error {
 
 // giveBack makes a segment a spare, or removes it.
 func (s *logStore) giveBack(old *segment, spare string) error {
+	old.reading.Lock() // for good: nobody finds it any more
 	err := old.file.Close()
 	if spare == "" {
 		err = errors.Join(err, s.fs.Remove(old.path))

@@ -357,10 +357,12 @@ func (s *logStore) read(place logPlace, use func(r *logRecord) error) error {
 		return errMoved
 	}
 	seg := s.find(place.at)
-	s.mu.Unlock()
-	if seg == nil {
+	if seg == nil || !seg.reading.TryRLock() {
+		s.mu.Unlock()
 		return errMoved
 	}
+	s.mu.Unlock()
+	defer seg.reading.RUnlock()
 	b := make([]byte, place.size)
 	if _, err := seg.file.ReadAt(b, int64(place.at-seg.base)); err != nil {
 		return fmt.Errorf("%w: %w", errMoved, err)

@@ -74,12 +74,13 @@ func (m *modelLog) last() uint64 { return m.first + uint64(len(m.terms)) - 1 }
 func (m *modelLog) require(t require.TestingT, g *groupLog) {
 	first, _ := g.FirstIndex()
 	last, _ := g.LastIndex()
+	// A head that was cut may come back by a crash.
 	if len(m.terms) == 0 {
-		require.Equal(t, []uint64{0, 0}, []uint64{first, last})
+		require.Contains(t, []uint64{0, m.last()}, last)
 		return
 	}
 	require.Equal(t, m.last(), last)
-	require.LessOrEqual(t, first, m.first) // a head may come back by a crash
+	require.LessOrEqual(t, first, m.first)
 	for i, term := range m.terms {
 		var got raft.Log
 		index := m.first + uint64(i)
@@ -101,7 +102,8 @@ func TestLogAgainstItsModel(t *testing.T) {
 		s := open()
 		defer func() { require.NoError(rt, s.close()) }()
 		models := []*modelLog{{first: 1}, {first: 1}, {first: 1}}
-		for term := uint64(1); term <= uint64(rapid.IntRange(1, 60).Draw(rt, "steps")); term++ {
+		steps := rapid.Uint64Range(1, 60).Draw(rt, "steps")
+		for term := uint64(1); term <= steps; term++ {
 			id := rapid.IntRange(0, len(models)-1).Draw(rt, "group")
 			m, g := models[id], s.group(GroupID(id))
 			switch rapid.SampledFrom([]string{"append", "append", "append", "head", "tail", "restart", "crash"}).Draw(rt, "step") {
@@ -114,7 +116,8 @@ func TestLogAgainstItsModel(t *testing.T) {
 				}
 			case "head":
 				if n := rapid.IntRange(0, len(m.terms)).Draw(rt, "cut"); n > 0 {
-					require.NoError(rt, g.DeleteRange(m.first, m.first+uint64(n)-1))
+					first, _ := g.FirstIndex() // as Raft asks: a crash may have brought some of the head back
+					require.NoError(rt, g.DeleteRange(first, m.first+uint64(n)-1))
 					m.first, m.terms = m.first+uint64(n), m.terms[n:]
 				}
 			case "tail":

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
@@ -164,6 +165,9 @@ type segment struct {
 	file   vfs.File
 	base   uint64
 	size   int64 // of its records; grows under the store's writing lock and mu
+	// reading is held for reading while file is read, and for good once it is
+	// given back; taken with the store's mu held.
+	reading sync.RWMutex
 }
 
 func (s *segment) end() uint64 { return s.base + uint64(s.size) }

@@ -562,9 +562,11 @@ func TestLetters(t *testing.T) {
 	in := letter{
 		TenantURL: "https://acme.example.test", Company: "Acme", Email: "ann@acme.example", Name: "Ann", Role: "owner", InvitedBy: "bob@acme.example",
 		Token: "t", ExpiresAt: time.Now().Add(time.Hour), VendorID: "vector-de", Vendor: "Vector", Count: 1,
+		LicenseID: "lic-1", Product: "CAD", Meter: "cost", Percent: 80, Used: "8000.00", Limit: "10000.00", Currency: "EUR",
 	}
 	for kind, subject := range map[string]string{
 		"mail.welcome": "is ready", "mail.invite": "invited", "mail.reset": "new password", "mail.provisioned": "from Vector", "mail.vendor_linked": "Vector is now linked",
+		license.MailOverage: "80 %",
 	} {
 		words, err := in.words(kind, "")
 		require.NoError(t, err, kind)

@@ -36,6 +36,13 @@ func (g *drain) record(it *license.Delivery) (notify.Record, error) {
 
 func webhookOf(it *license.Delivery) (*notify.Webhook, error) {
 	o := &it.Outgoing
+	if o.EndpointID == license.InvoiceEndpoint {
+		var in license.InvoiceMessage
+		if err := json.Unmarshal(o.Payload, &in); err != nil {
+			return nil, fmt.Errorf("an invoice's body: %w", err)
+		}
+		return &notify.Webhook{ID: notify.ID(in.ID), URL: it.URL, Body: in.Body, Bearer: it.Bearer}, nil
+	}
 	body, err := notify.EventBody(o.Kind, time.UnixMilli(o.AtMillis), o.Payload)
 	if err != nil {
 		return nil, fmt.Errorf("an event's body: %w", err)
@@ -54,18 +61,25 @@ func webhookOf(it *license.Delivery) (*notify.Webhook, error) {
 // letter is what every mail's payload may hold; see package license for which
 // kind has what.
 type letter struct {
-	TenantURL string                 `json:"tenant_url"`
-	Company   string                 `json:"company"`
-	Email     string                 `json:"email"`
-	Message   string                 `json:"message"`
-	Name      string                 `json:"name"`
-	Role      string                 `json:"role"`
-	InvitedBy string                 `json:"invited_by"`
-	Token     string                 `json:"token"`
-	ExpiresAt time.Time              `json:"expires_at"`
-	VendorID  cloudlicenses.VendorID `json:"vendor_id"`
-	Vendor    string                 `json:"vendor_name"`
-	Count     int                    `json:"count"`
+	TenantURL string                  `json:"tenant_url"`
+	Company   string                  `json:"company"`
+	Email     string                  `json:"email"`
+	Message   string                  `json:"message"`
+	Name      string                  `json:"name"`
+	Role      string                  `json:"role"`
+	InvitedBy string                  `json:"invited_by"`
+	Token     string                  `json:"token"`
+	ExpiresAt time.Time               `json:"expires_at"`
+	VendorID  cloudlicenses.VendorID  `json:"vendor_id"`
+	Vendor    string                  `json:"vendor_name"`
+	Count     int                     `json:"count"`
+	Product   string                  `json:"product_name"`
+	LicenseID cloudlicenses.LicenseID `json:"license_id"`
+	Meter     string                  `json:"meter"`
+	Percent   int                     `json:"percent"`
+	Used      json.Number             `json:"used"`
+	Limit     json.Number             `json:"limit"`
+	Currency  cloudlicenses.Currency  `json:"currency"`
 	Licenses  []struct {
 		ID         cloudlicenses.LicenseID `json:"license_id"`
 		Product    string                  `json:"product_name"`
@@ -112,6 +126,8 @@ func (in *letter) words(kind string, account cloudlicenses.VendorID) (notify.Let
 		return notify.PasswordReset{TenantURL: in.TenantURL, VendorID: account, Token: in.Token, Expires: in.ExpiresAt}.Letter()
 	case "mail.vendor_linked":
 		return notify.VendorLinked{TenantURL: in.TenantURL, Vendor: in.Vendor, VendorID: in.VendorID}.Letter()
+	case license.MailOverage:
+		return in.overage().Letter()
 	case license.MailProvisioned:
 		w := notify.LicenseProvisioned{TenantURL: in.TenantURL, Vendor: cmp.Or(in.Vendor, string(in.VendorID)), Message: in.Message, Count: in.Count}
 		for _, l := range in.Licenses {
@@ -120,6 +136,22 @@ func (in *letter) words(kind string, account cloudlicenses.VendorID) (notify.Let
 		return w.Letter()
 	}
 	return notify.Letter{}, fmt.Errorf("%w: %q", errUnknown, kind)
+}
+
+// meters are those of a warning's payload.
+var meters = map[string]notify.Meter{"seats": notify.OverageSeats, "uses": notify.MonthlyUses, "cost": notify.MonthlyAmount}
+
+func (in *letter) overage() notify.OverageWarning {
+	shown := func(n json.Number) string {
+		if in.Currency == "" {
+			return n.String()
+		}
+		return string(in.Currency) + " " + n.String()
+	}
+	return notify.OverageWarning{
+		TenantURL: in.TenantURL, Percent: in.Percent, License: in.LicenseID, Product: in.Product,
+		Meter: meters[in.Meter], Used: shown(in.Used), Limit: shown(in.Limit),
+	}
 }
 
 func (d *Drainer) now() time.Time {

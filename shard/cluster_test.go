@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -35,7 +36,15 @@ type machine interface {
 }
 
 // hosted is a machine as package cluster wants it.
-type hosted struct{ machine }
+type hosted struct {
+	machine
+	asked *atomic.Int64 // queries so far
+}
+
+func (h hosted) Query(query []byte) ([]byte, error) {
+	h.asked.Add(1)
+	return h.machine.Query(query)
+}
 
 func (h hosted) Apply(e cluster.Entry) ([][]byte, error) {
 	return h.machine.Apply(e.Index, e.StampMillis, e.Commands, e.WantResults)
@@ -52,6 +61,7 @@ type trio struct {
 	kek    [3][]byte
 
 	resolver string
+	asked    [3][3]atomic.Int64 // queries by node and group
 
 	mu     sync.Mutex
 	nodes  [3]*cluster.Node
@@ -90,10 +100,10 @@ func (c *trio) start(which ...int) {
 			NewMachine: func(id cluster.GroupID, dir string) (cluster.Machine, error) {
 				if id == directoryGroup {
 					m, err := directory.Open(directory.Config{Dir: dir, Logger: logger})
-					return hosted{m}, err
+					return hosted{m, &c.asked[i][id]}, err
 				}
 				m, err := license.Open(license.Config{Dir: dir, Logger: logger, Group: uint32(id)})
-				return hosted{m}, err
+				return hosted{m, &c.asked[i][id]}, err
 			},
 			Tuning: cluster.Tuning{SnapshotEntries: 50},
 		})
@@ -247,7 +257,7 @@ func TestClusterServesThroughEveryNode(t *testing.T) {
 		require.Equal(t, int64(15), page.Items[0].OverageInUse)
 		require.GreaterOrEqual(t, f.StalenessMillis, int64(0))
 	}
-	_, err = c.shards[0].Do(t.Context(), "nobody", Command{Op: license.OpRules, Payload: &license.SetRules{}, Result: &license.Ack{}})
+	_, err = c.shards[0].Do(t.Context(), "nobody", Command{Op: license.OpRules, Payload: &license.SetRules{By: license.By{Platform: true}}, Result: &license.Ack{}})
 	require.ErrorIs(t, err, ErrTenantNotFound)
 	for group := range cluster.GroupID(3) {
 		c.sameState(group)
@@ -317,7 +327,7 @@ func TestClusterProvisions(t *testing.T) {
 		require.NoError(t, err)
 		firsts, err := s.provision(ctx, half, operatorVendor.ID, request.Licenses[:1])
 		require.NoError(t, err)
-		_, err = s.Do(ctx, "half", Command{Op: license.OpRules, Payload: &license.SetRules{}, Result: &license.Ack{}})
+		_, err = s.Do(ctx, "half", Command{Op: license.OpRules, Payload: &license.SetRules{By: license.By{Platform: true}}, Result: &license.Ack{}})
 		require.ErrorIs(t, err, ErrTenantNotFound, "it is not active yet")
 		tenant, err := c.shards[1].CreateTenant(ctx, request)
 		require.NoError(t, err)
@@ -369,7 +379,7 @@ func TestClusterProvisions(t *testing.T) {
 		})
 		require.NoError(t, err)
 		require.Eventually(t, func() bool {
-			_, err := c.shards[1].Do(ctx, "late-payer", Command{Op: license.OpRules, Payload: &license.SetRules{}, Result: &license.Ack{}})
+			_, err := c.shards[1].Do(ctx, "late-payer", Command{Op: license.OpRules, Payload: &license.SetRules{By: license.By{Platform: true}}, Result: &license.Ack{}})
 			return err != nil
 		}, 5*time.Second, 50*time.Millisecond)
 	})
@@ -377,7 +387,7 @@ func TestClusterProvisions(t *testing.T) {
 		_, err := s.CreateTenant(ctx, CreateTenantRequest{ID: "mover"})
 		require.NoError(t, err)
 		placed := c.tenantOf("mover")
-		rules := Command{Op: license.OpRules, Payload: &license.SetRules{}, Result: &license.Ack{}}
+		rules := Command{Op: license.OpRules, Payload: &license.SetRules{By: license.By{Platform: true}}, Result: &license.Ack{}}
 		_, err = s.Do(ctx, "mover", rules)
 		require.NoError(t, err)
 		// The group is ahead of the directory, as in the middle of a move.

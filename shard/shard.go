@@ -93,6 +93,7 @@ type Shard struct {
 	hosts      hosts
 	tries      firstTries
 	resolver   string
+	domain     string // the platform's
 
 	secrets atomic.Pointer[Secrets]
 	region  atomic.Pointer[string] // this node's, for tenants that name none
@@ -106,7 +107,7 @@ func New(cfg Config) *Shard {
 }
 
 func newShard(e engine, cfg Config) *Shard {
-	s := &Shard{engine: e, tenantURL: cfg.TenantURL, vendorsURL: cfg.VendorsURL, logger: cfg.Logger, resolver: cfg.Resolver}
+	s := &Shard{engine: e, tenantURL: cfg.TenantURL, vendorsURL: cfg.VendorsURL, logger: cfg.Logger, resolver: cfg.Resolver, domain: cfg.Domain}
 	if s.logger == nil {
 		s.logger = slog.Default()
 	}

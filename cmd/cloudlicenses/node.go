@@ -144,8 +144,9 @@ func startNode(cfg nodeConfig) (*node, error) {
 	sagas, stop := context.WithCancel(context.Background())
 	n.stopSagas = stop
 	go n.door.ResumeSignUps(sagas)
-	n.outbox.Start(n.door)
 	go n.door.ResumeLicenses(sagas)
+	go n.door.RunInvoicesMonthly(sagas)
+	n.outbox.Start(n.door)
 	close(wired)
 	go n.serve("public API", n.edge.Serve, secured(cfg.edge, cfg.security.edge))
 	go n.serve("admin address", n.edge.ServeAdmin, secured(cfg.admin, cfg.security.admin))

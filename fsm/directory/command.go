@@ -28,6 +28,7 @@ const (
 	OpVendorStatus fsm.Op = 20 // SetVendorStatus → VendorResult
 	OpVendorSet    fsm.Op = 21 // SetVendor → VendorResult
 	OpVendorHost   fsm.Op = 22 // VerifyVendorHost → VendorResult
+	OpVendorShare  fsm.Op = 50 // SetVendorShare → VendorResult
 )
 
 // The queries of the directory.
@@ -95,6 +96,7 @@ type Vendor struct {
 	CreatedMillis  int64
 	VerifiedMillis int64
 	Settings       VendorSettings
+	ShareRate      int64 // the platform's share of overage, in hundredths of a percent; 0: the default
 }
 
 // VendorSettings are a vendor's own, so far as they are not secret.
@@ -132,6 +134,15 @@ type PutVendor struct {
 	LicensePrefix string
 	Region        string // empty, where there is such a vendor: its own
 	AtMillis      int64  // 0: the entry's time
+}
+
+// SetVendorShare sets the platform's share of a vendor's overage revenue, in
+// hundredths of a percent: 200 to 500 (seed G), 0 for the default. Idempotent.
+//
+//msgp:tuple SetVendorShare
+type SetVendorShare struct {
+	ID   cloudlicenses.VendorID
+	Rate int64
 }
 
 // SetVendorStatus moves a vendor to another state. Idempotent.

@@ -847,6 +847,52 @@ func (z *SetVendor) Msgsize() (s int) {
 }
 
 // MarshalMsg implements msgp.Marshaler
+func (z SetVendorShare) MarshalMsg(b []byte) (o []byte, err error) {
+	o = msgp.Require(b, z.Msgsize())
+	// array header, size 2
+	o = append(o, 0x92)
+	o = msgp.AppendString(o, string(z.ID))
+	o = msgp.AppendInt64(o, z.Rate)
+	return
+}
+
+// UnmarshalMsg implements msgp.Unmarshaler
+func (z *SetVendorShare) UnmarshalMsg(bts []byte) (o []byte, err error) {
+	var zb0001 uint32
+	zb0001, bts, err = msgp.ReadArrayHeaderBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err)
+		return
+	}
+	if zb0001 != 2 {
+		err = msgp.ArrayError{Wanted: 2, Got: zb0001}
+		return
+	}
+	{
+		var zb0002 string
+		zb0002, bts, err = msgp.ReadStringBytes(bts)
+		if err != nil {
+			err = msgp.WrapError(err, "ID")
+			return
+		}
+		z.ID = cloudlicenses.VendorID(zb0002)
+	}
+	z.Rate, bts, err = msgp.ReadInt64Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Rate")
+		return
+	}
+	o = bts
+	return
+}
+
+// Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
+func (z SetVendorShare) Msgsize() (s int) {
+	s = 1 + msgp.StringPrefixSize + len(string(z.ID)) + msgp.Int64Size
+	return
+}
+
+// MarshalMsg implements msgp.Marshaler
 func (z SetVendorStatus) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
 	// array header, size 3
@@ -1191,8 +1237,8 @@ func (z *TenantResult) Msgsize() (s int) {
 // MarshalMsg implements msgp.Marshaler
 func (z *Vendor) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// array header, size 10
-	o = append(o, 0x9a)
+	// array header, size 11
+	o = append(o, 0x9b)
 	o = msgp.AppendString(o, string(z.ID))
 	o = msgp.AppendString(o, z.Name)
 	o = msgp.AppendString(o, z.LicensePrefix)
@@ -1207,6 +1253,7 @@ func (z *Vendor) MarshalMsg(b []byte) (o []byte, err error) {
 		err = msgp.WrapError(err, "Settings")
 		return
 	}
+	o = msgp.AppendInt64(o, z.ShareRate)
 	return
 }
 
@@ -1218,8 +1265,8 @@ func (z *Vendor) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err)
 		return
 	}
-	if zb0001 != 10 {
-		err = msgp.ArrayError{Wanted: 10, Got: zb0001}
+	if zb0001 != 11 {
+		err = msgp.ArrayError{Wanted: 11, Got: zb0001}
 		return
 	}
 	{
@@ -1280,13 +1327,18 @@ func (z *Vendor) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err, "Settings")
 		return
 	}
+	z.ShareRate, bts, err = msgp.ReadInt64Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "ShareRate")
+		return
+	}
 	o = bts
 	return
 }
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z *Vendor) Msgsize() (s int) {
-	s = 1 + msgp.StringPrefixSize + len(string(z.ID)) + msgp.StringPrefixSize + len(z.Name) + msgp.StringPrefixSize + len(z.LicensePrefix) + msgp.StringPrefixSize + len(z.Region) + msgp.StringPrefixSize + len(string(z.Status)) + msgp.Uint32Size + msgp.Uint32Size + msgp.Int64Size + msgp.Int64Size + z.Settings.Msgsize()
+	s = 1 + msgp.StringPrefixSize + len(string(z.ID)) + msgp.StringPrefixSize + len(z.Name) + msgp.StringPrefixSize + len(z.LicensePrefix) + msgp.StringPrefixSize + len(z.Region) + msgp.StringPrefixSize + len(string(z.Status)) + msgp.Uint32Size + msgp.Uint32Size + msgp.Int64Size + msgp.Int64Size + z.Settings.Msgsize() + msgp.Int64Size
 	return
 }
 

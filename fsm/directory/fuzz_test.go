@@ -26,6 +26,7 @@ func FuzzCommand(f *testing.F) {
 	f.Add(command(OpRegister, sampleRegister()))
 	f.Add(command(OpRegister, &Register{ID: "@vector-de", Company: "Vector", Domain: "vector.com", Region: "eu", Prefix: "vector", Groups: []uint32{1}}))
 	f.Add(command(OpVendorSet, &SetVendor{ID: "vector-de", Set: 63, Name: "N", Settings: VendorSettings{Host: "licenses.vector.com"}}))
+	f.Add(command(OpVendorShare, &SetVendorShare{ID: "vector-de", Rate: 300}))
 	f.Add(command(OpVendorHost, &VerifyVendorHost{ID: "vector-de", Host: "licenses.vector.com"}))
 	f.Add(command(OpUnregister, &Unregister{ID: "mercedes", Intent: [16]byte{1}}))
 	f.Add(command(OpAdmit, &AdmitTenant{ID: "mercedes", Intent: [16]byte{1}}))

@@ -54,7 +54,9 @@ func randomCommand(r *rand.Rand) []byte {
 		return command(OpTenantUp, &SetTenantStatus{ID: tenant, Status: states[r.IntN(3)]})
 	case 4:
 		host := fmt.Sprintf("h%d.com", r.IntN(4))
-		switch r.IntN(4) {
+		switch r.IntN(5) {
+		case 4:
+			return command(OpVendorShare, &SetVendorShare{ID: vendor, Rate: 100 * r.Int64N(7)})
 		case 0:
 			return command(OpVendorHost, &VerifyVendorHost{ID: vendor, Host: host})
 		case 1, 2:

@@ -9,6 +9,7 @@ import (
 func init() {
 	register(OpVendorSet, (*state).setVendor)
 	register(OpVendorHost, (*state).verifyVendorHost)
+	register(OpVendorShare, (*state).setVendorShare)
 }
 
 // newVendorSettings are those of a new vendor.
@@ -49,6 +50,21 @@ func (s *state) setVendor(c *SetVendor) msgp.Marshaler {
 		return refuseVendor(cloudlicenses.AlreadyExists, "another vendor has this white-label host")
 	}
 	s.replaceSettings(v, name, settings)
+	return &VendorResult{Vendor: *v}
+}
+
+// setVendorShare sets the platform's share.
+func (s *state) setVendorShare(c *SetVendorShare) msgp.Marshaler {
+	v := s.vendors[c.ID]
+	switch {
+	case v == nil:
+		return refuseVendor(cloudlicenses.NotFound, "there is no such vendor")
+	case c.Rate != 0 && (c.Rate < cloudlicenses.MinShareRate || c.Rate > cloudlicenses.MaxShareRate):
+		return refuseVendor(cloudlicenses.InvalidField, "basis_points: must be 200 to 500, or 0 for the default")
+	case v.ShareRate != c.Rate:
+		v.ShareRate = c.Rate
+		s.put(keyVendor(v.ID), v)
+	}
 	return &VendorResult{Vendor: *v}
 }
 

@@ -138,6 +138,9 @@ func (m *Machine) grant(t *tenant, k *key, lic *license, c *Checkout, commit, ov
 		u.CommitCheckouts++
 	}
 	u.PeakInUse = max(u.PeakInUse, lic.pool.InUse())
+	if overage > 0 {
+		m.warnSeats(t, lic)
+	}
 
 	m.describeLease(actionCheckout, resultSuccess, l)
 	m.entry.Address, m.entry.LibVersion = c.Caller.Address, c.Caller.LibVersion

@@ -209,13 +209,18 @@ type Cap struct {
 	LicenseID cloudlicenses.LicenseID
 	KeyID     cloudlicenses.KeyID
 	MaxUses   int64 // -1: no cap
-	MaxMinor  int64 // in the license's currency; -1: no cap
+	MaxMinor  int64 // in Currency; -1: no cap
+	// Currency of MaxMinor. What is charged in another one does not count
+	// against it, and passes. Empty: whatever is charged.
+	Currency cloudlicenses.Currency
 }
 
-// SetRules replaces the tenant's rules.
+// SetRules replaces the tenant's rules. A detail of its refusal begins with the
+// member that is wrong, such as "caps/0/license_id: …".
 //
 //msgp:tuple SetRules
 type SetRules struct {
+	By    By
 	Rules Rules
 }
 

@@ -188,12 +188,13 @@ func (z *Caller) Msgsize() (s int) {
 // MarshalMsg implements msgp.Marshaler
 func (z *Cap) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// array header, size 4
-	o = append(o, 0x94)
+	// array header, size 5
+	o = append(o, 0x95)
 	o = msgp.AppendString(o, string(z.LicenseID))
 	o = msgp.AppendString(o, string(z.KeyID))
 	o = msgp.AppendInt64(o, z.MaxUses)
 	o = msgp.AppendInt64(o, z.MaxMinor)
+	o = msgp.AppendString(o, string(z.Currency))
 	return
 }
 
@@ -205,8 +206,8 @@ func (z *Cap) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err)
 		return
 	}
-	if zb0001 != 4 {
-		err = msgp.ArrayError{Wanted: 4, Got: zb0001}
+	if zb0001 != 5 {
+		err = msgp.ArrayError{Wanted: 5, Got: zb0001}
 		return
 	}
 	{
@@ -237,13 +238,22 @@ func (z *Cap) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err, "MaxMinor")
 		return
 	}
+	{
+		var zb0004 string
+		zb0004, bts, err = msgp.ReadStringBytes(bts)
+		if err != nil {
+			err = msgp.WrapError(err, "Currency")
+			return
+		}
+		z.Currency = cloudlicenses.Currency(zb0004)
+	}
 	o = bts
 	return
 }
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z *Cap) Msgsize() (s int) {
-	s = 1 + msgp.StringPrefixSize + len(string(z.LicenseID)) + msgp.StringPrefixSize + len(string(z.KeyID)) + msgp.Int64Size + msgp.Int64Size
+	s = 1 + msgp.StringPrefixSize + len(string(z.LicenseID)) + msgp.StringPrefixSize + len(string(z.KeyID)) + msgp.Int64Size + msgp.Int64Size + msgp.StringPrefixSize + len(string(z.Currency))
 	return
 }
 
@@ -1298,8 +1308,13 @@ func (z SetLicenseStatus) Msgsize() (s int) {
 // MarshalMsg implements msgp.Marshaler
 func (z *SetRules) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// array header, size 1
-	o = append(o, 0x91)
+	// array header, size 2
+	o = append(o, 0x92)
+	o, err = z.By.MarshalMsg(o)
+	if err != nil {
+		err = msgp.WrapError(err, "By")
+		return
+	}
 	// array header, size 2
 	o = append(o, 0x92)
 	o = msgp.AppendBool(o, z.Rules.DenyOverage)
@@ -1322,8 +1337,13 @@ func (z *SetRules) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err)
 		return
 	}
-	if zb0001 != 1 {
-		err = msgp.ArrayError{Wanted: 1, Got: zb0001}
+	if zb0001 != 2 {
+		err = msgp.ArrayError{Wanted: 2, Got: zb0001}
+		return
+	}
+	bts, err = z.By.UnmarshalMsg(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "By")
 		return
 	}
 	var zb0002 uint32
@@ -1369,7 +1389,7 @@ func (z *SetRules) UnmarshalMsg(bts []byte) (o []byte, err error) {
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z *SetRules) Msgsize() (s int) {
-	s = 1 + 1 + msgp.BoolSize + msgp.ArrayHeaderSize
+	s = 1 + z.By.Msgsize() + 1 + msgp.BoolSize + msgp.ArrayHeaderSize
 	for za0001 := range z.Rules.Caps {
 		s += z.Rules.Caps[za0001].Msgsize()
 	}

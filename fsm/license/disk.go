@@ -101,6 +101,7 @@ func load(store *fsm.Store) (*state, error) {
 		{prefixLink, l.link},
 		{prefixNotice, l.notice},
 		{prefixInvoiceHook, l.invoiceHook},
+		{prefixBook, l.book},
 		{prefixProduct, l.product},
 	}
 	for _, step := range steps {

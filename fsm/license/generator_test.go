@@ -198,7 +198,7 @@ func (g *generator) administration(tenant cl.TenantID) step {
 		}
 		return g.to(license.OpStatus, tenant, &license.SetLicenseStatus{ID: cl.LicenseID(fmt.Sprint("lic-", g.pick(4))), Status: status})
 	case 3:
-		return g.to(license.OpRules, tenant, &license.SetRules{Rules: g.rules()})
+		return g.to(license.OpRules, tenant, &license.SetRules{By: license.By{Platform: true}, Rules: g.rules()})
 	case 4:
 		return g.to(license.OpRevokeKey, tenant, &license.RevokeKey{By: platform, ID: cl.KeyID(fmt.Sprint("k", 2+g.pick(2))), ReleaseLeases: g.chance(50)})
 	case 5:
@@ -236,6 +236,8 @@ func (g *generator) rules() license.Rules {
 		c := license.Cap{MaxUses: int64(g.pick(8)) - 1, MaxMinor: int64(g.pick(8)-1) * 100}
 		if c.MaxMinor < 0 {
 			c.MaxMinor = -1
+		} else if g.chance(50) {
+			c.Currency = []cl.Currency{"EUR", "JPY"}[g.pick(2)]
 		}
 		if g.chance(50) {
 			c.LicenseID = cl.LicenseID(fmt.Sprint("lic-", g.pick(3)))

@@ -75,8 +75,8 @@ func samples() []sample {
 		{"OpHeartbeat", license.OpHeartbeat, true, &license.Heartbeat{Caller: sampleCaller(), LeaseID: 7}},
 		{"OpReturn", license.OpReturn, true, &license.Return{Caller: sampleCaller(), LeaseID: 7}},
 		{"OpRelease", license.OpRelease, true, &license.Release{Actor: "admin@acme", LeaseID: 7}},
-		{"OpRules", license.OpRules, true, &license.SetRules{Rules: license.Rules{
-			DenyOverage: true, Caps: []license.Cap{{LicenseID: "lic-1", MaxUses: 3, MaxMinor: -1}, {KeyID: "key-1", MaxUses: -1, MaxMinor: 500}},
+		{"OpRules", license.OpRules, true, &license.SetRules{By: license.By{Platform: true, Session: sum("s"), Address: "10.0.0.1"}, Rules: license.Rules{
+			DenyOverage: true, Caps: []license.Cap{{LicenseID: "lic-1", MaxUses: 3, MaxMinor: -1}, {KeyID: "key-1", MaxUses: -1, MaxMinor: 500, Currency: "EUR"}},
 		}}},
 		{"OpRestrictKey", license.OpRestrictKey, true, &license.RestrictKey{
 			By: platform, ID: "key-1", Set: license.RestrictHostnames | license.RestrictHour, Restrictions: sampleRestrictions(),
@@ -88,7 +88,7 @@ func samples() []sample {
 		}},
 		{"OpTrySignUp", license.OpTrySignUp, true, &license.TrySignUp{TokenHash: tokenHash("token")}},
 		{"OpOwnSignUp", license.OpOwnSignUp, true, &license.OwnSignUp{UserID: "user-9", Token: "t", ExpiresMillis: epochStart + hour, Company: "Acme"}},
-	}, slices.Concat(userSamples(), webhookSamples(), vendorSamples(), provisionSamples())...)
+	}, slices.Concat(userSamples(), webhookSamples(), vendorSamples(), provisionSamples(), invoiceSamples())...)
 }
 
 // querySamples has one row per query. Append only.
@@ -103,7 +103,7 @@ func querySamples() []sample {
 		{"QueryAudit", license.QueryAudit, true, &license.ListAudit{FromMillis: 1, ToMillis: 2, User: "alice", KeyID: "key-1", Result: "success", Cursor: "7", Limit: 50}},
 		{"QueryVerify", license.QueryVerify, true, &license.VerifyAudit{}},
 		{"QueryOutbox", license.QueryOutbox, false, &license.ListOutbox{Limit: 50}},
-	}, slices.Concat(userQuerySamples(), webhookQuerySamples(), vendorQuerySamples(), provisionQuerySamples())...)
+	}, slices.Concat(userQuerySamples(), webhookQuerySamples(), vendorQuerySamples(), provisionQuerySamples(), billingQuerySamples())...)
 }
 
 // tokenHash is a hash by the token's name.
@@ -171,6 +171,7 @@ func TestOperationNumbers(t *testing.T) {
 		{"signup_command.go", "Op"}, {"keys_command.go", "Op"}, {"webhooks_command.go", "Op"}, {"webhooks_query.go", "Query"},
 		{"vendor_command.go", "Op"}, {"vendor_command.go", "Query"}, {"key_query.go", "Query"},
 		{"provision_command.go", "Op"}, {"provision_command.go", "Query"},
+		{"billing_query.go", "Query"}, {"invoice_command.go", "Op"}, {"invoice_command.go", "Query"},
 	} {
 		numbers := found[c.prefix]
 		parsed, err := parser.ParseFile(token.NewFileSet(), c.file, nil, 0)

@@ -45,7 +45,7 @@ func (m *model) administer(t *modelTenant, body any) license.Ack {
 	case *license.Provision:
 		return m.revise(t, b)
 	case *license.SetRules:
-		t.rules = b.Rules
+		return m.setRules(t, b)
 	case *license.LimitTenant:
 		t.perMinute = b.CheckoutsPerMinute
 	}
@@ -88,7 +88,7 @@ func (m *model) provision(t *modelTenant, b *license.PutLicenses) license.Ack {
 		if other := t.overlapping(l); other != "" {
 			return license.Ack{Code: cl.AlreadyExists, LicenseID: other}
 		}
-		fresh = append(fresh, &modelLicense{License: l, usage: map[string]*license.Usage{}})
+		fresh = append(fresh, &modelLicense{License: l, usage: map[string]*license.Usage{}, peaks: map[string]int64{}})
 	}
 	t.licenses = append(t.licenses, fresh...)
 	for range fresh {

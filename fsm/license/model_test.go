@@ -51,6 +51,7 @@ type modelTenant struct {
 type modelLicense struct {
 	license.License
 	usage map[string]*license.Usage // by month
+	peaks map[string]int64          // overage seats in use after a grant, by month
 }
 
 type modelLease struct {
@@ -294,12 +295,14 @@ func (m *model) decide(t *modelTenant, c *license.Checkout) license.LeaseResult 
 		u.OverageCheckouts++
 	}
 	u.PeakInUse = max(u.PeakInUse, t.pool(l).InUse())
+	m.warnSeats(t, l, overage)
 	if charged := overage - credit; charged > 0 {
 		u.OverageUses += charged
 		t.overage = append(t.overage, license.Overage{
 			Sequence: uint64(len(t.overage) + 1), LicenseID: l.ID, LeaseID: lease.ID, KeyID: key, Uses: charged,
 			PriceMinor: l.OverageFeeMinor, Currency: l.Currency, AtMillis: m.clock,
 		})
+		m.warnCaps(t, l, key, charged)
 	}
 	return license.LeaseResult{Lease: lease.Lease, Rate: rate}
 }
@@ -358,16 +361,10 @@ func (m *model) grant(t *modelTenant, l *modelLicense, key cl.KeyID, c *license.
 		if charged == 0 || (limit.LicenseID != "" && limit.LicenseID != l.ID) || (limit.KeyID != "" && limit.KeyID != key) {
 			continue
 		}
-		uses, minor := charged, charged*l.OverageFeeMinor
-		for _, o := range t.overage {
-			if monthOf(o.AtMillis) == monthOf(m.clock) && (limit.LicenseID == "" || o.LicenseID == l.ID) && (limit.KeyID == "" || o.KeyID == key) {
-				uses += o.Uses
-				if o.Currency == l.Currency {
-					minor += o.Uses * o.PriceMinor
-				}
-			}
-		}
-		if (limit.MaxUses >= 0 && uses > limit.MaxUses) || (limit.MaxMinor >= 0 && minor > limit.MaxMinor) {
+		uses, minor := m.counted(t, l, key, &limit)
+		uses, minor = uses+charged, minor+charged*l.OverageFeeMinor
+		ofMoney := limit.MaxMinor >= 0 && (limit.Currency == "" || limit.Currency == l.Currency)
+		if (limit.MaxUses >= 0 && uses > limit.MaxUses) || (ofMoney && minor > limit.MaxMinor) {
 			return 0, 0, 0, cl.OverageCapReached
 		}
 	}

@@ -183,11 +183,14 @@ func (m *Machine) applyOutboxTried(_ *tenant, payload []byte) (reply, error) {
 		}
 		m.schedule(t, e, o)
 	case e == nil:
-		return m.acked(cloudlicenses.OK, ""), m.settleMail(o, p.Result)
+		err = m.settleMail(o, p.Result)
 	default:
-		return m.acked(cloudlicenses.OK, ""), m.settleWebhook(t, e, o, p.Result)
+		err = m.settleWebhook(t, e, o, p.Result)
 	}
-	return m.acked(cloudlicenses.OK, ""), nil
+	if err == nil && e != nil && e.number == 0 {
+		err = m.invoiceTried(t, o)
+	}
+	return m.acked(cloudlicenses.OK, ""), err
 }
 
 // settleMail ends a mail. One that failed is remembered without what it said:

@@ -8,8 +8,6 @@ import (
 	"github.com/cloudlicenses/cloudlicenses"
 )
 
-var _ = register(OpRules, operation{name: "set rules", needs: needsTenant, apply: (*Machine).applyRules})
-
 // creditMemory is how long an expired overage use may be continued.
 const creditMemory = int64(cloudlicenses.ContinueUseWithin / time.Millisecond)
 
@@ -28,47 +26,6 @@ type creditKey struct {
 	license        *license
 	key            *key
 	user, hostname string
-}
-
-func (m *Machine) applyRules(t *tenant, payload []byte) (reply, error) {
-	var r SetRules
-	if err := decode(&r, payload); err != nil {
-		return nil, err
-	}
-	for _, c := range r.Rules.Caps {
-		if (c.LicenseID == "") == (c.KeyID == "") {
-			return m.acked(cloudlicenses.InvalidField, "caps: name either a license or a key"), nil
-		}
-		if c.MaxUses < -1 || c.MaxMinor < -1 {
-			return m.acked(cloudlicenses.InvalidField, "caps: a cap is -1 (none) or more"), nil
-		}
-	}
-	t.rules = r.Rules
-	m.state.touchTenant(t)
-	return m.acked(cloudlicenses.OK, ""), nil
-}
-
-// capPassed reports whether charging that many uses would pass a monthly cap
-// of the tenant. The license's counters are up to the clock.
-func (s *state) capPassed(t *tenant, k *key, l *license, charged int64) bool {
-	for _, c := range t.rules.Caps {
-		var uses, minor int64
-		switch {
-		case c.LicenseID == l.ID && c.KeyID == "":
-			uses, minor = l.usage.OverageUses, l.usage.OverageMinor
-		case c.KeyID == k.ID && c.LicenseID == "":
-			uses, minor = k.spentIn(s.month, l.Currency)
-		default:
-			continue
-		}
-		if c.MaxUses >= 0 && uses+charged > c.MaxUses {
-			return true
-		}
-		if c.MaxMinor >= 0 && addUp(minor, price(l.OverageFeeMinor, charged)) > c.MaxMinor {
-			return true
-		}
-	}
-	return false
 }
 
 // price multiplies, and stops at the largest amount instead of wrapping.
@@ -134,6 +91,7 @@ func (m *Machine) charge(t *tenant, k *key, l *license, lease *lease, uses int64
 	}
 	m.keyBytes = key448(m.keyBytes, prefixOverage, t.number, s.month, t.overageSequence)
 	m.put(m.keyBytes, &m.overage)
+	m.warnCaps(t, k, l, uses, minor)
 }
 
 // addCredit remembers the overage seats of an expired lease.

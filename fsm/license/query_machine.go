@@ -101,6 +101,14 @@ func (q *question) ask(op fsm.Op) (reply, error) {
 		return q.invoiceHook()
 	case QueryProducts:
 		return q.products()
+	case QueryOverageSums:
+		return q.overageSums()
+	case QueryInvoices:
+		return q.invoices()
+	case QueryInvoiced:
+		return q.invoiced()
+	case QueryRules:
+		return q.rules()
 	case QueryHash:
 		return q.m.queryHash(), nil
 	}

@@ -30,13 +30,14 @@ import (
 //	'C' tenant(4) credit(8)                    creditRecord
 //	'O' tenant(4) month(4) sequence(8)         Overage
 //	'A' tenant(4) millis(8) sequence(8)        audit block, see audit.go
-//	'F' request(16)                            voidRecord
+//	'f' request(16)                            voidRecord
 //	'X' sequence(8)                            Outgoing, pending
 //	'Q', 'Z'                                   of the outbox, see outbox.go
 //	'H'                                        of webhooks, see webhooks_records.go
 //	'W', 'G'                                   of users, see users_records.go
 //	'R'                                        of sign-ups, see signup.go
 //	'J', 'N'                                   of provisioning, see provision.go and notice.go
+//	'F', 'I'                                   of invoices, see invoice.go
 //	'B', 'D'                                   of vendors' accounts, see vendor.go
 //
 // tenant, license and key are numbers in their order of creation, from 1;
@@ -56,11 +57,11 @@ const (
 	prefixOverage = 'O'
 	prefixAudit   = 'A'
 	prefixOutbox  = 'X'
-	prefixVoid    = 'F'
+	prefixVoid    = 'f'
 )
 
 // diskKind is this machine's disk format.
-const diskKind = "license/2"
+const diskKind = "license/3"
 
 // metaRecord is the machine's own state.
 //
@@ -132,6 +133,7 @@ type usageRecord struct {
 	OverageUses      int64
 	OverageMinor     int64 // charged, in the license's currency
 	PeakInUse        int64
+	OveragePeak      int64 // most overage seats in use after a grant of the month
 	SeatMillis       int64 // up to ChangedMillis
 	ChangedMillis    int64
 	Refusals         []Refusals // in order of code

@@ -771,14 +771,15 @@ func (z *tenantRecord) Msgsize() (s int) {
 // MarshalMsg implements msgp.Marshaler
 func (z *usageRecord) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// array header, size 9
-	o = append(o, 0x99)
+	// array header, size 10
+	o = append(o, 0x9a)
 	o = msgp.AppendUint32(o, z.Month)
 	o = msgp.AppendInt64(o, z.CommitCheckouts)
 	o = msgp.AppendInt64(o, z.OverageCheckouts)
 	o = msgp.AppendInt64(o, z.OverageUses)
 	o = msgp.AppendInt64(o, z.OverageMinor)
 	o = msgp.AppendInt64(o, z.PeakInUse)
+	o = msgp.AppendInt64(o, z.OveragePeak)
 	o = msgp.AppendInt64(o, z.SeatMillis)
 	o = msgp.AppendInt64(o, z.ChangedMillis)
 	o = msgp.AppendArrayHeader(o, uint32(len(z.Refusals)))
@@ -800,8 +801,8 @@ func (z *usageRecord) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err)
 		return
 	}
-	if zb0001 != 9 {
-		err = msgp.ArrayError{Wanted: 9, Got: zb0001}
+	if zb0001 != 10 {
+		err = msgp.ArrayError{Wanted: 10, Got: zb0001}
 		return
 	}
 	z.Month, bts, err = msgp.ReadUint32Bytes(bts)
@@ -832,6 +833,11 @@ func (z *usageRecord) UnmarshalMsg(bts []byte) (o []byte, err error) {
 	z.PeakInUse, bts, err = msgp.ReadInt64Bytes(bts)
 	if err != nil {
 		err = msgp.WrapError(err, "PeakInUse")
+		return
+	}
+	z.OveragePeak, bts, err = msgp.ReadInt64Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "OveragePeak")
 		return
 	}
 	z.SeatMillis, bts, err = msgp.ReadInt64Bytes(bts)
@@ -872,7 +878,7 @@ func (z *usageRecord) UnmarshalMsg(bts []byte) (o []byte, err error) {
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z *usageRecord) Msgsize() (s int) {
-	s = 1 + msgp.Uint32Size + msgp.Int64Size + msgp.Int64Size + msgp.Int64Size + msgp.Int64Size + msgp.Int64Size + msgp.Int64Size + msgp.Int64Size + msgp.ArrayHeaderSize
+	s = 1 + msgp.Uint32Size + msgp.Int64Size + msgp.Int64Size + msgp.Int64Size + msgp.Int64Size + msgp.Int64Size + msgp.Int64Size + msgp.Int64Size + msgp.Int64Size + msgp.ArrayHeaderSize
 	for za0001 := range z.Refusals {
 		s += z.Refusals[za0001].Msgsize()
 	}

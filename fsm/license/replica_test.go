@@ -104,6 +104,7 @@ func requireLikeModel(t *rapid.T, machine *license.Machine, m *model) {
 		var leases license.LeasePage
 		ask(t, machine, name, license.QueryLeases, &license.ListLeases{Limit: 100}, &leases)
 		require.Equal(t, live, leases.Items, "live leases of %s", name)
+		requireSums(t, machine, name, tenant, m.clock)
 		for month, want := range months {
 			var usage license.UsagePage
 			ask(t, machine, name, license.QueryUsage, &license.ListUsage{Month: month, Limit: 100}, &usage)

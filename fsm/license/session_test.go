@@ -226,7 +226,7 @@ func (s *session) checkout(a arguments) *license.Checkout {
 
 // rules reads caps as cap=(license:lic-1:uses=3) or cap=(key:k1:minor=5000).
 func (s *session) rules(a arguments) *license.SetRules {
-	set := &license.SetRules{Rules: license.Rules{DenyOverage: a.has("deny")}}
+	set := &license.SetRules{By: a.by(), Rules: license.Rules{DenyOverage: a.has("deny")}}
 	for _, text := range a.list("caps") {
 		of, limit, _ := strings.Cut(text, "=")
 		parts := strings.Split(of, ":")
@@ -237,10 +237,13 @@ func (s *session) rules(a arguments) *license.SetRules {
 		} else {
 			c.LicenseID = cl.LicenseID(parts[1])
 		}
-		if parts[2] == "uses" {
+		switch parts[2] {
+		case "uses":
 			c.MaxUses = a.parse(limit)
-		} else {
+		case "minor":
 			c.MaxMinor = a.parse(limit)
+		default: // a currency
+			c.MaxMinor, c.Currency = a.parse(limit), cl.Currency(parts[2])
 		}
 		set.Rules.Caps = append(set.Rules.Caps, c)
 	}

@@ -41,6 +41,7 @@ const notOfVendor = "only a vendor's account has these"
 // while there is nothing.
 type catalog struct {
 	invoice  InvoiceHook
+	book     book
 	products map[cloudlicenses.ProductID]*product
 	byNumber []*product
 	byID     []*product // by id
@@ -131,6 +132,10 @@ func (m *Machine) applyVendorSettings(t *tenant, payload []byte) (reply, error) 
 	m.recordAudit(t)
 	if now != t.vendor.invoice {
 		t.vendor.invoice = now
+		if e := t.vendor.book.endpoint; e != nil { // whoever it was that wanted no more
+			e.Endpoint.Disabled, e.Endpoint.Failures = "", 0
+			m.storeBook(t)
+		}
 		m.put(key4(prefixInvoiceHook, t.number), &now)
 	}
 	return m.acked(cloudlicenses.OK, ""), nil
@@ -318,6 +323,10 @@ func (l *loader) product(key, value []byte) error {
 // vendor adds what a vendor's account has.
 func (h *stateHasher) vendor(c *catalog) {
 	h.add(&c.invoice)
+	h.number(uint64(c.book.month))
+	if e := c.book.endpoint; e != nil {
+		h.add(&e.endpointRecord)
+	}
 	for _, p := range c.byNumber {
 		h.add(&p.Product)
 	}

@@ -42,6 +42,9 @@ func (t *tenant) nextEndpoint() uint32 {
 
 // endpoint finds an endpoint: an account has but a few.
 func (t *tenant) endpoint(id cloudlicenses.EndpointID) *endpoint {
+	if id == InvoiceEndpoint {
+		return t.vendor.book.endpoint
+	}
 	for _, e := range t.hooks {
 		if e.Endpoint.ID == id {
 			return e
@@ -51,6 +54,10 @@ func (t *tenant) endpoint(id cloudlicenses.EndpointID) *endpoint {
 }
 
 func (m *Machine) storeEndpoint(t *tenant, e *endpoint) {
+	if e.number == 0 {
+		m.storeBook(t)
+		return
+	}
 	m.keyBytes = key44(m.keyBytes, prefixEndpoint, t.number, e.number)
 	m.put(m.keyBytes, &e.endpointRecord)
 }
@@ -104,7 +111,7 @@ func (m *Machine) managed(t *tenant, by *By, id cloudlicenses.EndpointID) (e *en
 	if code != cloudlicenses.OK {
 		return nil, "", refusedEndpoint(code, "")
 	}
-	if e = t.endpoint(id); e == nil {
+	if e = t.endpoint(id); e == nil || e.number == 0 {
 		return nil, "", refusedEndpoint(cloudlicenses.NotFound, "no such webhook endpoint")
 	}
 	return e, actor, nil

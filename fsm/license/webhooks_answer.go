@@ -203,6 +203,10 @@ func (q *question) delivery() (reply, error) {
 		return d, nil
 	}
 	d.URL, d.Disabled, d.Failures = e.Endpoint.URL, e.Endpoint.Disabled, e.Endpoint.Failures
+	if e.number == 0 {
+		d.URL, d.Bearer = t.vendor.invoice.URL, t.vendor.invoice.Token
+		d.Gone = d.URL == "" || d.Bearer == ""
+	}
 	for _, s := range e.Secrets {
 		if s.UntilMillis == 0 || s.UntilMillis > m.state.clock {
 			d.Secrets = append(d.Secrets, s.Text)

@@ -109,6 +109,7 @@ type Delivery struct {
 	Gone     bool // the account or the endpoint is not there any more
 	URL      string
 	Secrets  []string // in force, the newest first
+	Bearer   string   // of invoices alone
 	Disabled cloudlicenses.DisabledReason
 	Failures int64
 }

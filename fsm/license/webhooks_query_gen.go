@@ -16,8 +16,8 @@ const (
 // MarshalMsg implements msgp.Marshaler
 func (z *Delivery) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// array header, size 7
-	o = append(o, 0x97)
+	// array header, size 8
+	o = append(o, 0x98)
 	o = msgp.AppendString(o, string(z.Code))
 	o, err = z.Outgoing.MarshalMsg(o)
 	if err != nil {
@@ -30,6 +30,7 @@ func (z *Delivery) MarshalMsg(b []byte) (o []byte, err error) {
 	for za0001 := range z.Secrets {
 		o = msgp.AppendString(o, z.Secrets[za0001])
 	}
+	o = msgp.AppendString(o, z.Bearer)
 	o = msgp.AppendString(o, string(z.Disabled))
 	o = msgp.AppendInt64(o, z.Failures)
 	return
@@ -43,8 +44,8 @@ func (z *Delivery) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err)
 		return
 	}
-	if zb0001 != 7 {
-		err = msgp.ArrayError{Wanted: 7, Got: zb0001}
+	if zb0001 != 8 {
+		err = msgp.ArrayError{Wanted: 8, Got: zb0001}
 		return
 	}
 	{
@@ -93,6 +94,11 @@ func (z *Delivery) UnmarshalMsg(bts []byte) (o []byte, err error) {
 			return
 		}
 	}
+	z.Bearer, bts, err = msgp.ReadStringBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Bearer")
+		return
+	}
 	{
 		var zb0004 string
 		zb0004, bts, err = msgp.ReadStringBytes(bts)
@@ -117,7 +123,7 @@ func (z *Delivery) Msgsize() (s int) {
 	for za0001 := range z.Secrets {
 		s += msgp.StringPrefixSize + len(z.Secrets[za0001])
 	}
-	s += msgp.StringPrefixSize + len(string(z.Disabled)) + msgp.Int64Size
+	s += msgp.StringPrefixSize + len(z.Bearer) + msgp.StringPrefixSize + len(string(z.Disabled)) + msgp.Int64Size
 	return
 }
 

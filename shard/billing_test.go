@@ -1,0 +1,160 @@
+package shard
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloudlicenses/cloudlicenses"
+	"github.com/cloudlicenses/cloudlicenses/billing"
+	"github.com/cloudlicenses/cloudlicenses/cluster"
+	"github.com/cloudlicenses/cloudlicenses/fsm/directory"
+	"github.com/cloudlicenses/cloudlicenses/fsm/license"
+)
+
+// billed starts three nodes with a vendor and two customers of it.
+func billed(t *testing.T) (c *trio, mercedes, bmw CreatedTenant) {
+	c = newTrio(t)
+	c.start(0, 1, 2)
+	_, _, err := c.shards[0].CreateVendor(t.Context(), CreateVendorRequest{ID: "vector-de", Name: "Vector GmbH", LicensePrefix: "vector"})
+	require.NoError(t, err)
+	made := map[cloudlicenses.TenantID]CreatedTenant{}
+	for _, id := range []cloudlicenses.TenantID{"mercedes", "bmw"} {
+		created, err := c.shards[0].CreateTenant(t.Context(), CreateTenantRequest{ID: id})
+		require.NoError(t, err)
+		made[id] = created
+		for _, product := range []string{"cad", "ide"} {
+			g, contact := wish(id, product)
+			g.OpportunityID += "-" + string(id)
+			_, _, err := c.shards[0].Generate(t.Context(), g, contact)
+			require.NoError(t, err)
+		}
+	}
+	return c, made["mercedes"], made["bmw"]
+}
+
+// TestReportsAskNoLeader: exports and costs are read from the replica of the node
+// that is asked, so the leaders of the groups handle none of another node's; and
+// they go on, marked stale, while there is no leader at all.
+func TestReportsAskNoLeader(t *testing.T) {
+	c, mercedes, bmw := billed(t)
+	var written Written
+	for i := range byte(8) {
+		_, written = c.checkout(0, mercedes, "cad", i)
+	}
+	_, more := c.checkout(0, bmw, "cad", 9)
+	opt := ReadOptions{MinIndex: JoinAppliedIndexes(written.Applied, more.Applied)}
+	month := billing.DayAt(time.Now().UnixMilli()).Month()
+	report := func(i int, opt ReadOptions) (int64, Freshness) {
+		found, fresh, err := c.shards[i].VendorCharges(t.Context(), "vector-de", "", month.Days(), opt)
+		require.NoError(t, err)
+		uses := int64(0)
+		for _, charge := range found.Charges {
+			uses += charge.Sum.Uses
+		}
+		costs, _, err := c.shards[i].TenantCosts(t.Context(), "mercedes", month, opt)
+		require.NoError(t, err)
+		require.Equal(t, "EUR", string(costs.Totals[0].Currency))
+		require.EqualValues(t, 1_000_000+150_000, costs.Totals[0].Total, "two commit fees and three uses")
+		return uses, fresh
+	}
+	for i := range c.shards {
+		report(i, opt) // each replica has it all
+	}
+	asked := func(i int, group cluster.GroupID) int64 { return c.asked[i][group].Load() }
+	for i := range c.shards {
+		for group := cluster.GroupID(0); group < 3; group++ {
+			leader := c.leader(group)
+			if leader == i {
+				continue
+			}
+			leaders, own := asked(leader, group), asked(i, group)
+			uses, fresh := report(i, ReadOptions{})
+			require.EqualValues(t, 3, uses)
+			require.Less(t, fresh.StalenessMillis, int64(5000))
+			require.Equal(t, leaders, asked(leader, group), "node %d asked the leader of group %d", i, group)
+			if group == directoryGroup {
+				require.Greater(t, asked(i, group), own, "the counter counts")
+			}
+		}
+	}
+	const left = 1
+	c.stop(0)
+	c.stop(2)
+	require.Eventually(t, func() bool {
+		uses, fresh := report(left, ReadOptions{})
+		require.EqualValues(t, 3, uses)
+		return fresh.StalenessMillis > 500 || fresh.StalenessMillis == -1 // it led, and knows of no announcement
+	}, 20*time.Second, 50*time.Millisecond, "it says how old it is")
+}
+
+// TestInvoiceSaga: a node that dies at any step of a month's run leaves nothing
+// half-way and nothing twice: the next one ends it.
+func TestInvoiceSaga(t *testing.T) {
+	c, _, _ := billed(t)
+	platform := license.By{Platform: true}
+	account := cloudlicenses.VendorID("vector-de").Account()
+	var ack license.Ack
+	_, err := c.shards[0].Do(t.Context(), account, Command{Op: license.OpVendorSettings, Result: &ack, Payload: &license.VendorSettings{
+		By: platform, Set: license.ChangedURL | license.ChangedToken, Invoice: license.InvoiceHook{URL: "https://vector.com/invoices", Token: "key"},
+	}})
+	require.NoError(t, err)
+	require.Equal(t, cloudlicenses.OK, ack.Code, ack.Detail)
+	var group directory.VendorResult
+	_, err = c.shards[0].ReadDirectory(t.Context(), Command{Op: directory.QueryVendor, Payload: &directory.GetVendor{ID: "vector-de"}, Result: &group}, ReadOptions{Linearizable: true})
+	require.NoError(t, err)
+
+	month := billing.NewMonth(2026, time.January)
+	for _, late := range []bool{false, true} {
+		for left, died := 0, true; died; left, month = left+1, month+1 {
+			_, err := c.mortal(left, late).RunInvoices(t.Context(), "vector-de", month, platform, false)
+			died = err != nil
+			if died {
+				require.ErrorIs(t, err, errDied)
+				require.Less(t, left, 4)
+			} else {
+				require.Equal(t, 3, left, "two invoices, and the end")
+			}
+			run, err := c.shards[1].RunInvoices(t.Context(), "vector-de", month, platform, false)
+			require.NoError(t, err)
+			require.Equal(t, 2, len(run.Issued)+run.Known)
+			again, err := c.shards[2].RunInvoices(t.Context(), "vector-de", month, platform, false)
+			require.NoError(t, err)
+			require.Empty(t, again.Issued)
+			var page license.InvoicePage
+			query := Command{Op: license.QueryInvoices, Payload: &license.ListInvoices{Month: uint32(month), Limit: 100}, Result: &page}
+			_, err = c.shards[0].Read(t.Context(), account, query, ReadOptions{Linearizable: true})
+			require.NoError(t, err)
+			require.Len(t, page.Items, 2)
+			for _, v := range page.Items {
+				require.EqualValues(t, 1_000_000, v.Total, "%+v", v)
+				require.Len(t, v.Lines, 2)
+				require.Equal(t, "cad - Commit (5 licenses)", v.Lines[0].Description)
+			}
+			sent := map[string]int{}
+			for _, line := range c.outgoing(cluster.GroupID(group.Vendor.Group)) {
+				sent[line]++
+			}
+			for line, n := range sent {
+				require.Equal(t, 1, n, line)
+			}
+		}
+	}
+	var through license.InvoicedResult
+	require.NoError(t, c.shards[0].readNow(t.Context(), account, license.QueryInvoiced, &license.GetInvoiced{}, &through))
+	require.Equal(t, uint32(month-1), through.Month)
+	count := 0
+	for _, line := range c.outgoing(cluster.GroupID(group.Vendor.Group)) {
+		var name, kind string
+		_, err := fmt.Sscan(line, &name, &kind)
+		require.NoError(t, err)
+		if name == string(account) && kind == "invoice.issued" {
+			count++
+		}
+	}
+	require.EqualValues(t, 2*(month-billing.NewMonth(2026, time.January)), count, "each once")
+	_, err = c.shards[0].RunInvoices(t.Context(), "vector-de", billing.DayAt(time.Now().UnixMilli()).Month(), platform, true)
+	require.ErrorIs(t, err, ErrMonthRuns)
+}

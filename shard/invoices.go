@@ -1,0 +1,282 @@
+package shard
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cloudlicenses/cloudlicenses"
+	"github.com/cloudlicenses/cloudlicenses/billing"
+	"github.com/cloudlicenses/cloudlicenses/cluster"
+	"github.com/cloudlicenses/cloudlicenses/fsm"
+	"github.com/cloudlicenses/cloudlicenses/fsm/directory"
+	"github.com/cloudlicenses/cloudlicenses/fsm/license"
+)
+
+// The saga of a month's invoices, of one vendor: read what was charged, once
+// nothing more can be; put each invoice into the vendor's account, which keeps
+// and sends it; say that the month is through. An invoice's id follows from
+// customer, month and currency, so every step may be repeated by any node.
+
+// ErrMonthRuns: a month is invoiced once it is over.
+var ErrMonthRuns = errors.New("the month is not over yet")
+
+// InvoiceRun is what a run came to.
+type InvoiceRun struct {
+	Month  billing.Month
+	Issued []license.Invoice // new ones
+	Known  int               // those that were there before
+	Written
+}
+
+// RunInvoices makes a vendor's invoices of a month, and sends again those that
+// could not be sent. A void one is replaced by its next revision only where
+// somebody asks for it by hand.
+func (s *Shard) RunInvoices(ctx context.Context, vendor cloudlicenses.VendorID, month billing.Month, by license.By, byHand bool) (InvoiceRun, error) {
+	run := InvoiceRun{Month: month}
+	if end := (month + 1).First().UnixMillis(); time.Now().UnixMilli() < end {
+		return run, ErrMonthRuns
+	}
+	found, err := s.finalCharges(ctx, vendor, month)
+	if err != nil {
+		return run, err
+	}
+	var sums []billing.OverageSum
+	for i := range found.Charges {
+		if c := &found.Charges[i]; c.Sum.Uses != 0 || c.Sum.Minor != 0 {
+			sums = append(sums, c.Sum)
+		}
+	}
+	invoices, err := billing.Invoices(month, found.Contracts, sums)
+	if err != nil {
+		return run, fmt.Errorf("invoices of %s for %s: %w", vendor, month, err)
+	}
+	for i := range invoices {
+		if err := s.putInvoice(ctx, &run, &invoices[i], by, byHand); err != nil {
+			return run, err
+		}
+	}
+	var ack license.Ack
+	run.Written, err = s.Do(ctx, vendor.Account(), Command{Op: license.OpInvoiced, Payload: &license.Invoiced{Month: uint32(month)}, Result: &ack})
+	if err == nil {
+		err = refused(ack.Code, ack.Detail)
+	}
+	return run, err
+}
+
+// putInvoice puts one invoice or, by hand, its first revision that is not void.
+func (s *Shard) putInvoice(ctx context.Context, run *InvoiceRun, v *billing.Invoice, by license.By, byHand bool) error {
+	for revision := 1; ; revision++ {
+		*v = v.WithRevision(revision)
+		body, err := v.AppendWebhook(nil, s.domain)
+		if err != nil {
+			return fmt.Errorf("invoice %s: %w", v.ID, err)
+		}
+		var result license.InvoiceResult
+		_, err = s.Do(ctx, v.Vendor.Account(), Command{
+			Op: license.OpPutInvoice, Payload: &license.PutInvoice{By: by, Invoice: keptInvoice(v), Body: body}, Result: &result,
+		})
+		if err == nil {
+			err = refused(result.Code, result.Detail)
+		}
+		switch {
+		case err != nil:
+			return fmt.Errorf("put invoice %s: %w", v.ID, err)
+		case result.Fresh:
+			run.Issued = append(run.Issued, result.Invoice)
+			return nil
+		case !result.Invoice.Void || !byHand:
+			run.Known++
+			return nil
+		}
+	}
+}
+
+// finalCharges gathers a month's charges once every group's clock is past its
+// end: no charge can come any more then. The contracts are those that the
+// directory has by now, whichever replica is asked. A group where nothing happens is given
+// an entry that moves its clock.
+func (s *Shard) finalCharges(ctx context.Context, vendor cloudlicenses.VendorID, month billing.Month) (VendorCharges, error) {
+	end := (month + 1).First().UnixMillis()
+	known, err := s.places.barrier(ctx)
+	if err != nil {
+		return VendorCharges{}, err
+	}
+	contracts := FormatAppliedIndex(directoryGroup, known)
+	opt := ReadOptions{MinIndex: contracts}
+	for ticked := false; ; ticked = true {
+		r := s.newReader(opt)
+		found, behind, err := r.vendorCharges(ctx, vendor, "", month.Days())
+		switch {
+		case err != nil:
+			return found, err
+		case behind:
+			return found, errUnknownLicense
+		case len(found.Contracts) == 0 || found.ClockMillis >= end:
+			return found, nil
+		}
+		parts := []string{contracts}
+		for group := range r.indexes {
+			if group == directoryGroup {
+				continue
+			}
+			index, err := s.tick(ctx, group)
+			if err != nil {
+				return found, err
+			}
+			parts = append(parts, FormatAppliedIndex(group, index))
+		}
+		if ticked || len(parts) == 1 {
+			return found, fmt.Errorf("%w: the clock of a group is before its end", ErrMonthRuns)
+		}
+		opt.MinIndex = JoinAppliedIndexes(parts...)
+	}
+}
+
+// tick has a group commit an entry that carries nothing but its time.
+func (s *Shard) tick(ctx context.Context, group cluster.GroupID) (uint64, error) {
+	var ack license.Ack
+	reply, err := s.propose(ctx, group, fsm.Header{Op: license.OpTick, Version: license.Version}, &license.Tick{})
+	if err == nil {
+		_, err = settled(reply.Value, &ack)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("move the clock of group %d: %w", group, err)
+	}
+	return reply.Index, nil
+}
+
+// keptInvoice is an invoice as the vendor's account keeps it.
+func keptInvoice(v *billing.Invoice) license.Invoice {
+	kept := license.Invoice{
+		ID: string(v.ID), CreditNote: v.Kind == billing.KindCreditNote, Void: v.State == billing.InvoiceVoid, Revision: int64(v.Revision),
+		Voids: string(v.Voids), CRMAccount: v.CRMAccount, TenantID: v.Tenant, CustomerName: v.CustomerName, Month: uint32(v.Period),
+		Currency: v.Currency, Total: v.Total,
+	}
+	for _, l := range v.Lines {
+		kept.Lines = append(kept.Lines, license.InvoiceLine{
+			LicenseID: l.License, Description: l.Description, Amount: l.Amount, Quantity: l.Quantity, UnitPrice: l.UnitPrice, PerUnit: l.PerUnit,
+		})
+	}
+	return kept
+}
+
+// BilledInvoice is the reverse: a kept invoice as package billing has it.
+func BilledInvoice(vendor cloudlicenses.VendorID, kept *license.Invoice) billing.Invoice {
+	v := billing.Invoice{
+		ID: billing.InvoiceID(kept.ID), Kind: billing.KindInvoice, State: billing.InvoiceIssued, Revision: int(kept.Revision),
+		Voids: billing.InvoiceID(kept.Voids), Vendor: vendor, CRMAccount: kept.CRMAccount, Tenant: kept.TenantID, CustomerName: kept.CustomerName,
+		Period: billing.Month(kept.Month), Currency: kept.Currency, Total: kept.Total,
+	}
+	if kept.CreditNote {
+		v.Kind = billing.KindCreditNote
+	}
+	if kept.Void {
+		v.State = billing.InvoiceVoid
+	}
+	for _, l := range kept.Lines {
+		v.Lines = append(v.Lines, billing.LineItem{
+			License: l.LicenseID, Description: l.Description, Amount: l.Amount, Quantity: l.Quantity, UnitPrice: l.UnitPrice, PerUnit: l.PerUnit,
+		})
+	}
+	return v
+}
+
+// VoidInvoice voids an invoice of a vendor by a mirror of it, which it returns
+// beside it. Said again, it answers the same. Refusals: not_found, invalid_field
+// (a mirror is not voided).
+func (s *Shard) VoidInvoice(ctx context.Context, vendor cloudlicenses.VendorID, id string, by license.By) (void license.Invoice, mirror billing.Invoice, w Written, err error) {
+	var page license.InvoicePage
+	query := Command{Op: license.QueryInvoices, Payload: &license.ListInvoices{ID: id}, Result: &page}
+	if _, err = s.Read(ctx, vendor.Account(), query, ReadOptions{Linearizable: true}); err == nil {
+		err = refused(page.Code, "there is no such invoice")
+	}
+	if err != nil {
+		return void, mirror, w, err
+	}
+	billed := BilledInvoice(vendor, &page.Items[0])
+	billed.State = billing.InvoiceIssued // said again, the mirror is the same
+	if _, mirror, err = billed.Void(); err != nil {
+		return void, mirror, w, &Refusal{Code: cloudlicenses.InvalidField, Detail: "id: " + err.Error()}
+	}
+	body, err := mirror.AppendWebhook(nil, s.domain)
+	if err != nil {
+		return void, mirror, w, fmt.Errorf("void invoice %s: %w", id, err)
+	}
+	var result license.InvoiceResult
+	w, err = s.Do(ctx, vendor.Account(), Command{
+		Op: license.OpVoidInvoice, Payload: &license.VoidInvoice{By: by, ID: id, Mirror: keptInvoice(&mirror), Body: body}, Result: &result,
+	})
+	if err == nil {
+		err = refused(result.Code, result.Detail)
+	}
+	return result.Invoice, mirror, w, err
+}
+
+// billEvery is how often the directory's leader looks whether a month is over.
+const billEvery = 10 * time.Second
+
+// RunInvoicesMonthly makes, while this node leads the directory, every vendor's
+// invoices of the months that are over. It returns when ctx is done.
+func (s *Shard) RunInvoicesMonthly(ctx context.Context) {
+	ticker := time.NewTicker(billEvery)
+	defer ticker.Stop()
+	through := billing.Month(0) // of every vendor, as long as this node leads
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		if s.Secrets() == nil || !s.node.Leads(directoryGroup) {
+			through = 0
+			continue
+		}
+		last := billing.DayAt(time.Now().UnixMilli()).Month() - 1
+		if through == last {
+			continue
+		}
+		if err := s.invoiceVendors(ctx, last); err != nil && ctx.Err() == nil {
+			s.logger.Warn("the invoices of a month can't be made yet", "month", last.String(), "error", err)
+			continue
+		}
+		through = last
+	}
+}
+
+// invoiceVendors runs every vendor's months up to last. What fails for one does
+// not hold up the others.
+func (s *Shard) invoiceVendors(ctx context.Context, last billing.Month) error {
+	var errs []error
+	list := directory.List{Limit: cloudlicenses.MaxListLimit}
+	for more := true; more && ctx.Err() == nil; {
+		var page directory.VendorPage
+		if _, err := s.ReadDirectory(ctx, Command{Op: directory.QueryVendors, Payload: &list, Result: &page}, ReadOptions{}); err != nil {
+			return fmt.Errorf("read the vendors to invoice for: %w", err)
+		}
+		for i := range page.Items {
+			if v := &page.Items[i]; v.Status == cloudlicenses.TenantActive && billing.DayAt(v.CreatedMillis).Month() <= last {
+				errs = append(errs, s.invoiceVendor(ctx, v, last))
+			}
+		}
+		list.Cursor, more = page.Next, page.Next != ""
+	}
+	return errors.Join(errs...)
+}
+
+func (s *Shard) invoiceVendor(ctx context.Context, v *directory.Vendor, last billing.Month) error {
+	var through license.InvoicedResult
+	if err := s.readNow(ctx, v.ID.Account(), license.QueryInvoiced, &license.GetInvoiced{}, &through); err != nil {
+		return fmt.Errorf("read what %s was invoiced for: %w", v.ID, err)
+	}
+	next := max(billing.Month(through.Month)+1, billing.DayAt(v.CreatedMillis).Month())
+	for ; next <= last; next++ {
+		run, err := s.RunInvoices(ctx, v.ID, next, license.By{Platform: true}, false)
+		if err != nil {
+			return fmt.Errorf("invoices of %s: %w", v.ID, err)
+		}
+		s.logger.Info("invoices made", "vendor", string(v.ID), "month", next.String(), "issued", len(run.Issued), "known", run.Known)
+	}
+	return nil
+}
