@@ -57,7 +57,7 @@ func (f *flow) invoices(t *testing.T) {
 	// Asked for by hand as well, there is nothing more to issue.
 	ran := f.post(t, vendorsURL+"/api/v1/billing/invoices/run?period="+period, f.vendorKey, "", 200)
 	like(t, fmt.Sprintf(`{"period": %q, "known": 2, "issued": []}`, period), ran.raw)
-	posts := f.billing.of(`"crm_account_id":"ACC-98765"`)
+	posts := f.billing.of(month, `"crm_account_id":"ACC-98765"`)
 	if len(posts) != 1 {
 		t.Fatalf("%d invoices arrived: %q", len(posts), posts)
 	}

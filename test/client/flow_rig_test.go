@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"mime"
+	"mime/quotedprintable"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -251,7 +252,8 @@ func (p *platform) leader(t *testing.T, tenant string) (leader int) {
 	return leader
 }
 
-// mailTo waits for a mail to somebody whose subject begins so.
+// mailTo waits for a mail to somebody whose subject begins so, and returns it as it
+// is sent.
 func (p *platform) mailTo(t *testing.T, address, subject string) (data []byte) {
 	t.Helper()
 	var others []string
@@ -280,6 +282,16 @@ func (p *platform) mailTo(t *testing.T, address, subject string) (data []byte) {
 		return false
 	})
 	return data
+}
+
+// wordsOf are a mail's words, each after one space.
+func wordsOf(t *testing.T, data []byte) string {
+	t.Helper()
+	text, err := io.ReadAll(quotedprintable.NewReader(bytes.NewReader(data)))
+	if err != nil && len(text) == 0 {
+		t.Fatal(err)
+	}
+	return strings.Join(strings.Fields(string(text)), " ")
 }
 
 // logIn sets a password by the link in a mail, and logs in.
@@ -331,12 +343,16 @@ func startReceiver(t *testing.T) *receiver {
 	return r
 }
 
-// of returns what was posted that holds a text.
-func (r *receiver) of(text string) (found []post) {
+// of returns what was posted that holds all of these texts.
+func (r *receiver) of(texts ...string) (found []post) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, p := range r.posts {
-		if bytes.Contains(p.body, []byte(text)) {
+		holds := true
+		for _, text := range texts {
+			holds = holds && bytes.Contains(p.body, []byte(text))
+		}
+		if holds {
 			found = append(found, p)
 		}
 	}

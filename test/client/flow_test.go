@@ -228,8 +228,9 @@ func (f *flow) provisioned(t *testing.T) {
 func (f *flow) told(t *testing.T) {
 	const subject = "A new license is available from Vector Informatik GmbH"
 	for _, address := range []string{"licenses@mercedes.com", adminEmail, "licenses@bmw.com"} {
-		if data := f.mailTo(t, address, subject); !strings.Contains(string(data), "20 seats, 5 committed and up to 15") {
-			t.Errorf("the mail to %s does not say what there is:\n%s", address, data)
+		text := wordsOf(t, f.mailTo(t, address, subject))
+		if !strings.Contains(text, "DaVinci Configurator SE: 20 seats, 5 committed and up to 15 as overage") {
+			t.Errorf("the mail to %s does not say what there is:\n%s", address, text)
 		}
 	}
 	f.mailTo(t, adminEmail, "Vector Informatik GmbH is now linked to mercedes.cloudlicenses.com")
