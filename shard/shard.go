@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync/atomic"
+	"time"
 
 	"github.com/tinylib/msgp/msgp"
 
@@ -80,6 +81,8 @@ type Config struct {
 	// Resolver is the "host:port" of the DNS resolver that sign-ups are
 	// verified by; empty: none can be.
 	Resolver string
+	// Now is the node's clock, by which a month is over; nil: the system's.
+	Now func() time.Time
 }
 
 // Shard is the door. It is safe for concurrent use.
@@ -94,6 +97,7 @@ type Shard struct {
 	tries      firstTries
 	resolver   string
 	domain     string // the platform's
+	now        func() time.Time
 
 	secrets atomic.Pointer[Secrets]
 	region  atomic.Pointer[string] // this node's, for tenants that name none
@@ -107,9 +111,12 @@ func New(cfg Config) *Shard {
 }
 
 func newShard(e engine, cfg Config) *Shard {
-	s := &Shard{engine: e, tenantURL: cfg.TenantURL, vendorsURL: cfg.VendorsURL, logger: cfg.Logger, resolver: cfg.Resolver, domain: cfg.Domain}
+	s := &Shard{engine: e, tenantURL: cfg.TenantURL, vendorsURL: cfg.VendorsURL, logger: cfg.Logger, resolver: cfg.Resolver, domain: cfg.Domain, now: cfg.Now}
 	if s.logger == nil {
 		s.logger = slog.Default()
+	}
+	if s.now == nil {
+		s.now = time.Now
 	}
 	if s.tenantURL == nil {
 		s.tenantURL = func(id cloudlicenses.TenantID) string { return "https://" + string(id) + "." + cfg.Domain }

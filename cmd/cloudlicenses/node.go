@@ -131,7 +131,7 @@ func startNode(cfg nodeConfig) (*node, error) {
 	scheme, port := cfg.publicURL()
 	n.engine = engine
 	n.door = shard.New(shard.Config{
-		Node: engine, Domain: cfg.domain, Logger: cfg.logger, Resolver: cfg.resolver,
+		Node: engine, Domain: cfg.domain, Logger: cfg.logger, Resolver: cfg.resolver, Now: cfg.clock(),
 		TenantURL:  func(id cloudlicenses.TenantID) string { return n.edge.TenantURL(id) },
 		VendorsURL: func() string { return n.edge.VendorsURL() },
 	})
