@@ -571,8 +571,12 @@ func TestLetters(t *testing.T) {
 		words, err := in.words(kind, "")
 		require.NoError(t, err, kind)
 		require.Contains(t, words.Subject, subject)
+		require.NotContains(t, words.Text, "vendor_id=", "a tenant's host says whose user it is")
 	}
-	_, err := in.words("mail.of_tomorrow", "")
+	words, err := in.words("mail.welcome", "vector-de")
+	require.NoError(t, err)
+	require.Contains(t, words.Text, "vendor_id=vector-de")
+	_, err = in.words("mail.of_tomorrow", "")
 	require.ErrorIs(t, err, errUnknown)
 }
 
