@@ -35,6 +35,7 @@ import (
 //	'Q', 'Z'                                   of the outbox, see outbox.go
 //	'H'                                        of webhooks, see webhooks_records.go
 //	'W', 'G'                                   of users, see users_records.go
+//	'i' tenant(4)                              SSO
 //	'R'                                        of sign-ups, see signup.go
 //	'J', 'N'                                   of provisioning, see provision.go and notice.go
 //	'B', 'D'                                   of vendors' accounts, see vendor.go
@@ -60,7 +61,7 @@ const (
 )
 
 // diskKind is this machine's disk format.
-const diskKind = "license/2"
+const diskKind = "license/3"
 
 // metaRecord is the machine's own state.
 //
