@@ -42,24 +42,28 @@ func ssoRoutes() []route {
 
 // shownSSO are the settings as replies have them.
 type shownSSO struct {
-	Issuer       string             `json:"issuer"`
-	ClientID     string             `json:"client_id"`
-	RedirectURI  string             `json:"redirect_uri"` // to be registered at the provider
-	LoginURL     string             `json:"login_url"`
-	EmailDomains []string           `json:"email_domains"`
-	DefaultRole  cloudlicenses.Role `json:"default_role"` // empty: people have to be invited
-	Enforce      bool               `json:"enforce"`
-	Owners       bool               `json:"owners"` // log in by it as well
-	UpdatedAt    *string            `json:"updated_at"`
-	UpdatedBy    string             `json:"updated_by"`
+	Issuer       string              `json:"issuer"`
+	ClientID     string              `json:"client_id"`
+	RedirectURI  string              `json:"redirect_uri"` // to be registered at the provider
+	LoginURL     string              `json:"login_url"`
+	EmailDomains []string            `json:"email_domains"`
+	DefaultRole  *cloudlicenses.Role `json:"default_role"` // null: people have to be invited
+	Enforce      bool                `json:"enforce"`
+	Owners       bool                `json:"owners"` // log in by it as well
+	UpdatedAt    *string             `json:"updated_at"`
+	UpdatedBy    string              `json:"updated_by"`
 }
 
 func (c *call) showSSO(s *license.SSO) shownSSO {
-	return shownSSO{
+	shown := shownSSO{
 		Issuer: s.Issuer, ClientID: s.ClientID, RedirectURI: c.redirectURI(), LoginURL: c.server.TenantURL(c.tenant) + pathSSOLogin,
-		EmailDomains: s.EmailDomains, DefaultRole: s.DefaultRole, Enforce: s.Enforce, Owners: s.ByOwner,
+		EmailDomains: s.EmailDomains, Enforce: s.Enforce, Owners: s.ByOwner,
 		UpdatedAt: timeText(s.UpdatedMillis), UpdatedBy: s.UpdatedBy,
 	}
+	if s.DefaultRole != "" {
+		shown.DefaultRole = &s.DefaultRole
+	}
+	return shown
 }
 
 func (c *call) redirectURI() string { return c.server.TenantURL(c.tenant) + pathSSOCallback }

@@ -210,4 +210,3 @@ func (l *loader) sso(key, value []byte) error {
 	}
 	return nil
 }
-

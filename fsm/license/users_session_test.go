@@ -83,7 +83,9 @@ func (s *session) userCommand(name string, a arguments) (op fsm.Op, body msgp.Ma
 	return 0, nil, false
 }
 
-func isUserOp(op fsm.Op) bool { return op >= license.OpPutUser && op <= license.OpSecondFactor || op == license.OpSSOLogin }
+func isUserOp(op fsm.Op) bool {
+	return op >= license.OpPutUser && op <= license.OpSecondFactor || op == license.OpSSOLogin
+}
 
 func decodeUser(t rapid.TB, b []byte) license.UserResult {
 	t.Helper()
