@@ -118,6 +118,9 @@ func userRows(p *pool, fresh func() license.User) map[string]userRow {
 		"DELETE /api/v1/webhooks/{id}":        {hooked("/api/v1/webhooks/%s"), path(""), 204},
 		"POST /api/v1/webhooks/{id}/rotate":   {hooked("/api/v1/webhooks/%s/rotate"), path(""), 200},
 		"GET /api/v1/webhooks/deliveries":     {path("/api/v1/webhooks/deliveries"), path(""), 200},
+		"GET /api/v1/sso":                     {func() string { p.setSSO(nil); return "/api/v1/sso" }, path(""), 200},
+		"PUT /api/v1/sso":                     {path("/api/v1/sso"), func() string { return newIssuer(p.t).settings("") }, 200},
+		"DELETE /api/v1/sso":                  {func() string { p.setSSO(nil); return "/api/v1/sso" }, path(""), 204},
 		"POST /api/v1/webhooks/deliveries/{id}/replay": {func() string {
 			return "/api/v1/webhooks/deliveries/" + p.newDelivery() + "/replay"
 		}, path(""), 202},

@@ -139,7 +139,7 @@ func startNode(cfg nodeConfig) (*node, error) {
 		Shard: n.door, Node: engine, NodeID: cfg.id,
 		Domain: cfg.domain, Scheme: scheme, Port: port,
 		TrustedProxies: cfg.trustedProxies, Logger: cfg.logger, Metrics: registry, DevDNS: cfg.dns,
-		WebhookHTTP: cfg.webhooks.AllowHTTP,
+		WebhookHTTP: cfg.webhooks.AllowHTTP, Providers: cfg.webhooks,
 	})
 	sagas, stop := context.WithCancel(context.Background())
 	n.stopSagas = stop

@@ -88,7 +88,7 @@ func samples() []sample {
 		}},
 		{"OpTrySignUp", license.OpTrySignUp, true, &license.TrySignUp{TokenHash: tokenHash("token")}},
 		{"OpOwnSignUp", license.OpOwnSignUp, true, &license.OwnSignUp{UserID: "user-9", Token: "t", ExpiresMillis: epochStart + hour, Company: "Acme"}},
-	}, slices.Concat(userSamples(), webhookSamples(), vendorSamples(), provisionSamples(), invoiceSamples())...)
+	}, slices.Concat(userSamples(), webhookSamples(), vendorSamples(), provisionSamples(), invoiceSamples(), ssoSamples())...)
 }
 
 // querySamples has one row per query. Append only.
@@ -103,7 +103,7 @@ func querySamples() []sample {
 		{"QueryAudit", license.QueryAudit, true, &license.ListAudit{FromMillis: 1, ToMillis: 2, User: "alice", KeyID: "key-1", Result: "success", Cursor: "7", Limit: 50}},
 		{"QueryVerify", license.QueryVerify, true, &license.VerifyAudit{}},
 		{"QueryOutbox", license.QueryOutbox, false, &license.ListOutbox{Limit: 50}},
-	}, slices.Concat(userQuerySamples(), webhookQuerySamples(), vendorQuerySamples(), provisionQuerySamples(), billingQuerySamples())...)
+	}, slices.Concat(userQuerySamples(), webhookQuerySamples(), vendorQuerySamples(), provisionQuerySamples(), billingQuerySamples(), ssoQuerySamples())...)
 }
 
 // tokenHash is a hash by the token's name.
@@ -172,6 +172,7 @@ func TestOperationNumbers(t *testing.T) {
 		{"vendor_command.go", "Op"}, {"vendor_command.go", "Query"}, {"key_query.go", "Query"},
 		{"provision_command.go", "Op"}, {"provision_command.go", "Query"},
 		{"billing_query.go", "Query"}, {"invoice_command.go", "Op"}, {"invoice_command.go", "Query"},
+		{"sso_command.go", "Op"}, {"sso_command.go", "Query"},
 	} {
 		numbers := found[c.prefix]
 		parsed, err := parser.ParseFile(token.NewFileSet(), c.file, nil, 0)
