@@ -76,6 +76,9 @@ func (s *state) amendLicense(c *AmendLicense) msgp.Marshaler {
 	if refusal := refuseTerms(&terms); refusal != nil {
 		return refusal
 	}
+	if terms.StartMillis != l.Terms.StartMillis && l.Terms.StartMillis < s.meta.ClockMillis {
+		return refuseLicense(cloudlicenses.InvalidField, "contract/start_date: has passed: a contract that has begun keeps its start")
+	}
 	if other := s.licenses.inTheWay(l.TenantID, l.VendorID, l.ProductID, &terms, l); other != nil {
 		return refuseOverlap(other)
 	}

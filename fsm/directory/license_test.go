@@ -425,3 +425,45 @@ func contains(list []*License, l *License) bool {
 	}
 	return false
 }
+
+// agreed is a session in which mercedes has a license of vector-de from
+// 2025-01-01 on, at 5000.00 a month, that its group does not know of yet.
+func agreed(t *testing.T) (*session, cloudlicenses.LicenseID) {
+	s := newSession(t)
+	s.apply(OpInit, &Init{ClusterID: "c-1", Groups: []Group{{ID: 1, Region: "eu"}}}, &Ack{})
+	s.apply(OpVendor, &PutVendor{ID: "vector-de", Name: "V", LicensePrefix: "vector", Region: "eu"}, &VendorResult{})
+	s.apply(OpTenant, &CreateTenant{ID: "mercedes", Company: "M", Region: "eu", Plan: "enterprise"}, &TenantResult{})
+	s.apply(OpTenantUp, &SetTenantStatus{ID: "mercedes", Status: cloudlicenses.TenantActive}, &TenantResult{})
+	s.stamp = dayMillisOf("2025-01-01")
+	terms := sampleTerms()
+	terms.CommitFeeMinor, terms.StartMillis, terms.EndMillis = 500_000, s.stamp, dayMillisOf("2026-01-01")
+	var r LicenseResult
+	s.apply(OpLicenseGenerate, &GenerateLicense{
+		VendorID: "vector-de", OpportunityID: "SF-1", ProductID: "davinci", CRMAccount: "ACC-1", Company: "C", TenantID: "mercedes",
+		Terms: terms, AutoProvision: true,
+	}, &r)
+	require.Equal(t, cloudlicenses.OK, r.Code, r.Detail)
+	return s, r.License.ID
+}
+
+// TestBegunContractKeepsItsStart: what a contract cost before it was amended
+// stays known.
+func TestBegunContractKeepsItsStart(t *testing.T) {
+	s, id := agreed(t)
+	start := func(day string) (r LicenseResult) {
+		s.apply(OpLicenseAmend, &AmendLicense{
+			VendorID: "vector-de", ID: id, Fields: AmendStart | AmendCommitFee, Terms: Terms{StartMillis: dayMillisOf(day), CommitFeeMinor: 1},
+		}, &r)
+		return r
+	}
+	r := start("2025-02-01")
+	require.Equal(t, cloudlicenses.OK, r.Code, "on its first moment it has not been charged")
+	require.Equal(t, []Price{{FromMillis: dayMillisOf("2025-02-01"), CommitFeeMinor: 1, OverageFeeMinor: r.License.Terms.OverageFeeMinor, CommitQty: 5}}, r.License.Prices)
+	s.stamp = dayMillisOf("2025-09-15")
+	for _, day := range []string{"2025-10-01", "2025-01-01"} {
+		r = start(day)
+		require.Equal(t, cloudlicenses.InvalidField, r.Code)
+		require.Contains(t, r.Detail, "contract/start_date: ")
+	}
+	require.Equal(t, cloudlicenses.OK, start("2025-02-01").Code, "the start that it has")
+}
