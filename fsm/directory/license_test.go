@@ -467,3 +467,38 @@ func TestBegunContractKeepsItsStart(t *testing.T) {
 	}
 	require.Equal(t, cloudlicenses.OK, start("2025-02-01").Code, "the start that it has")
 }
+
+// TestFailureOfAnEarlierRevision: it takes nothing back that has been revised
+// since.
+func TestFailureOfAnEarlierRevision(t *testing.T) {
+	s, id := agreed(t)
+	var r LicenseResult
+	s.apply(OpLicenseAmend, &AmendLicense{VendorID: "vector-de", ID: id, Fields: AmendTotal, Terms: Terms{Total: 12}}, &r)
+	require.EqualValues(t, 2, r.License.Revision)
+	s.apply(OpLicenseFailed, &LicenseFailed{ID: id, Revision: 1}, &Ack{})
+	s.apply(OpLicenseSynced, &LicenseSynced{ID: id, Revision: 2}, &r)
+	require.Equal(t, cloudlicenses.OK, r.Code, r.Detail)
+	require.Equal(t, cloudlicenses.LicenseProvisioned, r.License.Status)
+}
+
+// TestRevisionsRise: a license that its group refused is provisioned later by a
+// revision of its own, which what is said of the first does not touch.
+func TestRevisionsRise(t *testing.T) {
+	s, _ := agreed(t)
+	generate := sampleGenerate()
+	generate.VendorID, generate.CRMAccount, generate.TenantID = "vector-de", "ACC-1", "mercedes"
+	generate.OpportunityID, generate.ProductID, generate.AutoProvision = "SF-2", "canoe", false
+	var r LicenseResult
+	s.apply(OpLicenseGenerate, generate, &r)
+	require.Equal(t, cloudlicenses.OK, r.Code, r.Detail)
+	provision := &ProvisionLicense{VendorID: "vector-de", ID: r.License.ID, CRMAccount: "ACC-1"}
+	s.apply(OpLicenseProvision, provision, &r)
+	require.EqualValues(t, 1, r.License.Revision)
+	s.apply(OpLicenseFailed, &LicenseFailed{ID: provision.ID, Revision: 1}, &Ack{})
+	s.apply(OpLicenseProvision, provision, &r)
+	require.EqualValues(t, 2, r.License.Revision)
+	s.apply(OpLicenseFailed, &LicenseFailed{ID: provision.ID, Revision: 1}, &Ack{})
+	s.apply(OpLicenseSynced, &LicenseSynced{ID: provision.ID, Revision: 2}, &r)
+	require.Equal(t, cloudlicenses.OK, r.Code, r.Detail)
+	require.EqualValues(t, 2, r.License.Synced)
+}
