@@ -265,7 +265,8 @@ type Link struct {
 }
 
 // BlockVendor blocks a vendor that the tenant is linked with, or unblocks it:
-// a blocked one can neither generate nor provision nor amend. Idempotent.
+// a blocked one can neither generate nor provision nor amend nor resume.
+// Idempotent.
 //
 //msgp:tuple BlockVendor
 type BlockVendor struct {

@@ -121,7 +121,10 @@ func (s *state) reprice(l *License, terms *Terms) {
 		return
 	}
 	l.Prices[0].FromMillis = min(l.Prices[0].FromMillis, terms.StartMillis)
-	if last.CommitFeeMinor != price.CommitFeeMinor || last.OverageFeeMinor != price.OverageFeeMinor || last.CommitQty != price.CommitQty {
+	switch {
+	case last.FromMillis == price.FromMillis: // changed twice in one moment
+		*last = price
+	case last.CommitFeeMinor != price.CommitFeeMinor || last.OverageFeeMinor != price.OverageFeeMinor || last.CommitQty != price.CommitQty:
 		l.Prices = append(l.Prices, price)
 	}
 }
@@ -150,6 +153,11 @@ func (s *state) setLicenseStatus(c *SetLicenseStatus) msgp.Marshaler {
 	}
 	if c.Status == cloudlicenses.LicenseProvisioned && l.Status == cloudlicenses.LicenseGenerated {
 		return s.licensed(l, false) // on its way
+	}
+	if c.Status == cloudlicenses.LicenseProvisioned {
+		if refusal := s.refuseTenantOf(l.TenantID, l.VendorID); refusal != nil {
+			return refusal
+		}
 	}
 	s.changeLicense(l, func() {
 		l.Status, l.SuspendedMillis = c.Status, 0

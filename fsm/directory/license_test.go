@@ -502,3 +502,39 @@ func TestRevisionsRise(t *testing.T) {
 	require.Equal(t, cloudlicenses.OK, r.Code, r.Detail)
 	require.EqualValues(t, 2, r.License.Synced)
 }
+
+// TestTwoAmendmentsInOneMoment: the prices ascend in time, and the later one
+// holds.
+func TestTwoAmendmentsInOneMoment(t *testing.T) {
+	s, id := agreed(t)
+	s.stamp = dayMillisOf("2025-03-01")
+	var r LicenseResult
+	for _, fee := range []int64{400_000, 300_000} {
+		s.apply(OpLicenseAmend, &AmendLicense{VendorID: "vector-de", ID: id, Fields: AmendCommitFee, Terms: Terms{CommitFeeMinor: fee}}, &r)
+		require.Equal(t, cloudlicenses.OK, r.Code, r.Detail)
+	}
+	require.Len(t, r.License.Prices, 2)
+	require.EqualValues(t, 500_000, r.License.Prices[0].CommitFeeMinor)
+	require.Equal(t, s.stamp, r.License.Prices[1].FromMillis)
+	require.EqualValues(t, 300_000, r.License.Prices[1].CommitFeeMinor)
+}
+
+// TestBlockedVendorResumes: it does not put a license back into force.
+func TestBlockedVendorResumes(t *testing.T) {
+	s, id := agreed(t)
+	status := func(to cloudlicenses.LicenseStatus) cloudlicenses.Code {
+		var r LicenseResult
+		s.apply(OpLicenseStatus, &SetLicenseStatus{VendorID: "vector-de", ID: id, Status: to}, &r)
+		return r.Code
+	}
+	block := func(blocked bool) {
+		s.apply(OpVendorBlock, &BlockVendor{TenantID: "mercedes", VendorID: "vector-de", Blocked: blocked}, &LinkResult{})
+	}
+	require.Equal(t, cloudlicenses.OK, status(cloudlicenses.LicenseSuspended))
+	block(true)
+	require.Equal(t, cloudlicenses.LicenseNotActive, status(cloudlicenses.LicenseProvisioned))
+	block(false)
+	require.Equal(t, cloudlicenses.OK, status(cloudlicenses.LicenseProvisioned))
+	block(true)
+	require.Equal(t, cloudlicenses.OK, status(cloudlicenses.LicenseRevoked), "what ends may be ended")
+}
