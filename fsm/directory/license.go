@@ -186,7 +186,7 @@ func (l *License) revise() {
 // want begins to provision a license, or has it wait for its tenant.
 func (s *state) want(l *License) {
 	if t := s.tenants[l.TenantID]; t != nil && t.Status == cloudlicenses.TenantActive {
-		l.Status, l.Revision = cloudlicenses.LicenseGenerated, max(l.Revision, 1)
+		l.Status, l.Revision = cloudlicenses.LicenseGenerated, max(l.Revision, l.Refused+1)
 		return
 	}
 	l.Status, l.Fresh = cloudlicenses.LicenseWaitingForTenant, false
@@ -257,10 +257,11 @@ func (s *state) licenseSynced(c *LicenseSynced) msgp.Marshaler {
 	return s.licensed(l, false)
 }
 
-// licenseFailed takes back what the license's group refused.
+// licenseFailed takes back what the license's group refused: its revision, and
+// none that came since.
 func (s *state) licenseFailed(c *LicenseFailed) msgp.Marshaler {
 	l := s.licenses.byID[c.ID]
-	if l == nil || l.Synced > 0 || l.Revision == 0 || c.Revision > l.Revision {
+	if l == nil || l.Synced > 0 || l.Revision == 0 || c.Revision != l.Revision {
 		return Ack{}
 	}
 	if l.Fresh {
@@ -269,6 +270,6 @@ func (s *state) licenseFailed(c *LicenseFailed) msgp.Marshaler {
 		s.releaseCustomer(l.VendorID, l.CRMAccount)
 		return Ack{}
 	}
-	s.changeLicense(l, func() { l.Revision = 0 })
+	s.changeLicense(l, func() { l.Refused, l.Revision = l.Revision, 0 })
 	return Ack{}
 }
