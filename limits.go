@@ -206,4 +206,12 @@ const (
 	// its new one; MaxWebhookSecrets sign at once.
 	WebhookSecretOverlap = 24 * time.Hour
 	MaxWebhookSecrets    = 5
+	// MaxRegistrations bounds sign-ups of one address (IPv6: /64) at a node in
+	// RegistrationWindow (429 rate_limited).
+	MaxRegistrations   = 30
+	RegistrationWindow = time.Hour
+	// DeletionGrace is how long a deletion of a tenant can be taken back where
+	// nothing else is configured, MaxDeletionGrace the longest such time.
+	DeletionGrace    = 30 * 24 * time.Hour
+	MaxDeletionGrace = 365 * 24 * time.Hour
 )

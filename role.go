@@ -48,6 +48,7 @@ const (
 	ActViewEvents                           // the stream of events
 	ActManageLicenses                       // of a vendor: generate, provision, amend, suspend and revoke licenses; its customers
 	ActManageBilling                        // of a vendor: run, send again and void invoices
+	ActDeleteTenant                         // delete the tenant, and take that back
 )
 
 // Actions lists every action.
@@ -56,6 +57,7 @@ var Actions = []Action{
 	ActViewKeys, ActManageKeys, ActViewCosts, ActViewAudit, ActViewAlerts, ActManageAlerts, ActViewFingerprints,
 	ActManageFingerprints, ActViewSettings, ActManageSettings, ActViewEvents,
 	ActManageLicenses, ActManageBilling,
+	ActDeleteTenant,
 }
 
 // May reports whether a role may do an action: the one table of who may what.
@@ -70,7 +72,7 @@ func (r Role) May(a Action) bool {
 		ActViewFingerprints, ActManageFingerprints, ActViewSettings, ActManageSettings,
 		ActManageLicenses:
 		return r == RoleOwner || r == RoleAdmin
-	case ActManageOwners:
+	case ActManageOwners, ActDeleteTenant:
 		return r == RoleOwner
 	}
 	return false

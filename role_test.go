@@ -20,6 +20,7 @@ func TestRoleTable(t *testing.T) {
 		cl.ActViewAlerts: {o, a, b, v}, cl.ActManageAlerts: {o, a}, cl.ActViewFingerprints: {o, a},
 		cl.ActManageFingerprints: {o, a}, cl.ActViewSettings: {o, a}, cl.ActManageSettings: {o, a}, cl.ActViewEvents: {o, a, b, v},
 		cl.ActManageLicenses: {o, a}, cl.ActManageBilling: {o, a, b},
+		cl.ActDeleteTenant: {o},
 	}
 	require.Len(t, may, len(cl.Actions))
 	require.Equal(t, []cl.Role{o, a, b, v}, cl.Roles)

@@ -51,6 +51,10 @@ func adminTable() []adminRoute {
 		{"POST /v1/tenants", false, (*adminCall).createTenant},
 		{"GET /v1/tenants", false, (*adminCall).listTenants},
 		{"GET /v1/tenants/{tenant}", false, (*adminCall).showTenant},
+		{"PATCH /v1/tenants/{tenant}", false, (*adminCall).setTenant},
+		{"POST /v1/tenants/{tenant}/deletion", false, (*adminCall).deleteTenant},
+		{"DELETE /v1/tenants/{tenant}/deletion", false, (*adminCall).keepTenant},
+		{"GET /v1/plans", false, (*adminCall).listPlans},
 		{"GET /v1/tenants/{tenant}/licenses", false, (*adminCall).tenantLicenses},
 		{"GET /v1/tenants/{tenant}/leases", false, (*adminCall).tenantLeases},
 		{"GET /v1/tenants/{tenant}/usage", false, (*adminCall).tenantUsage},
@@ -111,7 +115,7 @@ func (s *Server) problems(mux *http.ServeMux) http.Handler {
 			return
 		}
 		var methods []string
-		for _, method := range [...]string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch} {
+		for _, method := range [...]string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
 			probe := r.Clone(r.Context())
 			probe.Method = method
 			if _, pattern := mux.Handler(probe); pattern != "" {
@@ -212,7 +216,11 @@ func (c *adminCall) problemOf(err error) *problem {
 	}
 	var refusal *shard.Refusal
 	if errors.As(err, &refusal) {
-		return &problem{code: refusal.Code, detail: refusal.Detail, licenseID: refusal.LicenseID}
+		p = &problem{code: refusal.Code, detail: refusal.Detail, licenseID: refusal.LicenseID}
+		if refusal.Code == cloudlicenses.PlanLimitExceeded && refusal.Use.Plan != "" {
+			p.use = &refusal.Use
+		}
+		return p
 	}
 	code := codeOf(err)
 	p = &problem{code: code, detail: detailOf(code)}

@@ -76,16 +76,16 @@ type planFeeView struct {
 }
 
 type planLineView struct {
-	Plan   billing.Plan `json:"plan"`
-	Start  string       `json:"start"`
-	End    string       `json:"end"`
-	Amount json.Number  `json:"amount"`
+	Plan   cloudlicenses.Plan `json:"plan"`
+	Start  string             `json:"start"`
+	End    string             `json:"end"`
+	Amount json.Number        `json:"amount"`
 }
 
 func showPlanFee(s *billing.PlanStatement) planFeeView {
-	view := planFeeView{s.Tenant, []planLineView{}, moneyText(s.Total, billing.PlanCurrency), billing.PlanCurrency}
+	view := planFeeView{s.Tenant, []planLineView{}, moneyText(s.Total, cloudlicenses.PlanCurrency), cloudlicenses.PlanCurrency}
 	for _, l := range s.Lines {
-		view.Lines = append(view.Lines, planLineView{l.Plan, l.Days.Start.String(), l.Days.End.String(), moneyText(l.Minor, billing.PlanCurrency)})
+		view.Lines = append(view.Lines, planLineView{l.Plan, l.Days.Start.String(), l.Days.End.String(), moneyText(l.Minor, cloudlicenses.PlanCurrency)})
 	}
 	return view
 }

@@ -250,8 +250,8 @@ func (c *adminCall) createTenant() error {
 	if err := id.Validate(); err != nil {
 		return invalid("/id", err.Error())
 	}
-	if body.Plan != "" && !slices.Contains(shard.Plans(), body.Plan) {
-		return invalid("/plan", "must be one of "+strings.Join(shard.Plans(), ", "))
+	if body.Plan != "" && !slices.Contains(cloudlicenses.PlanNames(), body.Plan) {
+		return invalid("/plan", "must be one of "+strings.Join(cloudlicenses.PlanNames(), ", "))
 	}
 	for _, member := range [...]struct{ pointer, value string }{{"/company", body.Company}, {"/region", body.Region}} {
 		if len(member.value) > cloudlicenses.MaxUserLength {

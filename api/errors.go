@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"strconv"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"github.com/cloudlicenses/cloudlicenses"
 	"github.com/cloudlicenses/cloudlicenses/api/body"
 	"github.com/cloudlicenses/cloudlicenses/cluster"
+	"github.com/cloudlicenses/cloudlicenses/fsm/license"
 	"github.com/cloudlicenses/cloudlicenses/shard"
 )
 
@@ -122,7 +124,8 @@ type problem struct {
 	detail    string
 	invalid   []body.FieldError
 	licenseID cloudlicenses.LicenseID
-	retryIn   int // seconds of Retry-After; 0: those of the code
+	use       *license.PlanUse // of a plan_limit_exceeded; nil: not known
+	retryIn   int              // seconds of Retry-After; 0: those of the code
 }
 
 // bodyTooLarge is the detail of body_too_large.
@@ -237,6 +240,11 @@ func appendProblem(b []byte, urls problemURLs, p *problem, requestID []byte) []b
 	if p.licenseID != "" {
 		b = append(b, `,"license_id":`...)
 		b = appendString(b, string(p.licenseID))
+	}
+	if p.use != nil {
+		if limits, err := json.Marshal(showLimits(p.use)); err == nil { // strings and numbers always encode
+			b = append(append(b, `,"limits":`...), limits...)
+		}
 	}
 	b = appendFieldErrors(b, p.invalid)
 	return append(b, '}')

@@ -52,6 +52,15 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
+// testKeys are of the key that the live node is booted with.
+var testKeys = func() *shard.Keys {
+	keys, err := shard.NewKeys(make([]byte, shard.KEKBytes))
+	if err != nil {
+		panic(err)
+	}
+	return keys
+}()
+
 // machine is a machine of fsm as cluster hosts it.
 type machine struct {
 	unchanged
@@ -84,7 +93,7 @@ func openMachine(group cluster.GroupID, dir string) (cluster.Machine, error) {
 		}
 		return machine{m, m.Apply, m.Snapshot}, nil
 	}
-	m, err := license.Open(license.Config{Dir: dir, Group: uint32(group)})
+	m, err := license.Open(license.Config{Dir: dir, Group: uint32(group), Sealer: testKeys})
 	if err != nil {
 		return nil, err
 	}

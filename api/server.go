@@ -67,9 +67,12 @@ type Server struct {
 	proxies proxies
 	tokens  tokens
 	openID  *providers
-	http    *fasthttp.Server
-	admin   *http.Server
-	h2      *h2
+
+	registrations registrations
+
+	http  *fasthttp.Server
+	admin *http.Server
+	h2    *h2
 
 	domain      string // lower case, no port
 	portSuffix  string // ":8080", or empty

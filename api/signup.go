@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/valyala/fasthttp"
 
@@ -91,7 +92,7 @@ func (n *newRegistration) check() (in shard.SignUp, w wrong) {
 		w.check(true, "tenant/id", err.Error())
 	}
 	w.check(cloudlicenses.ValidateID(in.Region) != nil, "tenant/region", "must be a region, such as eu-central")
-	w.check(!slices.Contains(shard.Plans(), in.Plan), "tenant/plan", "must be one of "+strings.Join(shard.Plans(), ", "))
+	w.check(!slices.Contains(cloudlicenses.PlanNames(), in.Plan), "tenant/plan", "must be one of "+strings.Join(cloudlicenses.PlanNames(), ", "))
 	return in, w
 }
 
@@ -109,6 +110,10 @@ func (c *call) serveRegister() {
 	}
 	in, w := n.check()
 	if !c.valid(w) {
+		return
+	}
+	if wait := c.server.registrations.take(c.address(), time.Now()); wait > 0 {
+		c.refuse(&problem{code: cloudlicenses.RateLimited, detail: "too many registrations from this address; wait", retryIn: max(1, int(wait/time.Second))})
 		return
 	}
 	r, err := c.server.shard.Register(c.context(), in)

@@ -124,9 +124,14 @@ func userRows(p *pool, fresh func() license.User) map[string]userRow {
 		"POST /api/v1/webhooks/deliveries/{id}/replay": {func() string {
 			return "/api/v1/webhooks/deliveries/" + p.newDelivery() + "/replay"
 		}, path(""), 202},
-		"GET /api/v1/costs":      {path("/api/v1/costs?period=2026-11"), path(""), 200},
-		"GET /api/v1/settings":   {path("/api/v1/settings"), path(""), 200},
-		"PATCH /api/v1/settings": {path("/api/v1/settings"), path(`{"overage":{"deny":false}}`), 200},
+		"GET /api/v1/costs":       {path("/api/v1/costs?period=2026-11"), path(""), 200},
+		"GET /api/v1/settings":    {path("/api/v1/settings"), path(""), 200},
+		"PATCH /api/v1/settings":  {path("/api/v1/settings"), path(`{"overage":{"deny":false}}`), 200},
+		"GET /api/v1/plan":        {path("/api/v1/plan"), path(""), 200},
+		"PATCH /api/v1/plan":      {path("/api/v1/plan"), path(`{"plan":"professional"}`), 200},
+		"GET /api/v1/deletion":    {path("/api/v1/deletion"), path(""), 200},
+		"POST /api/v1/deletion":   {path("/api/v1/deletion"), path(`{"tenant_id":"` + string(p.tenant) + `"}`), 202},
+		"DELETE /api/v1/deletion": {path("/api/v1/deletion"), path(""), 200},
 	}
 	maps.Copy(rows, linkedVendorRows(p))
 	return rows

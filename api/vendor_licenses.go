@@ -262,6 +262,9 @@ func (c *call) decidedLicense(written shard.Written, err error) bool {
 func (c *call) refuseLicense(r *shard.Refusal) {
 	p := decided(r.Code, cloudlicenses.LayerNone, r.Detail, "")
 	p.licenseID = r.LicenseID
+	if r.Use.Plan != "" {
+		p.use = &r.Use
+	}
 	pointer := func(at, detail string) { p.invalid = []body.FieldError{{Pointer: at, Detail: detail}} }
 	switch {
 	case r.Code == cloudlicenses.InvalidEntitlement:

@@ -7,24 +7,10 @@ import (
 	"github.com/cloudlicenses/cloudlicenses"
 )
 
-// Plan is a tenant's plan (seed G, "For Customers").
-type Plan string
-
-// The plans.
-const (
-	PlanFree         Plan = "free"
-	PlanStartup      Plan = "startup"
-	PlanProfessional Plan = "professional"
-	PlanEnterprise   Plan = "enterprise"
-)
-
-// PlanCurrency is the currency of plan fees (seed G).
-const PlanCurrency cloudlicenses.Currency = "USD"
-
 // PlanSpan is a plan from a day on, until the next span.
 type PlanSpan struct {
 	From Day
-	Plan Plan
+	Plan cloudlicenses.Plan
 	// EnterpriseMinor is an enterprise plan's own monthly fee, in cents; 0 for
 	// every other plan, whose price is fixed.
 	EnterpriseMinor int64
@@ -32,12 +18,11 @@ type PlanSpan struct {
 
 // monthlyFee returns the fee of a whole month in cents.
 func (s PlanSpan) monthlyFee() (int64, error) {
-	fees := map[Plan]int64{PlanFree: 0, PlanStartup: 49_00, PlanProfessional: 199_00, PlanEnterprise: s.EnterpriseMinor}
-	fee, known := fees[s.Plan]
-	if !known || fee < 0 || (s.Plan != PlanEnterprise && s.EnterpriseMinor != 0) {
+	terms, known := s.Plan.Terms()
+	if !known || s.EnterpriseMinor < 0 || (!terms.Custom && s.EnterpriseMinor != 0) {
 		return 0, fmt.Errorf("%w: %q at %d cents", ErrPlan, s.Plan, s.EnterpriseMinor)
 	}
-	return fee, nil
+	return terms.FeeMinor + s.EnterpriseMinor, nil
 }
 
 // ErrPlan: unknown plan, a fee that is not the plan's, or spans out of order.
@@ -45,14 +30,14 @@ var ErrPlan = errors.New("plan cannot be billed")
 
 // PlanLine is a line of a plan-fee statement.
 type PlanLine struct {
-	Plan    Plan
+	Plan    cloudlicenses.Plan
 	Days    Range
 	Monthly int64 // cents for a whole month
 	Minor   int64 // cents, rounded once
 }
 
-// PlanStatement is what a tenant owes the platform for a month, in cents of a
-// dollar.
+// PlanStatement is what a tenant owes the platform for a month, in cents of
+// cloudlicenses.PlanCurrency.
 type PlanStatement struct {
 	Tenant cloudlicenses.TenantID
 	Period Month

@@ -47,7 +47,7 @@ func TestRevenueShare(t *testing.T) {
 }
 
 func TestPlanFees(t *testing.T) {
-	span := func(from string, plan Plan, fee int64) PlanSpan { return PlanSpan{day(t, from), plan, fee} }
+	span := func(from string, plan cl.Plan, fee int64) PlanSpan { return PlanSpan{day(t, from), plan, fee} }
 	type line struct {
 		days  string
 		minor int64
@@ -59,17 +59,17 @@ func TestPlanFees(t *testing.T) {
 		want  []line
 		total int64
 	}{
-		"free":              {[]PlanSpan{span("2025-01-01", PlanFree, 0)}, "", "2025-11", []line{{"2025-11-01 to 2025-11-30", 0}}, 0},
-		"startup":           {[]PlanSpan{span("2025-01-01", PlanStartup, 0)}, "", "2025-11", []line{{"2025-11-01 to 2025-11-30", 49_00}}, 49_00},
-		"enterprise":        {[]PlanSpan{span("2025-01-01", PlanEnterprise, 1234_56)}, "", "2025-11", []line{{"2025-11-01 to 2025-11-30", 1234_56}}, 1234_56},
-		"upgrade":           {[]PlanSpan{span("2025-01-01", PlanStartup, 0), span("2025-11-11", PlanProfessional, 0)}, "", "2025-11", []line{{"2025-11-01 to 2025-11-10", 16_33}, {"2025-11-11 to 2025-11-30", 132_67}}, 149_00},
-		"signed up":         {[]PlanSpan{span("2024-02-29", PlanStartup, 0)}, "", "2024-02", []line{{"2024-02-29", 1_69}}, 1_69},
-		"left":              {[]PlanSpan{span("2024-01-01", PlanStartup, 0)}, "2025-02-14", "2025-02", []line{{"2025-02-01 to 2025-02-14", 24_50}}, 24_50},
-		"left before":       {[]PlanSpan{span("2024-01-01", PlanStartup, 0), span("2025-02-20", PlanProfessional, 0)}, "2025-02-14", "2025-02", []line{{"2025-02-01 to 2025-02-14", 24_50}}, 24_50},
-		"gone":              {[]PlanSpan{span("2024-01-01", PlanStartup, 0)}, "2025-02-14", "2025-03", nil, 0},
-		"not yet there":     {[]PlanSpan{span("2026-01-01", PlanStartup, 0)}, "", "2025-03", nil, 0},
-		"the same again":    {[]PlanSpan{span("2025-01-01", PlanStartup, 0), span("2025-11-08", PlanStartup, 0)}, "", "2025-11", []line{{"2025-11-01 to 2025-11-30", 49_00}}, 49_00},
-		"changed elsewhere": {[]PlanSpan{span("2025-01-01", PlanFree, 0), span("2025-11-01", PlanStartup, 0), span("2025-12-01", PlanFree, 0)}, "", "2025-11", []line{{"2025-11-01 to 2025-11-30", 49_00}}, 49_00},
+		"free":              {[]PlanSpan{span("2025-01-01", cl.PlanFree, 0)}, "", "2025-11", []line{{"2025-11-01 to 2025-11-30", 0}}, 0},
+		"startup":           {[]PlanSpan{span("2025-01-01", cl.PlanStartup, 0)}, "", "2025-11", []line{{"2025-11-01 to 2025-11-30", 49_00}}, 49_00},
+		"enterprise":        {[]PlanSpan{span("2025-01-01", cl.PlanEnterprise, 1234_56)}, "", "2025-11", []line{{"2025-11-01 to 2025-11-30", 1234_56}}, 1234_56},
+		"upgrade":           {[]PlanSpan{span("2025-01-01", cl.PlanStartup, 0), span("2025-11-11", cl.PlanProfessional, 0)}, "", "2025-11", []line{{"2025-11-01 to 2025-11-10", 16_33}, {"2025-11-11 to 2025-11-30", 132_67}}, 149_00},
+		"signed up":         {[]PlanSpan{span("2024-02-29", cl.PlanStartup, 0)}, "", "2024-02", []line{{"2024-02-29", 1_69}}, 1_69},
+		"left":              {[]PlanSpan{span("2024-01-01", cl.PlanStartup, 0)}, "2025-02-14", "2025-02", []line{{"2025-02-01 to 2025-02-14", 24_50}}, 24_50},
+		"left before":       {[]PlanSpan{span("2024-01-01", cl.PlanStartup, 0), span("2025-02-20", cl.PlanProfessional, 0)}, "2025-02-14", "2025-02", []line{{"2025-02-01 to 2025-02-14", 24_50}}, 24_50},
+		"gone":              {[]PlanSpan{span("2024-01-01", cl.PlanStartup, 0)}, "2025-02-14", "2025-03", nil, 0},
+		"not yet there":     {[]PlanSpan{span("2026-01-01", cl.PlanStartup, 0)}, "", "2025-03", nil, 0},
+		"the same again":    {[]PlanSpan{span("2025-01-01", cl.PlanStartup, 0), span("2025-11-08", cl.PlanStartup, 0)}, "", "2025-11", []line{{"2025-11-01 to 2025-11-30", 49_00}}, 49_00},
+		"changed elsewhere": {[]PlanSpan{span("2025-01-01", cl.PlanFree, 0), span("2025-11-01", cl.PlanStartup, 0), span("2025-12-01", cl.PlanFree, 0)}, "", "2025-11", []line{{"2025-11-01 to 2025-11-30", 49_00}}, 49_00},
 	} {
 		ended := Day(0)
 		if c.ended != "" {
@@ -86,16 +86,16 @@ func TestPlanFees(t *testing.T) {
 	}
 	for name, spans := range map[string][]PlanSpan{
 		"unknown plan":    {span("2025-01-01", "gold", 0)},
-		"negative fee":    {span("2025-01-01", PlanEnterprise, -1)},
-		"fee of its own":  {span("2025-01-01", PlanStartup, 1)},
-		"not in order":    {span("2025-01-02", PlanFree, 0), span("2025-01-01", PlanStartup, 0)},
-		"twice one day":   {span("2025-01-02", PlanFree, 0), span("2025-01-02", PlanStartup, 0)},
-		"later one wrong": {span("2025-01-01", PlanFree, 0), span("2027-01-01", "gold", 0)},
+		"negative fee":    {span("2025-01-01", cl.PlanEnterprise, -1)},
+		"fee of its own":  {span("2025-01-01", cl.PlanStartup, 1)},
+		"not in order":    {span("2025-01-02", cl.PlanFree, 0), span("2025-01-01", cl.PlanStartup, 0)},
+		"twice one day":   {span("2025-01-02", cl.PlanFree, 0), span("2025-01-02", cl.PlanStartup, 0)},
+		"later one wrong": {span("2025-01-01", cl.PlanFree, 0), span("2027-01-01", "gold", 0)},
 	} {
 		_, err := PlanFees("mercedes", month(t, "2025-11"), spans, 0)
 		require.ErrorIs(t, err, ErrPlan, name)
 	}
-	two := []PlanSpan{span("2025-01-01", PlanEnterprise, math.MaxInt64), span("2025-11-30", PlanEnterprise, math.MaxInt64-1)}
+	two := []PlanSpan{span("2025-01-01", cl.PlanEnterprise, math.MaxInt64), span("2025-11-30", cl.PlanEnterprise, math.MaxInt64-1)}
 	_, err := PlanFees("mercedes", month(t, "2025-11"), two, 0)
 	require.NoError(t, err)
 }
@@ -107,7 +107,7 @@ func TestPlanDaysAreBilledOnce(t *testing.T) {
 		m := NewMonth(2024, 1) + Month(rapid.Int32Range(0, 23).Draw(t, "month"))
 		var spans []PlanSpan
 		for d := m.First() - 40 + Day(rapid.Int32Range(0, 80).Draw(t, "begun")); len(spans) < 8; d += Day(rapid.Int32Range(1, 20).Draw(t, "later")) {
-			spans = append(spans, PlanSpan{From: d, Plan: rapid.SampledFrom([]Plan{PlanFree, PlanStartup, PlanProfessional}).Draw(t, "plan")})
+			spans = append(spans, PlanSpan{From: d, Plan: rapid.SampledFrom([]cl.Plan{cl.PlanFree, cl.PlanStartup, cl.PlanProfessional}).Draw(t, "plan")})
 		}
 		got, err := PlanFees("t", m, spans, 0)
 		require.NoError(t, err)

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"crypto/cipher"
 	"crypto/tls"
 	"log/slog"
 	"time"
@@ -47,6 +48,10 @@ type Config struct {
 	BeforeJoin func(context.Context) error
 	// GossipKey encrypts gossip (32 bytes); nil: plain.
 	GossipKey []byte
+
+	// LogKey seals the entries of the log under random nonces, so those must be
+	// long (24 bytes); nil: they are plain.
+	LogKey cipher.AEAD
 
 	// NewMachine opens the machine of a group in its own folder.
 	NewMachine func(group GroupID, dir string) (Machine, error)

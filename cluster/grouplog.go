@@ -1,6 +1,9 @@
 package cluster
 
 import (
+	"bytes"
+	"crypto/cipher"
+	"crypto/rand"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -18,8 +21,12 @@ import (
 //
 //	+---------+------+-------------+----------------+-----------------+-----+------+
 //	| version | type | term uint64 | appended int64 | n ext uint32    | ext | data |
-//	| (1)     |      |             | Unix nanosec.  |                 |     |      |
+//	| (1, 2)  |      |             | Unix nanosec.  |                 |     |      |
 //	+---------+------+-------------+----------------+-----------------+-----+------+
+//
+// In version 2, ext and data are sealed together by the node's log key: nonce,
+// ciphertext, tag. They are bound to group, index and what precedes them, not to
+// where the record is, since records are moved.
 type groupLog struct {
 	store *logStore
 	id    GroupID
@@ -41,6 +48,7 @@ type groupLog struct {
 const (
 	logValueHeader = 1 + 1 + 8 + 8 + 4
 	logVersion     = 1
+	logSealed      = 2
 )
 
 var _ raft.LogStore = (*groupLog)(nil)
@@ -107,7 +115,7 @@ func (g *groupLog) GetLog(index uint64, out *raft.Log) error {
 			if r.kind != recordEntry || r.group != g.id || r.index != index {
 				return fmt.Errorf("the record of entry %d is another's", index)
 			}
-			return decodeLog(index, r.body, out)
+			return g.store.sealing.decode(g.id, index, r.body, out)
 		})
 		if errors.Is(err, errMoved) {
 			if now, ok := g.place(index); !ok || now != at {
@@ -119,6 +127,63 @@ func (g *groupLog) GetLog(index uint64, out *raft.Log) error {
 		}
 		return nil
 	}
+}
+
+// logSeal seals the entries of a node's log; without a key they are plain.
+type logSeal struct{ aead cipher.AEAD }
+
+// overhead is how much longer than plain a sealed entry is.
+func (s logSeal) overhead() int {
+	if s.aead == nil {
+		return 0
+	}
+	return s.aead.NonceSize() + s.aead.Overhead()
+}
+
+// bind is what a sealed entry is bound to.
+func (logSeal) bind(group GroupID, index uint64, header []byte) []byte {
+	b := binary.BigEndian.AppendUint32(make([]byte, 0, 4+8+logValueHeader), uint32(group))
+	b = binary.BigEndian.AppendUint64(b, index)
+	return append(b, header[:logValueHeader]...)
+}
+
+// append appends an entry as the log keeps it.
+func (s logSeal) append(b []byte, group GroupID, l *raft.Log) []byte {
+	start := len(b)
+	b = appendLog(b, l)
+	if s.aead == nil {
+		return b
+	}
+	entry := b[start:]
+	entry[0] = logSealed
+	plain := bytes.Clone(entry[logValueHeader:])
+	b = append(b[:start+logValueHeader], make([]byte, s.aead.NonceSize())...)
+	nonce := b[start+logValueHeader:]
+	_, _ = rand.Read(nonce) // never fails: crypto/rand ends the process first
+	return s.aead.Seal(b, nonce, plain, s.bind(group, l.Index, b[start:]))
+}
+
+// decode is the reverse of append; an entry that was written before there was a
+// key is plain.
+func (s logSeal) decode(group GroupID, index uint64, value []byte, out *raft.Log) error {
+	if len(value) < logValueHeader || value[0] != logSealed {
+		return decodeLog(index, value, out)
+	}
+	if s.aead == nil {
+		return fmt.Errorf("log entry %d is sealed, and the node has no log key", index)
+	}
+	sealed := value[logValueHeader:]
+	if len(sealed) < s.aead.NonceSize() {
+		return fmt.Errorf("log entry %d is damaged: cut short", index)
+	}
+	nonce, ciphertext := sealed[:s.aead.NonceSize()], sealed[s.aead.NonceSize():]
+	plain := append(make([]byte, 0, len(value)), value[:logValueHeader]...)
+	plain[0] = logVersion
+	plain, err := s.aead.Open(plain, nonce, ciphertext, s.bind(group, index, value))
+	if err != nil {
+		return fmt.Errorf("log entry %d does not open under the node's log key: %w", index, err)
+	}
+	return decodeLog(index, plain, out)
 }
 
 func decodeLog(index uint64, value []byte, out *raft.Log) error {
@@ -189,15 +254,19 @@ func (g *groupLog) StoreLogs(logs []*raft.Log) error {
 
 // encode returns the records of entries, and their places from 0 on.
 func (g *groupLog) encode(logs []*raft.Log) (records []byte, places []logPlace) {
+	seal := g.store.sealing
+	length := func(l *raft.Log) uint32 {
+		return uint32(recordHeader + logValueHeader + seal.overhead() + len(l.Extensions) + len(l.Data))
+	}
 	size := 0
 	for _, l := range logs {
-		size += recordSize(uint32(recordHeader + logValueHeader + len(l.Extensions) + len(l.Data)))
+		size += recordSize(length(l))
 	}
 	records, places = make([]byte, 0, size), make([]logPlace, len(logs))
 	for i, l := range logs {
 		at := len(records)
-		records = appendRecord(records, recordEntry, g.id, l.Index, func(b []byte) []byte { return appendLog(b, l) })
-		places[i] = logPlace{uint64(at), uint32(recordHeader + logValueHeader + len(l.Extensions) + len(l.Data))}
+		records = appendRecord(records, recordEntry, g.id, l.Index, func(b []byte) []byte { return seal.append(b, g.id, l) })
+		places[i] = logPlace{uint64(at), length(l)}
 	}
 	return records, places
 }

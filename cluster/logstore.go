@@ -23,6 +23,8 @@ import (
 // written when they get it. Only a leader's commands, which do not wait, are
 // written by a goroutine of the store.
 type logStore struct {
+	sealing logSeal // set before the first entry is read or written
+
 	dir          string
 	fs           vfs.FS
 	segmentBytes int64

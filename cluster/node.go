@@ -163,6 +163,7 @@ func (n *Node) open() error {
 		return fmt.Errorf("%w; if the folder is damaged, remove %s and start the node again: it is rebuilt from the others", err, dir)
 	}
 	n.logs.latency = n.metrics.logWrite
+	n.logs.sealing = logSeal{n.cfg.LogKey}
 	if err := n.openPort(); err != nil {
 		return err
 	}

@@ -70,6 +70,8 @@ type StoreConfig struct {
 	// Group is the Raft group. A folder of another group is refused.
 	Group   uint32
 	Options Options
+	// Sealing says what is sealed on the disk; nil: nothing is.
+	Sealing *Sealing
 	Logger  *slog.Logger
 }
 

@@ -107,7 +107,9 @@ func (c *Scan) Next() bool {
 
 func (c *Scan) take() bool {
 	c.key = append(c.key[:0], c.it.Key()...)
-	c.value, c.err = c.it.ValueAndErr()
+	if c.value, c.err = c.it.ValueAndErr(); c.err == nil {
+		c.value, c.err = c.s.ring.open(c.key, c.value)
+	}
 	return c.err == nil
 }
 

@@ -172,6 +172,7 @@ func (s *Store) end() {
 	close(s.stop)
 	<-s.done
 	s.persists.Wait()
+	s.stopErasing()
 	s.readers.Wait()
 }
 

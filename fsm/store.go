@@ -1,6 +1,7 @@
 package fsm
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -43,6 +44,7 @@ type Store struct {
 	path   string
 	db     *pebble.DB
 	log    *slog.Logger
+	ring   *keyring // nil: nothing is sealed
 
 	// Guarded by the owner's lock.
 	owner   Owner
@@ -59,6 +61,9 @@ type Store struct {
 	unflushed atomic.Int64
 	persists  sync.WaitGroup
 	readers   sync.WaitGroup // scans and gets outside the owner's lock
+
+	erasing     context.Context // of eraseKeys, until the store is closed
+	stopErasing context.CancelFunc
 
 	failure atomic.Pointer[error]
 	stuck   atomic.Bool // Pebble hit a fatal error: closing it may never end
@@ -152,12 +157,17 @@ func open(cfg StoreConfig, number uint64, create bool) (*Store, error) {
 		path:    cfg.FS.PathJoin(cfg.Dir, folderName(number)),
 		changed: make(chan struct{}, 1), wake: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{}),
 	}
+	s.erasing, s.stopErasing = context.WithCancel(context.Background())
 	var err error
 	s.db, err = pebble.Open(s.path, s.pebbleOptions(create))
 	if err != nil {
 		return nil, s.openError(err)
 	}
-	if err := s.identify(create); err != nil {
+	err = s.identify(create)
+	if err == nil {
+		err = s.openKeyring()
+	}
+	if err != nil {
 		return nil, errors.Join(err, s.db.Close())
 	}
 	return s, nil
@@ -300,6 +310,9 @@ func (s *Store) Get(key []byte) ([]byte, error) {
 	}
 	s.mu.Unlock()
 	value, err := s.read(key)
+	if err == nil && value != nil {
+		value, err = s.ring.open(key, value)
+	}
 	if err != nil {
 		return nil, s.fail(fmt.Errorf("data folder %s: read: %w", s.cfg.Dir, err))
 	}

@@ -16,25 +16,38 @@ import (
 // one batch together with the index of the entry it reaches to.
 type cut struct {
 	layer *layer
-	batch *pebble.Batch // what the owner wrote; the layer's records join it at the commit
+	dirty *layer        // what the owner wrote that is still to be sealed
+	batch *pebble.Batch // what else the owner wrote; the layers' records join it at the commit
 	index uint64
 }
 
 // Writer takes the records that a machine keeps in memory and writes behind.
 // Key and value are copied.
-type Writer struct{ batch *pebble.Batch }
+type Writer struct {
+	ring *keyring
+	cut  *cut
+}
 
-// Set writes a record.
-func (w *Writer) Set(key, value []byte) { _ = w.batch.Set(key, value, nil) } // fails only on a closed batch
+// Set writes a record. What is to be sealed is put aside: the owner's lock is
+// held.
+func (w *Writer) Set(key, value []byte) {
+	if w.ring != nil {
+		if _, sealed, err := w.ring.sealing.Scope(key); sealed || err != nil {
+			w.cut.dirty.set(key, value)
+			return
+		}
+	}
+	_ = w.cut.batch.Set(key, value, nil) // fails only on a closed batch
+}
 
 // Delete removes a record.
-func (w *Writer) Delete(key []byte) { _ = w.batch.Delete(key, nil) }
+func (w *Writer) Delete(key []byte) { _ = w.cut.batch.Delete(key, nil) }
 
 // seal turns what is pending into a cut. Owner's lock held, between two
 // entries.
 func (s *Store) seal() {
-	c := &cut{layer: s.pending, batch: s.db.NewBatch(), index: s.applied}
-	s.owner.WriteDirty(&Writer{c.batch})
+	c := &cut{layer: s.pending, dirty: newLayer(), batch: s.db.NewBatch(), index: s.applied}
+	s.owner.WriteDirty(&Writer{ring: s.ring, cut: c})
 	if plant.On(plant.TornCut) {
 		c.index = s.sealed // older than the records beside it: they would be applied again
 	}
@@ -92,20 +105,12 @@ func (s *Store) commitCut(c *cut) error {
 	if err := s.Err(); err != nil {
 		return err
 	}
-	for _, r := range c.layer.ranges {
-		if err := c.batch.DeleteRange(r[0], r[1], nil); err != nil {
-			return err
-		}
+	destroyed, err := s.followKeys(c)
+	if err != nil {
+		return err
 	}
-	for _, change := range c.layer.changes {
-		var err error
-		key := unsafe.Slice(unsafe.StringData(change.key), len(change.key)) // the batch copies it
-		if change.value == nil {
-			err = c.batch.Delete(key, nil)
-		} else {
-			err = c.batch.Set(key, change.value, nil)
-		}
-		if err != nil {
+	for _, l := range [...]*layer{c.dirty, c.layer} {
+		if err := s.fill(c.batch, l); err != nil {
 			return err
 		}
 	}
@@ -119,8 +124,38 @@ func (s *Store) commitCut(c *cut) error {
 	if err := c.batch.Close(); err != nil {
 		return err
 	}
+	if destroyed {
+		s.eraseKeys()
+	}
 	if s.unflushed.Add(size) >= s.cfg.Options.FlushBytes {
 		return s.beginFlush()
+	}
+	return nil
+}
+
+// fill writes a layer into a batch, sealing what is to be sealed.
+func (s *Store) fill(batch *pebble.Batch, l *layer) error {
+	for _, r := range l.ranges {
+		if err := batch.DeleteRange(r[0], r[1], nil); err != nil {
+			return err
+		}
+	}
+	for i := range l.changes {
+		change := &l.changes[i]
+		key := unsafe.Slice(unsafe.StringData(change.key), len(change.key)) // the batch copies it
+		if change.value == nil {
+			if err := batch.Delete(key, nil); err != nil {
+				return err
+			}
+			continue
+		}
+		kept, err := s.ring.seal(key, change.value)
+		if err == nil {
+			err = batch.Set(key, kept, nil)
+		}
+		if err != nil {
+			return err
+		}
 	}
 	return nil
 }

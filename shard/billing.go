@@ -334,27 +334,45 @@ func (s *Shard) RevenueShare(ctx context.Context, month billing.Month, opt ReadO
 }
 
 // PlanFees makes the platform's statements of a month for a page of tenants, in
-// order of id, after cursor. A tenant's plan counts from its verification on.
+// order of id, after cursor; those that were removed are among them. A tenant's
+// plan counts from its verification on, until it is removed.
 func (s *Shard) PlanFees(ctx context.Context, month billing.Month, cursor string, limit int64, opt ReadOptions) (all []billing.PlanStatement, next string, fresh Freshness, err error) {
 	r := s.newReader(opt)
-	var page directory.TenantPage
+	var page directory.PlanPage
 	list := &directory.List{Cursor: cursor, Limit: limit}
-	if err := r.directory(ctx, Command{Op: directory.QueryTenants, Payload: list, Result: &page}); err != nil {
+	if err := r.directory(ctx, Command{Op: directory.QueryPlans, Payload: list, Result: &page}); err != nil {
 		return nil, "", Freshness{}, err
 	}
 	for i := range page.Items {
-		t := &page.Items[i]
-		if t.VerifiedMillis == 0 {
+		h := &page.Items[i]
+		spans := planSpans(h.Plans)
+		var ended billing.Day
+		if h.RemovedMillis != 0 {
+			ended = billing.DayAt(h.RemovedMillis)
+		}
+		if len(spans) == 0 || spans[0].From > month.Days().End || ended != 0 && ended < month.Days().Start {
 			continue
 		}
-		spans := []billing.PlanSpan{{From: billing.DayAt(t.VerifiedMillis), Plan: billing.Plan(cmp.Or(t.Plan, DefaultPlan))}}
-		statement, err := billing.PlanFees(t.ID, month, spans, 0)
+		statement, err := billing.PlanFees(h.ID, month, spans, ended)
 		if err != nil {
 			return nil, "", Freshness{}, err
 		}
 		all = append(all, statement)
 	}
 	return all, page.Next, r.freshness(), nil
+}
+
+// planSpans are a tenant's plans by day: of one with several, the last counts.
+func planSpans(plans []directory.PlanSpan) []billing.PlanSpan {
+	spans := make([]billing.PlanSpan, 0, len(plans))
+	for _, p := range plans {
+		span := billing.PlanSpan{From: billing.DayAt(p.FromMillis), Plan: cmp.Or(p.Plan, cloudlicenses.Plan(DefaultPlan))}
+		if n := len(spans); n > 0 && spans[n-1].From == span.From {
+			spans = spans[:n-1]
+		}
+		spans = append(spans, span)
+	}
+	return spans
 }
 
 // SetVendorShare sets the platform's share of a vendor's overage revenue.

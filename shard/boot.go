@@ -220,6 +220,17 @@ func (s *Shard) adopt(birth *directory.Init, cfg BootConfig) error {
 	if err != nil {
 		return err
 	}
+	keys, err := NewKeys(cfg.KEK)
+	if err != nil {
+		return err
+	}
+	kekID, err := keys.id()
+	if err != nil {
+		return err
+	}
+	if err := writeFile(filepath.Join(cfg.DataDir, kekIDFile), kekID, 0o600); err != nil {
+		return fmt.Errorf("write the name of the cluster's key: %w", err)
+	}
 	tokenPath := cfg.AdminTokenFile
 	if tokenPath == "" {
 		tokenPath = filepath.Join(cfg.DataDir, adminTokenFile)
@@ -230,6 +241,7 @@ func (s *Shard) adopt(birth *directory.Init, cfg BootConfig) error {
 	if err := writeFile(idPath, birth.ClusterID+"\n", 0o644); err != nil {
 		return fmt.Errorf("write the cluster id: %w", err)
 	}
+	s.keys.Store(keys)
 	s.secrets.Store(secrets)
 	return nil
 }

@@ -93,7 +93,12 @@ func (c *trio) folder(i int) string { return filepath.Join(c.dir, fmt.Sprintf("n
 func (c *trio) start(which ...int) {
 	logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
 	for _, i := range which {
+		keys, err := NewKeys(c.kek[i])
+		require.NoError(c.t, err)
+		logKey, err := keys.LogKey(c.folder(i))
+		require.NoError(c.t, err)
 		node, err := cluster.Start(cluster.Config{
+			LogKey: logKey,
 			NodeID: fmt.Sprintf("n%d", i), DataDir: c.folder(i), RaftAddr: c.raft[i], GossipAddr: c.gossip[i], Join: c.gossip[:],
 			BootstrapExpect: 3, Groups: 2, Replicas: 3, Region: "eu-central", HTTPURL: fmt.Sprintf("http://n%d.test", i), Logger: logger,
 			Fatal: func(err error) { c.t.Errorf("node n%d: %v", i, err) },
@@ -102,7 +107,7 @@ func (c *trio) start(which ...int) {
 					m, err := directory.Open(directory.Config{Dir: dir, Logger: logger})
 					return hosted{m, &c.asked[i][id]}, err
 				}
-				m, err := license.Open(license.Config{Dir: dir, Logger: logger, Group: uint32(id)})
+				m, err := license.Open(license.Config{Dir: dir, Logger: logger, Group: uint32(id), Sealer: keys})
 				return hosted{m, &c.asked[i][id]}, err
 			},
 			Tuning: cluster.Tuning{SnapshotEntries: 50},
@@ -373,15 +378,17 @@ func TestClusterProvisions(t *testing.T) {
 		require.NoError(t, err)
 		r, _ := c.checkout(1, tenant, "cad", 0)
 		require.Equal(t, cloudlicenses.OK, r.Code)
-		var result directory.TenantResult
-		_, err = s.DoDirectory(ctx, Command{
-			Op: directory.OpTenantUp, Payload: &directory.SetTenantStatus{ID: "late-payer", Status: cloudlicenses.TenantSuspended}, Result: &result,
-		})
+		changed, _, err := s.ChangeTenant(ctx, "late-payer", TenantChange{Status: cloudlicenses.TenantSuspended, Actor: "operator"})
 		require.NoError(t, err)
-		require.Eventually(t, func() bool {
-			_, err := c.shards[1].Do(ctx, "late-payer", Command{Op: license.OpRules, Payload: &license.SetRules{By: license.By{Platform: true}}, Result: &license.Ack{}})
-			return err != nil
-		}, 5*time.Second, 50*time.Millisecond)
+		require.Equal(t, changed.Life.Revision, changed.Life.Settled)
+		for i := range c.shards {
+			r, _ = c.checkout(i, tenant, "cad", byte(10+i))
+			require.Equal(t, cloudlicenses.LicenseNotActive, r.Code, "at every node, once it is acknowledged")
+		}
+		_, _, err = s.ChangeTenant(ctx, "late-payer", TenantChange{Status: cloudlicenses.TenantActive, Actor: "operator"})
+		require.NoError(t, err)
+		r, _ = c.checkout(2, tenant, "cad", 20)
+		require.Equal(t, cloudlicenses.OK, r.Code)
 	})
 	t.Run("stale placement", func(t *testing.T) {
 		_, err := s.CreateTenant(ctx, CreateTenantRequest{ID: "mover"})

@@ -96,7 +96,7 @@ func (s *Shard) failLicense(ctx context.Context, l *directory.License, ack *lice
 	if err != nil {
 		return fmt.Errorf("take %s back: %w", l.ID, err)
 	}
-	return &Refusal{Code: ack.Code, Detail: ack.Detail, LicenseID: ack.LicenseID}
+	return &Refusal{Code: ack.Code, Detail: ack.Detail, LicenseID: ack.LicenseID, Use: ack.Use}
 }
 
 // noticeOf reads a notice from the vendor's account; an empty one where it has

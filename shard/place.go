@@ -26,7 +26,7 @@ type placement struct {
 	index uint64    // the directory's applied index it was read at
 }
 
-// places caches placements of active tenants, and confirms at the directory's
+// places caches placements of tenants, and confirms at the directory's
 // leader that a tenant is unknown before anyone is told so.
 //
 // Confirmations can't pile up: however many callers ask for unknown tenants,
@@ -79,10 +79,16 @@ func (p *places) find(ctx context.Context, tenant cloudlicenses.TenantID) (place
 	case err != nil:
 		return placement{}, err
 	}
-	if result.Code == cloudlicenses.OK && result.Tenant.Status == cloudlicenses.TenantActive && result.Tenant.Epoch >= at.epoch {
+	if result.Code == cloudlicenses.OK && served(result.Tenant.Status) && result.Tenant.Epoch >= at.epoch {
 		return p.keep(&result.Tenant, index), nil
 	}
 	return p.confirm(ctx, tenant)
+}
+
+// served reports whether a tenant's commands and reads are taken. What one that
+// is suspended or being deleted may not do, its group refuses.
+func served(status cloudlicenses.TenantStatus) bool {
+	return status == cloudlicenses.TenantActive || status == cloudlicenses.TenantSuspended || status == cloudlicenses.TenantDeleting
 }
 
 // refresh reads a placement from the directory's leader.
@@ -104,7 +110,7 @@ func (p *places) confirm(ctx context.Context, tenant cloudlicenses.TenantID) (pl
 	if index, err = p.ask(ctx, tenant, cluster.ReadOptions{MinIndex: index}, &result); err != nil {
 		return placement{}, err
 	}
-	if result.Code != cloudlicenses.OK || result.Tenant.Status != cloudlicenses.TenantActive {
+	if result.Code != cloudlicenses.OK || !served(result.Tenant.Status) {
 		p.forget(tenant)
 		return placement{}, ErrTenantNotFound
 	}

@@ -18,10 +18,7 @@ var operatorVendor = CreateVendorRequest{ID: "operator", Name: "Operator", Licen
 const bothScopes = cloudlicenses.ScopeCheckout | cloudlicenses.ScopeReturn
 
 // DefaultPlan is a tenant's plan where none is named.
-const DefaultPlan = "enterprise"
-
-// Plans returns the plans that a tenant may have, the smallest first.
-func Plans() []string { return []string{"free", "startup", "professional", DefaultPlan} }
+const DefaultPlan = string(cloudlicenses.PlanEnterprise)
 
 // Limits of provisioning.
 const (
@@ -37,6 +34,8 @@ type Refusal struct {
 	Detail string
 	// LicenseID is the license in the way of an already_exists.
 	LicenseID cloudlicenses.LicenseID
+	// Use is what a plan_limit_exceeded would have come to.
+	Use license.PlanUse
 }
 
 // Error returns the code and the detail.
@@ -147,7 +146,7 @@ func (s *Shard) openTenant(ctx context.Context, req CreateTenantRequest) (*direc
 	}
 	// One that is there already may be this call's own, from a try whose
 	// outcome was unknown, or one left half-way.
-	if err := refused(result.Code, result.Detail); err != nil && result.Code != cloudlicenses.AlreadyExists {
+	if err := refused(result.Code, result.Detail); err != nil && (result.Code != cloudlicenses.AlreadyExists || result.Tenant.ID == "") {
 		return nil, err
 	}
 	tenant := &result.Tenant
@@ -157,17 +156,28 @@ func (s *Shard) openTenant(ctx context.Context, req CreateTenantRequest) (*direc
 	return tenant, s.openAccount(ctx, tenant, 0)
 }
 
-// openAccount makes a tenant, or a vendor's account, known to its group. All of
-// its keys together may check out so often a minute; 0: as often as they like.
+// openAccount makes a tenant, or a vendor's account, known to its group, with a
+// data key of its own. All of its keys together may check out so often a minute;
+// 0: as often as they like.
 func (s *Shard) openAccount(ctx context.Context, tenant *directory.Tenant, checkoutsPerMinute int64) error {
+	keys := s.keys.Load()
+	if keys == nil {
+		return errNoSecrets
+	}
+	dataKey, err := keys.NewDataKey(tenant.ID)
+	if err != nil {
+		return err
+	}
 	url := s.vendorsURL()
 	if _, isVendor := tenant.ID.Vendor(); !isVendor {
 		url = s.tenantURL(tenant.ID)
 	}
 	var ack license.Ack
-	_, err := s.doPlaced(ctx, tenant, Command{
+	_, err = s.doPlaced(ctx, tenant, Command{
 		Op: license.OpTenant, Result: &ack,
-		Payload: &license.PutTenant{Epoch: tenant.Epoch, URL: url, CheckoutsPerMinute: checkoutsPerMinute},
+		Payload: &license.PutTenant{
+			Epoch: tenant.Epoch, URL: url, CheckoutsPerMinute: checkoutsPerMinute, Plan: cloudlicenses.Plan(tenant.Plan), DataKey: dataKey,
+		},
 	})
 	if err == nil {
 		err = refused(ack.Code, ack.Detail)

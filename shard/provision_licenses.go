@@ -149,7 +149,7 @@ func (s *Shard) putLicenses(ctx context.Context, tenant *directory.Tenant, vendo
 			return err
 		}
 		if ack.Code != cloudlicenses.OK {
-			return &Refusal{Code: ack.Code, Detail: ack.Detail, LicenseID: ack.LicenseID}
+			return &Refusal{Code: ack.Code, Detail: ack.Detail, LicenseID: ack.LicenseID, Use: ack.Use}
 		}
 		batch = batch[:0]
 	}

@@ -21,7 +21,7 @@ import (
 const directoryGroup cluster.GroupID = 0
 
 // ErrTenantNotFound means that the directory's leader confirms: there is no
-// such tenant, or it is not active.
+// such tenant, or it is not verified yet.
 var ErrTenantNotFound = errors.New("no such tenant")
 
 // ErrTenantMoving means that the tenant is fenced for a move; ask again shortly.
@@ -83,6 +83,9 @@ type Config struct {
 	Resolver string
 	// Now is the node's clock, by which a month is over; nil: the system's.
 	Now func() time.Time
+	// DeletionGrace is how long a tenant's deletion can be taken back; 0:
+	// cloudlicenses.DeletionGrace.
+	DeletionGrace time.Duration
 }
 
 // Shard is the door. It is safe for concurrent use.
@@ -98,8 +101,10 @@ type Shard struct {
 	resolver   string
 	domain     string // the platform's
 	now        func() time.Time
+	grace      time.Duration // of a deletion
 
 	secrets atomic.Pointer[Secrets]
+	keys    atomic.Pointer[Keys]   // with secrets
 	region  atomic.Pointer[string] // this node's, for tenants that name none
 }
 
@@ -111,7 +116,10 @@ func New(cfg Config) *Shard {
 }
 
 func newShard(e engine, cfg Config) *Shard {
-	s := &Shard{engine: e, tenantURL: cfg.TenantURL, vendorsURL: cfg.VendorsURL, logger: cfg.Logger, resolver: cfg.Resolver, domain: cfg.Domain, now: cfg.Now}
+	s := &Shard{
+		engine: e, tenantURL: cfg.TenantURL, vendorsURL: cfg.VendorsURL, logger: cfg.Logger, resolver: cfg.Resolver, domain: cfg.Domain,
+		now: cfg.Now, grace: cfg.DeletionGrace,
+	}
 	if s.logger == nil {
 		s.logger = slog.Default()
 	}
@@ -123,6 +131,9 @@ func newShard(e engine, cfg Config) *Shard {
 	}
 	if s.vendorsURL == nil {
 		s.vendorsURL = func() string { return "https://vendors." + cfg.Domain }
+	}
+	if s.grace == 0 {
+		s.grace = cloudlicenses.DeletionGrace
 	}
 	s.places = newPlaces(s)
 	return s

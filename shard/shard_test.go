@@ -65,26 +65,41 @@ func TestUnknownTenantIsConfirmed(t *testing.T) {
 
 func TestInactiveTenantIsNotFound(t *testing.T) {
 	engine, s := newScript(t)
-	suspended := engine.active("mercedes", 1, 1)
-	suspended.Status = cloudlicenses.TenantSuspended
-	engine.tenants["mercedes"], engine.lagging["mercedes"] = suspended, suspended
+	pending := engine.active("mercedes", 1, 1)
+	pending.Status = cloudlicenses.TenantPending
+	engine.tenants["mercedes"], engine.lagging["mercedes"] = pending, pending
 	_, err := s.Do(t.Context(), "mercedes", revoke(&license.Ack{}))
 	require.ErrorIs(t, err, ErrTenantNotFound)
 }
 
-// TestSuspensionIsSeen: a cached placement does not outlive placementLife.
-func TestSuspensionIsSeen(t *testing.T) {
+// TestSuspendedTenantIsServed: what one may not do is its group's to say.
+func TestSuspendedTenantIsServed(t *testing.T) {
+	for _, status := range []cloudlicenses.TenantStatus{cloudlicenses.TenantSuspended, cloudlicenses.TenantDeleting} {
+		engine, s := newScript(t)
+		engine.propose = func(int, cluster.GroupID, fsm.Header, string) (cluster.Reply, error) {
+			return ackReply(t, 1, cloudlicenses.OK), nil
+		}
+		tenant := engine.active("mercedes", 1, 1)
+		tenant.Status = status
+		engine.tenants["mercedes"], engine.lagging["mercedes"] = tenant, tenant
+		_, err := s.Do(t.Context(), "mercedes", revoke(&license.Ack{}))
+		require.NoError(t, err)
+	}
+}
+
+// TestRemovalIsSeen: a cached placement does not outlive placementLife.
+func TestRemovalIsSeen(t *testing.T) {
 	engine, s := newScript(t)
 	now := time.Unix(1000, 0)
 	s.places.now = func() time.Time { return now }
 	engine.propose = func(int, cluster.GroupID, fsm.Header, string) (cluster.Reply, error) {
 		return ackReply(t, 1, cloudlicenses.OK), nil
 	}
-	suspended := engine.active("mercedes", 1, 1)
+	engine.active("mercedes", 1, 1)
 	_, err := s.Do(t.Context(), "mercedes", revoke(&license.Ack{}))
 	require.NoError(t, err)
-	suspended.Status = cloudlicenses.TenantSuspended
-	engine.tenants["mercedes"], engine.lagging["mercedes"] = suspended, suspended
+	delete(engine.tenants, "mercedes")
+	delete(engine.lagging, "mercedes")
 	now = now.Add(placementLife)
 	_, err = s.Do(t.Context(), "mercedes", revoke(&license.Ack{}))
 	require.ErrorIs(t, err, ErrTenantNotFound)

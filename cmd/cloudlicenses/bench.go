@@ -21,6 +21,7 @@ import (
 	"github.com/cloudlicenses/cloudlicenses/bench"
 	"github.com/cloudlicenses/cloudlicenses/bench/load"
 	"github.com/cloudlicenses/cloudlicenses/fsm"
+	"github.com/cloudlicenses/cloudlicenses/shard"
 )
 
 // Files of --out.
@@ -146,7 +147,11 @@ func completeBench(cfg *bench.Config, flags *benchFlags) error {
 	}
 	_, cfg.Commit = buildVersion()
 	cfg.Out = flags.out
-	cfg.OpenMachine = machineOpener(fsm.Options{}, nil, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	keys, err := shard.NewKeys(make([]byte, shard.KEKBytes)) // as the engine of this process boots
+	if err != nil {
+		return err
+	}
+	cfg.OpenMachine = machineOpener(fsm.Options{}, keys, nil, slog.New(slog.NewTextHandler(io.Discard, nil)))
 	for _, name := range cfg.Peers {
 		if !slices.Contains(bench.PeerNames, name) {
 			return usagef("--peers %q: there are %s", name, strings.Join(bench.PeerNames, ", "))

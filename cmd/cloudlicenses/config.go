@@ -17,6 +17,8 @@ import (
 	"github.com/knadh/koanf/providers/posflag"
 	"github.com/knadh/koanf/v2"
 	"github.com/spf13/pflag"
+
+	"github.com/cloudlicenses/cloudlicenses"
 )
 
 // envPrefix begins every environment variable of the server; the rest is the
@@ -59,13 +61,14 @@ type serverConfig struct {
 	LogLevel       string   `koanf:"log_level"`
 	DNSResolver    string   `koanf:"dns_resolver"`
 
-	SMTPAddr            string `koanf:"smtp_addr"`
-	SMTPUser            string `koanf:"smtp_user"`
-	SMTPPasswordFile    string `koanf:"smtp_password_file"`
-	SMTPTLS             string `koanf:"smtp_tls"`
-	MailFrom            string `koanf:"mail_from"`
-	MailDir             string `koanf:"mail_dir"`
-	WebhookAllowPrivate bool   `koanf:"webhook_allow_private"`
+	SMTPAddr            string        `koanf:"smtp_addr"`
+	SMTPUser            string        `koanf:"smtp_user"`
+	SMTPPasswordFile    string        `koanf:"smtp_password_file"`
+	SMTPTLS             string        `koanf:"smtp_tls"`
+	MailFrom            string        `koanf:"mail_from"`
+	MailDir             string        `koanf:"mail_dir"`
+	WebhookAllowPrivate bool          `koanf:"webhook_allow_private"`
+	DeletionGrace       time.Duration `koanf:"deletion_grace"`
 
 	// ClockOffset shifts the node's clock; for tests of clock skew.
 	ClockOffset time.Duration `koanf:"clock_offset"`
@@ -110,6 +113,7 @@ func addServerFlags(fs *pflag.FlagSet) {
 	fs.StringSlice("trusted-proxies", nil, "networks (CIDR) whose X-Forwarded-For counts")
 	fs.String("dns-resolver", "", "host:port of the DNS resolver that verifies sign-ups' domains (default: the first of /etc/resolv.conf)")
 	addMailFlags(fs)
+	fs.Duration("deletion-grace", cloudlicenses.DeletionGrace, "how long the deletion of a tenant can be taken back")
 	fs.String("log-level", "info", "debug, info, warn or error")
 	fs.Duration("clock-offset", 0, "shift this node's clock")
 	fs.Int64("snapshot-entries", 0, "log entries between two snapshots")
@@ -267,6 +271,9 @@ func (c *serverConfig) check() error {
 	}
 	if _, err := c.proxies(); err != nil {
 		return err
+	}
+	if c.DeletionGrace <= 0 || c.DeletionGrace > cloudlicenses.MaxDeletionGrace {
+		return usagef("--deletion-grace %s: want more than 0, at most a year", c.DeletionGrace)
 	}
 	if _, _, err := net.SplitHostPort(c.DNSResolver); c.DNSResolver != "" && err != nil {
 		return usagef("--dns-resolver %q: want host:port, such as 127.0.0.1:53", c.DNSResolver)

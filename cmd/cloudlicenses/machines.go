@@ -9,6 +9,7 @@ import (
 	"github.com/cloudlicenses/cloudlicenses/fsm/directory"
 	"github.com/cloudlicenses/cloudlicenses/fsm/license"
 	"github.com/cloudlicenses/cloudlicenses/outbox"
+	"github.com/cloudlicenses/cloudlicenses/shard"
 )
 
 // directoryGroup is the group whose machine is the directory; every other
@@ -52,9 +53,9 @@ func (h hosted) Apply(e cluster.Entry) ([][]byte, error) {
 // Snapshot implements cluster.Machine.
 func (h hosted) Snapshot() (cluster.Snapshot, error) { return h.stateMachine.Snapshot() }
 
-// machineOpener returns the function by which a node opens its machines. What
-// they leave is told to drainer; nil: nobody delivers.
-func machineOpener(options fsm.Options, drainer *outbox.Drainer, logger *slog.Logger) func(cluster.GroupID, string) (cluster.Machine, error) {
+// machineOpener returns the function by which a node opens its machines, whose
+// data keys keys opens. What they leave is told to drainer; nil: nobody delivers.
+func machineOpener(options fsm.Options, keys *shard.Keys, drainer *outbox.Drainer, logger *slog.Logger) func(cluster.GroupID, string) (cluster.Machine, error) {
 	return func(group cluster.GroupID, dir string) (cluster.Machine, error) {
 		logger := logger.With("group", uint32(group))
 		if group == directoryGroup {
@@ -64,7 +65,7 @@ func machineOpener(options fsm.Options, drainer *outbox.Drainer, logger *slog.Lo
 			}
 			return hosted{stateMachine: machine}, nil
 		}
-		machine, err := license.Open(license.Config{Dir: dir, Store: options, Logger: logger, Group: uint32(group)})
+		machine, err := license.Open(license.Config{Dir: dir, Store: options, Logger: logger, Group: uint32(group), Sealer: keys})
 		if err != nil {
 			return nil, fmt.Errorf("group %d: %w", group, err)
 		}

@@ -69,6 +69,7 @@ type nodeConfig struct {
 	mailer               notify.Mailer  // nil: mails are kept
 	mailFrom             notify.Address
 	webhooks             notify.WebhookConfig
+	deletionGrace        time.Duration // 0: the default
 	clockOffset          time.Duration
 	tuning               cluster.Tuning
 	logger               *slog.Logger // without the node's id, which startNode adds
@@ -98,6 +99,17 @@ func startNode(cfg nodeConfig) (*node, error) {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	v, _ := buildVersion()
+	keys, err := shard.NewKeys(cfg.kek)
+	if err == nil {
+		err = keys.Fit(cfg.dataDir)
+	}
+	if err != nil {
+		return nil, err
+	}
+	logKey, err := keys.LogKey(cfg.dataDir)
+	if err != nil {
+		return nil, err
+	}
 
 	n.outbox = outbox.New(outbox.Config{
 		Sender: &notify.Sender{Mail: cfg.mailer, Webhooks: notify.NewWebhookClient(cfg.webhooks)}, From: cfg.mailFrom,
@@ -121,7 +133,8 @@ func startNode(cfg nodeConfig) (*node, error) {
 				return ctx.Err()
 			}
 		},
-		NewMachine: machineOpener(fsm.Options{Fatal: n.fail}, n.outbox, cfg.logger),
+		LogKey:     logKey,
+		NewMachine: machineOpener(fsm.Options{Fatal: n.fail}, keys, n.outbox, cfg.logger),
 		Now:        cfg.clock(), Fatal: n.fail,
 		Logger: engineLogger, Metrics: registry, Tuning: cfg.tuning,
 	})
@@ -131,7 +144,7 @@ func startNode(cfg nodeConfig) (*node, error) {
 	scheme, port := cfg.publicURL()
 	n.engine = engine
 	n.door = shard.New(shard.Config{
-		Node: engine, Domain: cfg.domain, Logger: cfg.logger, Resolver: cfg.resolver, Now: cfg.clock(),
+		Node: engine, Domain: cfg.domain, Logger: cfg.logger, Resolver: cfg.resolver, Now: cfg.clock(), DeletionGrace: cfg.deletionGrace,
 		TenantURL:  func(id cloudlicenses.TenantID) string { return n.edge.TenantURL(id) },
 		VendorsURL: func() string { return n.edge.VendorsURL() },
 	})
@@ -147,6 +160,7 @@ func startNode(cfg nodeConfig) (*node, error) {
 	go n.door.ResumeLicenses(sagas)
 	go n.door.RunInvoicesMonthly(sagas)
 	n.outbox.Start(n.door)
+	go n.door.ResumeLives(sagas)
 	close(wired)
 	go n.serve("public API", n.edge.Serve, secured(cfg.edge, cfg.security.edge))
 	go n.serve("admin address", n.edge.ServeAdmin, secured(cfg.admin, cfg.security.admin))

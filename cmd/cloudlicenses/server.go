@@ -126,6 +126,7 @@ func (c *serverConfig) wire(now time.Time) (nodeConfig, error) {
 			return w, err
 		}
 	}
+	w.deletionGrace = c.DeletionGrace
 	w.resolver = resolverOf(c.DNSResolver, "/etc/resolv.conf")
 	if err := c.wireMail(&w); err != nil {
 		return w, err

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -16,9 +15,9 @@ import (
 )
 
 func newTenantCommand() *cobra.Command {
-	return newGroup("tenant", "Create, look at and change tenants",
+	return newGroup("tenant", "Create, change and delete tenants",
 		"Operator's administration of tenants (customers), spoken to one node's admin address.\n"+operatorEnvironment,
-		newTenantCreateCommand(), newTenantListCommand(), newTenantShowCommand(), newTenantSetCommand())
+		newTenantCreateCommand(), newTenantListCommand(), newTenantShowCommand(), newTenantSetCommand(), newTenantDeleteCommand())
 }
 
 // createTenant is the body of POST /v1/tenants.
@@ -99,7 +98,7 @@ the URL that is printed: its name has to resolve to the nodes.
 	fs.StringVar(&req.ID, "id", "", "the tenant's id: its subdomain (required)")
 	fs.StringVar(&req.Company, "company", "", "the company's name (default: the id)")
 	fs.StringVar(&req.Region, "region", "", "region of the tenant's data (default: that of the node asked)")
-	fs.StringVar(&req.Plan, "plan", shard.DefaultPlan, "the tenant's plan: "+strings.Join(shard.Plans(), ", "))
+	fs.StringVar(&req.Plan, "plan", shard.DefaultPlan, "the tenant's plan: "+strings.Join(cloudlicenses.PlanNames(), ", "))
 	fs.StringVar(&lic.Product, "license", "", "product to license to the tenant")
 	fs.Int64Var(&lic.Commit, "commit", 0, "committed seats (with --license)")
 	fs.Int64Var(&lic.MaxOverage, "max-overage", 0, "overage seats beyond those (with --license)")
@@ -112,8 +111,8 @@ func completeTenant(cmd *cobra.Command, req *createTenant, lic *createLicense) e
 	switch {
 	case req.ID == "":
 		return usagef("--id is missing: name the tenant")
-	case !slices.Contains(shard.Plans(), req.Plan):
-		return usagef("--plan %q: want one of %s", req.Plan, strings.Join(shard.Plans(), ", "))
+	case !slices.Contains(cloudlicenses.PlanNames(), req.Plan):
+		return usagef("--plan %q: want one of %s", req.Plan, strings.Join(cloudlicenses.PlanNames(), ", "))
 	case lic.Commit < 0:
 		return usagef("--commit %d: want 0 or more", lic.Commit)
 	case lic.MaxOverage < 0:
@@ -210,46 +209,5 @@ func newTenantShowCommand() *cobra.Command {
 		},
 	}
 	op.addTo(cmd)
-	return cmd
-}
-
-func newTenantSetCommand() *cobra.Command {
-	op := &operator{}
-	var limits struct {
-		PerMinute int64 `json:"checkouts_per_minute"`
-	}
-	cmd := &cobra.Command{
-		Use:   "set ID",
-		Short: "Change a tenant",
-		Long: `Limits how often all API keys of a tenant together may check out. Tenants that
-signed up begin with a limit, those of 'tenant create' without one. The limits of
-a single key are its tenant's own matter.
-` + operatorEnvironment,
-		Example: `  cloudlicenses tenant set mercedes --checkouts-per-minute 60000`,
-		Args:    exactArgs(1, "the tenant's id"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if !cmd.Flags().Changed("checkouts-per-minute") {
-				return usagef("nothing to set: name --checkouts-per-minute")
-			}
-			if limits.PerMinute < 0 || limits.PerMinute > cloudlicenses.MaxRateLimit {
-				return usagef("--checkouts-per-minute %d: want 0 (no limit) to %d", limits.PerMinute, cloudlicenses.MaxRateLimit)
-			}
-			if err := op.connect(); err != nil {
-				return err
-			}
-			var done map[string]any
-			if err := op.call(cmd.Context(), http.MethodPut, "/v1/tenants/"+url.PathEscape(args[0])+"/limits", limits, &done); err != nil {
-				return err
-			}
-			if op.output == outputJSON {
-				return printJSON(cmd.OutOrStdout(), done)
-			}
-			t := table{header: []string{"TENANT", "CHECKOUTS A MINUTE"}}
-			t.add(args[0], strconv.FormatInt(limits.PerMinute, 10))
-			return t.print(cmd.OutOrStdout())
-		},
-	}
-	op.addTo(cmd)
-	cmd.Flags().Int64Var(&limits.PerMinute, "checkouts-per-minute", 0, "of all keys together; 0: no limit")
 	return cmd
 }

@@ -34,6 +34,9 @@ func FuzzCommand(f *testing.F) {
 	for _, sample := range licenseSamples() {
 		f.Add(command(sample.op, sample.body))
 	}
+	for _, sample := range lifeSamples() {
+		f.Add(sample)
+	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var hashes [2][32]byte
 		for i := range hashes {
@@ -60,7 +63,7 @@ func FuzzCommand(f *testing.F) {
 func FuzzQuery(f *testing.F) {
 	f.Add(append(fsm.Header{Op: QueryLicenses, Version: Version}.Append(nil), encoded(&ListLicenses{VendorID: "vector-de", Cursor: "a", Limit: 2})...))
 	f.Add(append(fsm.Header{Op: QueryCustomers, Version: Version}.Append(nil), encoded(&ListCustomers{VendorID: "vector-de", Name: "m"})...))
-	for op := range fsm.Op(40) {
+	for op := range fsm.Op(63) {
 		f.Add(fsm.Header{Op: op, Version: Version}.Append(nil))
 		f.Add(append(fsm.Header{Op: op, Version: Version}.Append(nil), encoded(&List{Cursor: "a", Limit: 2})...))
 	}
@@ -87,6 +90,7 @@ func FuzzRecord(f *testing.F) {
 	f.Add(keyLicense("lic-vector-mercedes-2025-001"), encoded(&License{ID: "lic-vector-mercedes-2025-001", Prices: []Price{{}}, Terms: Terms{EndMillis: 7}, Revision: 1}))
 	f.Add(keyCustomer(&Customer{VendorID: "v", CRMAccount: "a"}), encoded(&Customer{VendorID: "v", CRMAccount: "a"}))
 	f.Add(keyLink(&Link{TenantID: "t", VendorID: "v"}), encoded(&Link{TenantID: "t", VendorID: "v"}))
+	f.Add(keyLife("mercedes"), encoded(&Life{ID: "mercedes", Revision: 2, Plans: []PlanSpan{{"free", 1}}, RemovedMillis: 7}))
 	f.Add([]byte{kindMeta}, encoded(metaRecord{}))
 	f.Add([]byte{kindCluster}, encoded(twoRegions()))
 	f.Fuzz(func(t *testing.T, key, value []byte) {

@@ -2,7 +2,6 @@ package directory
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 
 	"github.com/tinylib/msgp/msgp"
@@ -46,7 +45,7 @@ func (s *state) queryLicenses(op fsm.Op, payload []byte) (msgp.Marshaler, error)
 	case QueryUnprovisioned:
 		return queryOne(payload, s.unprovisioned)
 	}
-	return nil, fmt.Errorf("query %d: unknown to this release", op)
+	return s.queryLife(op, payload)
 }
 
 // licensePage answers QueryLicenses.

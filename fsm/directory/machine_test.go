@@ -38,7 +38,7 @@ func randomLog(r *rand.Rand, entries int) []entry {
 func randomCommand(r *rand.Rand) []byte {
 	tenant := tenantID(fmt.Sprintf("t%d", r.IntN(40)))
 	vendor := cloudlicenses.VendorID(fmt.Sprintf("v%d", r.IntN(8)))
-	switch r.IntN(17) {
+	switch r.IntN(19) {
 	case 9, 10, 11, 12, 13, 14, 15, 16:
 		return randomLicenseCommand(r)
 	case 0:
@@ -66,6 +66,8 @@ func randomCommand(r *rand.Rand) []byte {
 		return command(OpVendorStatus, &SetVendorStatus{ID: vendor, Status: states[r.IntN(3)]})
 	case 5, 6:
 		return randomSignUp(r, tenant, vendor)
+	case 17, 18:
+		return randomLife(r, tenant)
 	default:
 		return command(OpReserve, &ReserveLicenses{
 			Intent: fmt.Sprintf("i%d", r.IntN(200)), VendorID: vendor, TenantID: tenant, Year: 2024 + r.Int64N(2), Count: 1 + r.Int64N(3),

@@ -94,12 +94,17 @@ func queryOne[T any, P unmarshaler[T]](payload []byte, answer func(P) msgp.Marsh
 	return answer(&q), nil
 }
 
+// pageLimit is how many items a page has at most.
+func pageLimit(q *List) int {
+	if q.Limit < 1 || q.Limit > cloudlicenses.MaxListLimit {
+		return cloudlicenses.DefaultListLimit
+	}
+	return int(q.Limit)
+}
+
 // after returns a page of sorted ids and whether more follow.
 func after[T ~string](sorted []T, q *List) (page []T, more bool) {
-	limit := int(q.Limit)
-	if q.Limit < 1 || q.Limit > cloudlicenses.MaxListLimit {
-		limit = cloudlicenses.DefaultListLimit
-	}
+	limit := pageLimit(q)
 	from, found := slices.BinarySearch(sorted, T(q.Cursor))
 	if found {
 		from++

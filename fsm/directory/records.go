@@ -19,6 +19,7 @@ import (
 //
 //	'B' tenant 0 vendor                            Link
 //	'C'                                            Init         the cluster's birth
+//	'F' tenant                                     Life         its tombstone in the end
 //	'I' sequence (uint64, big endian)              intentRecord a reservation, in order of time
 //	'K' vendor 0 CRM account                       Customer
 //	'L' license                                    License
@@ -30,6 +31,7 @@ import (
 const (
 	kindLink         = 'B'
 	kindCluster      = 'C'
+	kindLife         = 'F'
 	kindIntent       = 'I'
 	kindCustomer     = 'K'
 	kindLicense      = 'L'

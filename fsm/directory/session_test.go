@@ -28,7 +28,9 @@ import (
 //	unregister|admit id=T [intent=N], admitted id=T
 //	get-registration id=T, unfinished
 //	generate, provision, …           see licenseDirectives
-//	clock at=MILLIS or day=DATE      the stamp of the entries that follow
+//	change id=T [plan=P] [status=S] [grace=MILLIS] [cancel], settled id=T revision=N [refused]
+//	begin-removal|removed|life id=T, unsettled [at=MILLIS], plans [cursor=C] [limit=N]
+//	clock at=MILLIS                  the stamp of the entries that follow
 //	get-tenant|get-vendor id=X, cluster
 //	tenants|vendors [cursor=C] [limit=N]
 //	restart                          close and open again
@@ -74,6 +76,8 @@ func (s *session) run(_ *testing.T, d *datadriven.TestData) string {
 		return s.change(d)
 	case "register", "unregister", "admit", "admitted":
 		return s.signUp(d)
+	case "change", "settled", "begin-removal", "removed", "life", "unsettled", "plans":
+		return s.tenantLife(d)
 	case "clock":
 		s.stamp = dayMillis(d, "day", number(d, "at", 0))
 		return ""

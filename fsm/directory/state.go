@@ -50,6 +50,7 @@ type state struct {
 	registrations registrations
 	licenses      licenseTable
 	customers     customerTable
+	lives         lives
 
 	intents     map[string]*intentRecord
 	intentOrder []*intentRecord // by Sequence: oldest first
@@ -71,6 +72,7 @@ func newState(out sink) *state {
 		registrations: newRegistrations(),
 		licenses:      newLicenseTable(),
 		customers:     newCustomerTable(),
+		lives:         newLives(),
 	}
 }
 
@@ -170,6 +172,11 @@ func (s *state) load(key, value []byte) error {
 		if err = decode(value, l); err == nil {
 			s.customers.addLink(l)
 		}
+	case kindLife:
+		l := &Life{}
+		if err = decode(value, l); err == nil {
+			s.addLife(l)
+		}
 	case kindMeta:
 		err = decode(value, &s.meta)
 	case kindRegistration:
@@ -224,6 +231,9 @@ func (s *state) records(visit func(key []byte, record msgp.Marshaler)) {
 	}
 	if s.cluster != nil {
 		visit([]byte{kindCluster}, s.cluster)
+	}
+	for _, id := range s.lives.ids {
+		visit(keyLife(id), s.lives.byID[id])
 	}
 	for _, r := range s.intentOrder {
 		visit(keyIntent(r.Sequence), r)

@@ -36,14 +36,17 @@ func (s *state) createTenant(c *CreateTenant) msgp.Marshaler {
 	if known := s.tenants[c.ID]; known != nil {
 		return &TenantResult{Code: cloudlicenses.AlreadyExists, Detail: "there is a tenant of this id", Tenant: *known}
 	}
+	if s.buried(c.ID) {
+		return refuseTenant(cloudlicenses.AlreadyExists, "the id was a tenant's that was deleted, and is not given again")
+	}
 	if s.registrations.byID[c.ID] != nil {
 		return refuseTenant(cloudlicenses.AlreadyExists, "somebody has signed up under this id")
 	}
 	switch {
 	case len(c.Company) > maxNameLength:
 		return refuseTenant(cloudlicenses.InvalidField, "the company's name is longer than 300 bytes")
-	case cloudlicenses.ValidateID(c.Plan) != nil:
-		return refuseTenant(cloudlicenses.InvalidField, "plan: "+cloudlicenses.ErrID.Error())
+	case !cloudlicenses.Plan(c.Plan).Valid():
+		return refuseTenant(cloudlicenses.InvalidField, "plan: is none of the plans")
 	}
 	group := s.place(c.Region, nil, s.perGroup)
 	if group == 0 {
@@ -69,7 +72,8 @@ func (s *state) createTenant(c *CreateTenant) msgp.Marshaler {
 	return &TenantResult{Tenant: *t}
 }
 
-// setTenantStatus moves a tenant to another state. Deleting is final.
+// setTenantStatus moves a tenant to another state; ChangeTenant is for one that
+// was active already. Deleting is final.
 func (s *state) setTenantStatus(c *SetTenantStatus) msgp.Marshaler {
 	t := s.tenants[c.ID]
 	if t == nil {

@@ -46,6 +46,9 @@ func (m *Machine) applyCheckout(t *tenant, payload []byte) (reply, error) {
 	}
 	lic, code, detail := s.findLicense(t, c.VendorID, c.ProductID)
 	if code == cloudlicenses.OK {
+		code, detail = t.refuseStanding()
+	}
+	if code == cloudlicenses.OK {
 		code, detail = lic.acceptsVersion(c.AppVersion)
 	}
 	if code != cloudlicenses.OK {

@@ -21,6 +21,7 @@ import (
 //msgp:shim cloudlicenses.EndReason as:uint8 using:uint8/cloudlicenses.EndReason mode:cast
 //msgp:shim RatePolicy as:uint8 using:uint8/RatePolicy mode:cast
 //msgp:shim cloudlicenses.Scope as:uint8 using:uint8/cloudlicenses.Scope mode:cast
+//msgp:shim cloudlicenses.Plan as:string using:string/cloudlicenses.Plan mode:cast
 
 // The commands of the tenant machine. Append only: a number is never reused.
 // Every payload is at version 1.
@@ -136,6 +137,10 @@ type PutTenant struct {
 	// CheckoutsPerMinute limits all keys together, from the tenant's creation
 	// on; 0: no limit.
 	CheckoutsPerMinute int64
+	Plan               cloudlicenses.Plan // as it begins; empty: without limits
+	// DataKey is the tenant's own key at rest, wrapped (fsm.Sealer); empty: its
+	// records are kept plain. The first one stays.
+	DataKey []byte
 }
 
 // License is a license as provisioned. Times are Unix milliseconds.
@@ -236,6 +241,8 @@ type Ack struct {
 	Detail string              // for a person: what was wrong
 	// LicenseID is the license in the way of an already_exists.
 	LicenseID cloudlicenses.LicenseID
+	// Use is what a plan_limit_exceeded would have come to.
+	Use PlanUse
 }
 
 // LeaseResult is the result of Checkout, Heartbeat, Return and Release.

@@ -16,12 +16,17 @@ const (
 // MarshalMsg implements msgp.Marshaler
 func (z *Ack) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// array header, size 4
-	o = append(o, 0x94)
+	// array header, size 5
+	o = append(o, 0x95)
 	o = msgp.AppendString(o, string(z.Code))
 	o = msgp.AppendString(o, string(z.Layer))
 	o = msgp.AppendString(o, z.Detail)
 	o = msgp.AppendString(o, string(z.LicenseID))
+	o, err = z.Use.MarshalMsg(o)
+	if err != nil {
+		err = msgp.WrapError(err, "Use")
+		return
+	}
 	return
 }
 
@@ -33,8 +38,8 @@ func (z *Ack) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err)
 		return
 	}
-	if zb0001 != 4 {
-		err = msgp.ArrayError{Wanted: 4, Got: zb0001}
+	if zb0001 != 5 {
+		err = msgp.ArrayError{Wanted: 5, Got: zb0001}
 		return
 	}
 	{
@@ -69,13 +74,18 @@ func (z *Ack) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		}
 		z.LicenseID = cloudlicenses.LicenseID(zb0004)
 	}
+	bts, err = z.Use.UnmarshalMsg(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Use")
+		return
+	}
 	o = bts
 	return
 }
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z *Ack) Msgsize() (s int) {
-	s = 1 + msgp.StringPrefixSize + len(string(z.Code)) + msgp.StringPrefixSize + len(string(z.Layer)) + msgp.StringPrefixSize + len(z.Detail) + msgp.StringPrefixSize + len(string(z.LicenseID))
+	s = 1 + msgp.StringPrefixSize + len(string(z.Code)) + msgp.StringPrefixSize + len(string(z.Layer)) + msgp.StringPrefixSize + len(z.Detail) + msgp.StringPrefixSize + len(string(z.LicenseID)) + z.Use.Msgsize()
 	return
 }
 
@@ -957,13 +967,15 @@ func (z *PutLicenses) Msgsize() (s int) {
 }
 
 // MarshalMsg implements msgp.Marshaler
-func (z PutTenant) MarshalMsg(b []byte) (o []byte, err error) {
+func (z *PutTenant) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// array header, size 3
-	o = append(o, 0x93)
+	// array header, size 5
+	o = append(o, 0x95)
 	o = msgp.AppendUint32(o, z.Epoch)
 	o = msgp.AppendString(o, z.URL)
 	o = msgp.AppendInt64(o, z.CheckoutsPerMinute)
+	o = msgp.AppendString(o, string(z.Plan))
+	o = msgp.AppendBytes(o, z.DataKey)
 	return
 }
 
@@ -975,8 +987,8 @@ func (z *PutTenant) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err)
 		return
 	}
-	if zb0001 != 3 {
-		err = msgp.ArrayError{Wanted: 3, Got: zb0001}
+	if zb0001 != 5 {
+		err = msgp.ArrayError{Wanted: 5, Got: zb0001}
 		return
 	}
 	z.Epoch, bts, err = msgp.ReadUint32Bytes(bts)
@@ -994,13 +1006,43 @@ func (z *PutTenant) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err, "CheckoutsPerMinute")
 		return
 	}
+	{
+		var zb0002 string
+		zb0002, bts, err = msgp.ReadStringBytes(bts)
+		if err != nil {
+			err = msgp.WrapError(err, "Plan")
+			return
+		}
+		z.Plan = cloudlicenses.Plan(zb0002)
+	}
+	var zb0003 uint32
+	zb0003, bts, err = msgp.ReadBytesHeader(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "DataKey")
+		return
+	}
+	if zb0003 > z5439c54climitArrays {
+		err = msgp.ErrLimitExceeded
+		return
+	}
+	if z.DataKey == nil || uint32(cap(z.DataKey)) < zb0003 {
+		z.DataKey = make([]byte, zb0003)
+	} else {
+		z.DataKey = z.DataKey[:zb0003]
+	}
+	if uint32(len(bts)) < zb0003 {
+		err = msgp.ErrShortBytes
+		return
+	}
+	copy(z.DataKey, bts[:zb0003])
+	bts = bts[zb0003:]
 	o = bts
 	return
 }
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
-func (z PutTenant) Msgsize() (s int) {
-	s = 1 + msgp.Uint32Size + msgp.StringPrefixSize + len(z.URL) + msgp.Int64Size
+func (z *PutTenant) Msgsize() (s int) {
+	s = 1 + msgp.Uint32Size + msgp.StringPrefixSize + len(z.URL) + msgp.Int64Size + msgp.StringPrefixSize + len(string(z.Plan)) + msgp.BytesPrefixSize + len(z.DataKey)
 	return
 }
 

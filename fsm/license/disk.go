@@ -178,7 +178,7 @@ func (l *loader) tenant(key, value []byte) error {
 		return err
 	}
 	number := uint32(len(l.s.byNumber)) + 1
-	if len(key) != 5 || binary.BigEndian.Uint32(key[1:]) != number || l.s.tenants[r.Name] != nil || len(r.Minute.Counts) > windowSlots {
+	if len(key) != 5 || binary.BigEndian.Uint32(key[1:]) != number || l.s.tenants[r.Name] != nil || l.s.removed[r.Name] || len(r.Minute.Counts) > windowSlots {
 		return fmt.Errorf("want tenant %d", number)
 	}
 	t := newTenant(r.Name, number)
@@ -186,7 +186,12 @@ func (l *loader) tenant(key, value []byte) error {
 	t.leaseSequence, t.overageSequence, t.creditSequence = r.LeaseSequence, r.OverageSequence, r.CreditSequence
 	t.audit.sequence, t.audit.head = r.AuditSequence, r.AuditHead
 	t.checkoutsPerMinute, t.minute = r.CheckoutsPerMinute, newWindow(r.Minute)
-	l.s.tenants[r.Name] = t
+	t.plan, t.status, t.revision, t.country, t.taxID, t.removed = r.Plan, r.Status, r.Revision, r.Country, r.TaxID, r.Removed
+	if t.removed {
+		l.s.removed[r.Name] = true
+	} else {
+		l.s.tenants[r.Name] = t
+	}
 	l.s.byNumber = append(l.s.byNumber, t)
 	l.counts = append(l.counts, r)
 	return nil

@@ -42,7 +42,7 @@ var worldTenants = []cl.TenantID{"acme", "globex"}
 // founding are the entries that every world begins with.
 func (g *generator) founding() (entries [][]step) {
 	for _, tenant := range worldTenants {
-		steps := []step{g.to(license.OpTenant, tenant, &license.PutTenant{Epoch: 1, URL: "https://" + string(tenant) + ".localhost", CheckoutsPerMinute: 40})}
+		steps := []step{g.to(license.OpTenant, tenant, &license.PutTenant{Epoch: 1, URL: "https://" + string(tenant) + ".localhost", CheckoutsPerMinute: 40, DataKey: []byte(tenant)})}
 		for i := range 3 {
 			steps = append(steps, g.to(license.OpLicenses, tenant, &license.PutLicenses{Licenses: []license.License{g.license(i)}}))
 			steps = append(steps, g.to(license.OpKey, tenant, &license.PutKey{By: platform, Key: g.key(tenant, i)}))

@@ -57,7 +57,9 @@ func samples() []sample {
 	return append([]sample{
 		{"OpLead", license.OpLead, false, &license.Lead{Node: "n1"}},
 		{"OpExpire", license.OpExpire, false, &license.Expire{Limit: 1024}},
-		{"OpTenant", license.OpTenant, true, &license.PutTenant{Epoch: 1, URL: "https://acme.localhost", CheckoutsPerMinute: 6000}},
+		{"OpTenant", license.OpTenant, true, &license.PutTenant{
+			Epoch: 1, URL: "https://acme.localhost", CheckoutsPerMinute: 6000, Plan: cl.PlanEnterprise, DataKey: []byte("wrapped"),
+		}},
 		{"OpLicenses", license.OpLicenses, true, &license.PutLicenses{Licenses: []license.License{sampleLicense()}}},
 		{"OpAmend", license.OpAmend, true, &license.AmendLicense{License: sampleLicense()}},
 		{"OpStatus", license.OpStatus, true, &license.SetLicenseStatus{ID: "lic-1", Status: cl.LicenseSuspended}},
@@ -88,7 +90,7 @@ func samples() []sample {
 		}},
 		{"OpTrySignUp", license.OpTrySignUp, true, &license.TrySignUp{TokenHash: tokenHash("token")}},
 		{"OpOwnSignUp", license.OpOwnSignUp, true, &license.OwnSignUp{UserID: "user-9", Token: "t", ExpiresMillis: epochStart + hour, Company: "Acme"}},
-	}, slices.Concat(userSamples(), webhookSamples(), vendorSamples(), provisionSamples(), invoiceSamples(), ssoSamples())...)
+	}, slices.Concat(userSamples(), lifeSamples(), webhookSamples(), vendorSamples(), provisionSamples(), invoiceSamples(), ssoSamples())...)
 }
 
 // querySamples has one row per query. Append only.
@@ -103,6 +105,7 @@ func querySamples() []sample {
 		{"QueryAudit", license.QueryAudit, true, &license.ListAudit{FromMillis: 1, ToMillis: 2, User: "alice", KeyID: "key-1", Result: "success", Cursor: "7", Limit: 50}},
 		{"QueryVerify", license.QueryVerify, true, &license.VerifyAudit{}},
 		{"QueryOutbox", license.QueryOutbox, false, &license.ListOutbox{Limit: 50}},
+		{"QueryTerms", license.QueryTerms, true, &license.GetTerms{}},
 	}, slices.Concat(userQuerySamples(), webhookQuerySamples(), vendorQuerySamples(), provisionQuerySamples(), billingQuerySamples(), ssoQuerySamples())...)
 }
 
@@ -173,6 +176,7 @@ func TestOperationNumbers(t *testing.T) {
 		{"provision_command.go", "Op"}, {"provision_command.go", "Query"},
 		{"billing_query.go", "Query"}, {"invoice_command.go", "Op"}, {"invoice_command.go", "Query"},
 		{"sso_command.go", "Op"}, {"sso_command.go", "Query"},
+		{"life_command.go", "Op"}, {"life_command.go", "Query"},
 	} {
 		numbers := found[c.prefix]
 		parsed, err := parser.ParseFile(token.NewFileSet(), c.file, nil, 0)

@@ -34,6 +34,11 @@ func (s *state) hash() (sum [32]byte) {
 	for _, name := range slices.Sorted(maps.Keys(s.tenants)) {
 		s.hashTenant(h, s.tenants[name])
 	}
+	for _, t := range s.byNumber {
+		if t.removed {
+			h.add(t.record())
+		}
+	}
 	h.signUps(&s.signUps)
 	s.hashIntents(h)
 	s.hashVoids(h)

@@ -54,6 +54,9 @@ func (m *Machine) applyLicenses(t *tenant, payload []byte) (reply, error) {
 		lines[at] = append(lines[at], l)
 		fresh = append(fresh, l)
 	}
+	if use, over := m.state.overPlan(t, nil, fresh...); over {
+		return m.refuseOverPlan(use), nil
+	}
 	provisioned := make([]*license, 0, len(fresh))
 	for _, l := range fresh {
 		provisioned = append(provisioned, m.provision(t, l))
@@ -191,6 +194,9 @@ func (m *Machine) applyAmend(t *tenant, payload []byte) (reply, error) {
 		if other := t.overlapping(p); other != "" {
 			return m.refuseOverlap(other), nil
 		}
+	}
+	if use, over := m.state.overPlan(t, l, p); over {
+		return m.refuseOverPlan(use), nil
 	}
 	m.state.accrue(m.store, l)
 	l.License = *p

@@ -29,6 +29,9 @@ type Config struct {
 	Logger *slog.Logger
 	// Group is the Raft group.
 	Group uint32
+	// Sealer opens the data keys that records are sealed under on the disk;
+	// nil: they are kept plain.
+	Sealer fsm.Sealer
 }
 
 // Machine is the tenant machine of one group; see cluster.Machine for what
@@ -77,6 +80,7 @@ func Open(cfg Config) (*Machine, error) {
 	}
 	store, err := fsm.OpenStore(fsm.StoreConfig{
 		Dir: cfg.Dir, FS: cfg.FS, Kind: diskKind, Group: cfg.Group, Options: cfg.Store, Logger: cfg.Logger,
+		Sealing: &fsm.Sealing{Sealer: cfg.Sealer, Scope: scopeOf, KeyPrefix: prefixDataKey},
 	})
 	if err != nil {
 		return nil, err

@@ -46,6 +46,9 @@ func (m *Machine) applyProvision(t *tenant, payload []byte) (reply, error) {
 	if other := t.foreign(l); other != "" {
 		return m.refuseOverlap(other), nil
 	}
+	if use, over := m.state.overPlan(t, nil, l); over {
+		return m.refuseOverPlan(use), nil
+	}
 	notice := m.takeNotice(t, p.NoticeKey, p.Notice)
 	t.order([]*license{m.provision(t, l)})
 	m.state.touchTenant(t)

@@ -111,6 +111,8 @@ func (q *question) ask(op fsm.Op) (reply, error) {
 		return q.invoiced()
 	case QueryRules:
 		return q.rules()
+	case QueryTerms:
+		return q.terms()
 	case QueryHash:
 		return q.m.queryHash(), nil
 	}

@@ -12,13 +12,16 @@ import (
 //msgp:shim cloudlicenses.LicenseID as:string using:string/cloudlicenses.LicenseID mode:cast
 //msgp:shim cloudlicenses.KeyID as:string using:string/cloudlicenses.KeyID mode:cast
 //msgp:shim cloudlicenses.Currency as:string using:string/cloudlicenses.Currency mode:cast
+//msgp:shim cloudlicenses.Plan as:string using:string/cloudlicenses.Plan mode:cast
+//msgp:shim cloudlicenses.TenantStatus as:string using:string/cloudlicenses.TenantStatus mode:cast
 //msgp:shim cloudlicenses.EndReason as:uint8 using:uint8/cloudlicenses.EndReason mode:cast
 
 // The records on disk. Keys hold numbers only, never what a user sent; all
 // numbers are big endian, so that keys sort as the numbers do:
 //
 //	'M'                                        meta
-//	'T' tenant(4)                              tenantRecord
+//	'T' tenant(4)                              tenantRecord, of a removed one too
+//	'k' tenant(4)                              the tenant's data key, wrapped
 //	'P' tenant(4) license(4)                   License
 //	'V' tenant(4) license(4)                   usageRecord of the latest month used
 //	'U' tenant(4) month(4) license(4)          usageRecord of an earlier month
@@ -42,10 +45,12 @@ import (
 //	'B', 'D'                                   of vendors' accounts, see vendor.go
 //
 // tenant, license and key are numbers in their order of creation, from 1;
-// month is year × 12 + month (January = 0); hour is Unix hours.
+// recordKinds (remove.go) has a row for each; what is sealed there is sealed on
+// disk. month is year × 12 + month (January = 0); hour is Unix hours.
 const (
 	prefixMeta    = 'M'
 	prefixTenant  = 'T'
+	prefixDataKey = 'k'
 	prefixLicense = 'P'
 	prefixLatest  = 'V'
 	prefixUsage   = 'U'
@@ -62,7 +67,7 @@ const (
 )
 
 // diskKind is this machine's disk format.
-const diskKind = "license/3"
+const diskKind = "license/4"
 
 // metaRecord is the machine's own state.
 //
@@ -104,6 +109,12 @@ type tenantRecord struct {
 	// CheckoutsPerMinute limits all keys together; 0: no limit.
 	CheckoutsPerMinute int64
 	Minute             windowRecord
+	Plan               cloudlicenses.Plan
+	Status             cloudlicenses.TenantStatus
+	Revision           uint64 // of the plan and the status, as the directory counts
+	Country            string
+	TaxID              string
+	Removed            bool // nothing but its name is left
 }
 
 // keyUseRecord is how a key was used lately.

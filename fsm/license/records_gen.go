@@ -617,8 +617,8 @@ func (z *spendRecord) Msgsize() (s int) {
 // MarshalMsg implements msgp.Marshaler
 func (z *tenantRecord) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// array header, size 13
-	o = append(o, 0x9d)
+	// array header, size 19
+	o = append(o, 0xdc, 0x0, 0x13)
 	o = msgp.AppendString(o, string(z.Name))
 	o = msgp.AppendUint32(o, z.Epoch)
 	o = msgp.AppendString(o, z.URL)
@@ -642,6 +642,12 @@ func (z *tenantRecord) MarshalMsg(b []byte) (o []byte, err error) {
 	for za0002 := range z.Minute.Counts {
 		o = msgp.AppendUint32(o, z.Minute.Counts[za0002])
 	}
+	o = msgp.AppendString(o, string(z.Plan))
+	o = msgp.AppendString(o, string(z.Status))
+	o = msgp.AppendUint64(o, z.Revision)
+	o = msgp.AppendString(o, z.Country)
+	o = msgp.AppendString(o, z.TaxID)
+	o = msgp.AppendBool(o, z.Removed)
 	return
 }
 
@@ -653,8 +659,8 @@ func (z *tenantRecord) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err)
 		return
 	}
-	if zb0001 != 13 {
-		err = msgp.ArrayError{Wanted: 13, Got: zb0001}
+	if zb0001 != 19 {
+		err = msgp.ArrayError{Wanted: 19, Got: zb0001}
 		return
 	}
 	{
@@ -758,13 +764,51 @@ func (z *tenantRecord) UnmarshalMsg(bts []byte) (o []byte, err error) {
 			return
 		}
 	}
+	{
+		var zb0005 string
+		zb0005, bts, err = msgp.ReadStringBytes(bts)
+		if err != nil {
+			err = msgp.WrapError(err, "Plan")
+			return
+		}
+		z.Plan = cloudlicenses.Plan(zb0005)
+	}
+	{
+		var zb0006 string
+		zb0006, bts, err = msgp.ReadStringBytes(bts)
+		if err != nil {
+			err = msgp.WrapError(err, "Status")
+			return
+		}
+		z.Status = cloudlicenses.TenantStatus(zb0006)
+	}
+	z.Revision, bts, err = msgp.ReadUint64Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Revision")
+		return
+	}
+	z.Country, bts, err = msgp.ReadStringBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Country")
+		return
+	}
+	z.TaxID, bts, err = msgp.ReadStringBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "TaxID")
+		return
+	}
+	z.Removed, bts, err = msgp.ReadBoolBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Removed")
+		return
+	}
 	o = bts
 	return
 }
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z *tenantRecord) Msgsize() (s int) {
-	s = 1 + msgp.StringPrefixSize + len(string(z.Name)) + msgp.Uint32Size + msgp.StringPrefixSize + len(z.URL) + z.Rules.Msgsize() + msgp.Uint32Size + msgp.Uint32Size + msgp.Uint64Size + msgp.Uint64Size + msgp.Uint64Size + msgp.Uint64Size + msgp.ArrayHeaderSize + (32 * (msgp.ByteSize)) + msgp.Int64Size + 1 + msgp.Int64Size + msgp.ArrayHeaderSize + (len(z.Minute.Counts) * (msgp.Uint32Size))
+	s = 3 + msgp.StringPrefixSize + len(string(z.Name)) + msgp.Uint32Size + msgp.StringPrefixSize + len(z.URL) + z.Rules.Msgsize() + msgp.Uint32Size + msgp.Uint32Size + msgp.Uint64Size + msgp.Uint64Size + msgp.Uint64Size + msgp.Uint64Size + msgp.ArrayHeaderSize + (32 * (msgp.ByteSize)) + msgp.Int64Size + 1 + msgp.Int64Size + msgp.ArrayHeaderSize + (len(z.Minute.Counts) * (msgp.Uint32Size)) + msgp.StringPrefixSize + len(string(z.Plan)) + msgp.StringPrefixSize + len(string(z.Status)) + msgp.Uint64Size + msgp.StringPrefixSize + len(z.Country) + msgp.StringPrefixSize + len(z.TaxID) + msgp.BoolSize
 	return
 }
 

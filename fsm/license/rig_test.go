@@ -52,7 +52,7 @@ func fastStore() fsm.Options {
 // openMachine opens a machine whose failure fails the test.
 func openMachine(t rapid.TB, fs vfs.FS, dir string, opts fsm.Options) *license.Machine {
 	t.Helper()
-	m, err := license.Open(license.Config{Dir: dir, FS: fs, Store: opts, Logger: quiet(), Group: 1})
+	m, err := license.Open(license.Config{Dir: dir, FS: fs, Store: opts, Logger: quiet(), Group: 1, Sealer: testSealer{}})
 	require.NoError(t, err)
 	return m
 }

@@ -23,7 +23,7 @@ func init() {
 		"keys": (*session).keys, "usage": (*session).usage, "overage": (*session).overage,
 		"audit": (*session).audit, "outbox": (*session).outbox,
 		"mails": (*session).mails, "notice": (*session).notice, "contracts": (*session).contracts,
-		"sums": (*session).sums, "rules-now": (*session).rulesNow,
+		"sums": (*session).sums, "rules-now": (*session).rulesNow, "show-terms": (*session).terms,
 	}
 }
 

@@ -44,6 +44,10 @@ func TestSessions(t *testing.T) {
 				})
 				var proof license.AuditProof
 				askAt(t, s.r.m, s.tenant, s.epoch, license.QueryVerify, &license.VerifyAudit{}, &proof)
+				if s.removed {
+					require.Equal(t, cl.StalePlacement, proof.Code)
+					return
+				}
 				require.Equal(t, cl.OK, proof.Code)
 				require.True(t, proof.Valid, proof.Detail)
 			})
@@ -58,7 +62,9 @@ type session struct {
 	epoch  uint32
 	steps  int
 	serial uint64
-	shown  map[cl.LicenseID]string // the pool line last shown
+	// removed: the tenant is no more.
+	removed bool
+	shown   map[cl.LicenseID]string // the pool line last shown
 }
 
 func newSession(t *testing.T) *session {
@@ -130,8 +136,15 @@ func (s *session) propose(ops []fsm.Op, bodies []msgp.Marshaler, a arguments) st
 				s.showProduct(&out, result)
 				continue
 			}
+			if s.showLife(&out, ops[i], result) {
+				continue
+			}
 			ack := decodeAck(s.r.t, result)
 			s.showCode(&out, ack.Code, ack.Layer, ack.Detail, a.text("mentions", ""))
+			s.removed = s.removed || ops[i] == license.OpRemoveTenant && ack.Code == cl.OK
+			if ack.Code == cl.PlanLimitExceeded {
+				fmt.Fprintln(&out, useLine(&ack.Use))
+			}
 			if ack.LicenseID != "" {
 				fmt.Fprintf(&out, "in the way: %s\n", ack.LicenseID)
 			}
@@ -145,7 +158,10 @@ func (s *session) propose(ops []fsm.Op, bodies []msgp.Marshaler, a arguments) st
 func (s *session) command(name string, a arguments) (fsm.Op, msgp.Marshaler) {
 	switch name {
 	case "tenant":
-		return license.OpTenant, &license.PutTenant{Epoch: uint32(a.number("epoch", 1)), URL: "https://acme.localhost", CheckoutsPerMinute: a.number("per-minute", 0)}
+		return license.OpTenant, &license.PutTenant{
+			Epoch: uint32(a.number("epoch", 1)), URL: "https://acme.localhost", Plan: cl.Plan(a.text("plan", "")), DataKey: []byte(a.text("data-key", "wrapped")),
+			CheckoutsPerMinute: a.number("per-minute", 0),
+		}
 	case "license":
 		return license.OpLicenses, &license.PutLicenses{Licenses: []license.License{s.license(a)}}
 	case "amend":
@@ -188,6 +204,9 @@ func (s *session) command(name string, a arguments) (fsm.Op, msgp.Marshaler) {
 		return op, body
 	}
 	if op, body, known := s.keyCommand(name, a); known {
+		return op, body
+	}
+	if op, body, known := s.lifeCommand(name, a); known {
 		return op, body
 	}
 	if op, body, known := s.vendorCommand(name, a); known {

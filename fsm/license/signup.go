@@ -151,7 +151,9 @@ func (m *Machine) applyOwnSignUp(t *tenant, payload []byte) (reply, error) {
 		m.mail(t, u, &Mail{Token: p.Token, Purpose: cloudlicenses.TokenWelcome, ExpiresMillis: p.ExpiresMillis, Company: p.Company}, actorPlatform)
 		m.storeUser(t, u)
 	}
-	who.Email, who.Name = "", ""
+	t.country, t.taxID = who.Country, who.TaxID
+	s.touchTenant(t)
+	who.Email, who.Name, who.Country, who.TaxID = "", "", "", ""
 	m.put(key8(prefixSignUp, signUp.number), &signUp.signUpRecord)
 	return m.acked(cloudlicenses.OK, ""), nil
 }

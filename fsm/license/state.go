@@ -18,7 +18,8 @@ type state struct {
 	applied   uint64
 
 	tenants  map[cloudlicenses.TenantID]*tenant // admission
-	byNumber []*tenant                          // [number − 1]
+	byNumber []*tenant                          // [number − 1]; of removed ones, their tombstones
+	removed  map[cloudlicenses.TenantID]bool
 
 	outboxSequence uint64
 	outbox         outboxCounts
@@ -48,6 +49,7 @@ type state struct {
 func newState() *state {
 	s := &state{
 		tenants:     make(map[cloudlicenses.TenantID]*tenant),
+		removed:     make(map[cloudlicenses.TenantID]bool),
 		intents:     intents{leases: make(map[intentKey]uint64)},
 		texts:       make(map[string]string),
 		constraints: make(map[string]*semver.Constraints),
@@ -63,6 +65,13 @@ type tenant struct {
 	epoch  uint32 // admission
 	url    string
 	rules  Rules
+
+	plan     cloudlicenses.Plan
+	status   cloudlicenses.TenantStatus
+	revision uint64 // of both
+	country  string
+	taxID    string
+	removed  bool // a tombstone: in byNumber alone
 
 	licenses        map[cloudlicenses.LicenseID]*license
 	products        map[cloudlicenses.ProductID][]*license // in order of creation

@@ -16,9 +16,15 @@ func (m *Machine) applyTenant(name cloudlicenses.TenantID, payload []byte) (repl
 	s := m.state
 	t := s.tenants[name]
 	switch {
+	case s.removed[name]:
+		return m.refuseRemoved(), nil
 	case t == nil:
 		t = newTenant(name, uint32(len(s.byNumber))+1)
 		t.epoch, t.url, t.checkoutsPerMinute = p.Epoch, p.URL, p.CheckoutsPerMinute
+		t.plan = p.Plan
+		if len(p.DataKey) > 0 {
+			m.store.Set(key4(prefixDataKey, t.number), p.DataKey)
+		}
 		m.admission.Lock()
 		s.tenants[name] = t
 		m.admission.Unlock()
@@ -36,7 +42,7 @@ func (m *Machine) applyTenant(name cloudlicenses.TenantID, payload []byte) (repl
 
 func newTenant(name cloudlicenses.TenantID, number uint32) *tenant {
 	return &tenant{
-		number: number, name: name,
+		number: number, name: name, status: cloudlicenses.TenantActive,
 		licenses:  make(map[cloudlicenses.LicenseID]*license),
 		products:  make(map[cloudlicenses.ProductID][]*license),
 		keyByHash: make(map[[32]byte]*key),
@@ -51,5 +57,6 @@ func (t *tenant) record() *tenantRecord {
 		LeaseSequence: t.leaseSequence, OverageSequence: t.overageSequence, CreditSequence: t.creditSequence,
 		AuditSequence: t.audit.sequence, AuditHead: t.audit.head,
 		CheckoutsPerMinute: t.checkoutsPerMinute, Minute: t.minute.record(),
+		Plan: t.plan, Status: t.status, Revision: t.revision, Country: t.country, TaxID: t.taxID, Removed: t.removed,
 	}
 }

@@ -25,7 +25,7 @@ import (
 func TestGuides(t *testing.T) {
 	for _, tool := range []string{"bash", "curl", "sed"} {
 		if _, err := exec.LookPath(tool); err != nil {
-			t.Skipf("the guides need %s", tool)
+			t.Fatalf("the guides need %s: install it", tool)
 		}
 	}
 	files, err := filepath.Glob("../../docs/guides/*.md")

@@ -1,0 +1,16 @@
+package license_test
+
+import (
+	cl "github.com/cloudlicenses/cloudlicenses"
+	"github.com/cloudlicenses/cloudlicenses/fsm/license"
+)
+
+// lifeSamples has one row per command about a tenant's life. They come last: in
+// the end there is no tenant any more. Append only.
+func lifeSamples() []sample {
+	return []sample{
+		{"OpTerms", license.OpTerms, true, &license.SetTerms{Revision: 1, Plan: cl.PlanProfessional, Status: cl.TenantDeleting, Actor: "user-9"}},
+		{"OpEndTenant", license.OpEndTenant, true, &license.EndTenant{Limit: 1000}},
+		{"OpRemoveTenant", license.OpRemoveTenant, true, &license.RemoveTenant{Epoch: 1}},
+	}
+}

@@ -1,0 +1,220 @@
+package fsm
+
+import (
+	"encoding/binary"
+	"fmt"
+	"sync"
+
+	"github.com/cockroachdb/pebble/v2"
+)
+
+// Sealer opens data keys. It stands outside of the machines: they keep data
+// keys as they came, wrapped, and never see a key or anything random.
+type Sealer interface {
+	// DataKey opens a data key as its record holds it. An error means that the
+	// node has another key than the one it was wrapped with.
+	DataKey(wrapped []byte) (AEAD, error)
+	// GroupKey is the key for what belongs to no tenant of a group.
+	GroupKey(group uint32) (AEAD, error)
+}
+
+// AEAD seals and opens values; nothing opens under other associated data.
+type AEAD interface {
+	Encrypt(plaintext, associatedData []byte) ([]byte, error)
+	Decrypt(ciphertext, associatedData []byte) ([]byte, error)
+}
+
+// Sealing says which records of a machine are sealed on the disk, and under
+// whose key. Memory, hashes and comparisons know plain values only: a record
+// is sealed on its way from the write-behind to Pebble, and opened where it is
+// read back. Snapshots are made of the files, and so hold sealed values alone.
+type Sealing struct {
+	Sealer Sealer // nil: records stay plain; those that are sealed can't be read
+	// Scope returns whose a record is: a tenant's number, or 0 for the group
+	// itself. An error stops the store: every kind of record must be known.
+	Scope func(key []byte) (scope uint32, sealed bool, err error)
+	// KeyPrefix begins the keys of the records that hold wrapped data keys:
+	//
+	//	KeyPrefix scope(4)
+	//
+	// Deleting one makes whatever else was sealed under it unreadable.
+	KeyPrefix byte
+}
+
+// A value of a kind that is sealed begins, on the disk, with how it is kept:
+//
+//	0         1..
+//	+---------+----------------------------------------------------------+
+//	| 0       | the value: its tenant has no data key                    |
+//	| 1       | AES-256-GCM of the value: nonce (12), ciphertext, tag    |
+//	|         | (16), bound to scope (4) and the record's key            |
+//	+---------+----------------------------------------------------------+
+const (
+	keptPlain  = 0
+	keptSealed = 1
+)
+
+// keyring holds the data keys in force on the disk: it changes with the cuts
+// that Pebble takes, not with the entries that are applied.
+type keyring struct {
+	sealing *Sealing
+	group   uint32
+
+	mu   sync.RWMutex
+	keys map[uint32]AEAD // by scope
+}
+
+// openKeyring opens the data keys that the database holds.
+func (s *Store) openKeyring() error {
+	if s.cfg.Sealing == nil {
+		return nil
+	}
+	r := &keyring{sealing: s.cfg.Sealing, group: s.cfg.Group, keys: make(map[uint32]AEAD)}
+	if sealer := r.sealing.Sealer; sealer != nil {
+		key, err := sealer.GroupKey(s.cfg.Group)
+		if err != nil {
+			return err
+		}
+		r.keys[0] = key
+	}
+	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: []byte{r.sealing.KeyPrefix}, UpperBound: []byte{r.sealing.KeyPrefix + 1}})
+	if err != nil {
+		return Damaged(s.cfg.Dir, err)
+	}
+	for it.First(); it.Valid() && err == nil; it.Next() {
+		var wrapped []byte
+		if wrapped, err = it.ValueAndErr(); err == nil {
+			err = r.change(it.Key(), wrapped)
+		}
+	}
+	if closeErr := it.Close(); err == nil {
+		err = closeErr
+	}
+	s.ring = r
+	return err
+}
+
+// change follows the record of a data key; wrapped is nil where it is deleted.
+func (r *keyring) change(key, wrapped []byte) error {
+	if len(key) != 5 || key[0] != r.sealing.KeyPrefix {
+		return nil
+	}
+	scope := binary.BigEndian.Uint32(key[1:])
+	if wrapped == nil {
+		r.mu.Lock()
+		delete(r.keys, scope)
+		r.mu.Unlock()
+		return nil
+	}
+	if r.sealing.Sealer == nil {
+		return nil
+	}
+	opened, err := r.sealing.Sealer.DataKey(wrapped)
+	if err != nil {
+		return err
+	}
+	r.mu.Lock()
+	r.keys[scope] = opened
+	r.mu.Unlock()
+	return nil
+}
+
+func (r *keyring) key(scope uint32) AEAD {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.keys[scope]
+}
+
+// bind is the associated data of a record.
+func bind(scope uint32, key []byte) []byte {
+	return append(binary.BigEndian.AppendUint32(make([]byte, 0, 4+len(key)), scope), key...)
+}
+
+// seal returns a value as the disk keeps it.
+func (r *keyring) seal(key, value []byte) ([]byte, error) {
+	if r == nil {
+		return value, nil
+	}
+	scope, sealed, err := r.sealing.Scope(key)
+	if err != nil || !sealed {
+		return value, err
+	}
+	aead := r.key(scope)
+	if aead == nil {
+		return append([]byte{keptPlain}, value...), nil
+	}
+	ciphertext, err := aead.Encrypt(value, bind(scope, key))
+	if err != nil {
+		return nil, fmt.Errorf("seal a record: %w", err)
+	}
+	return append([]byte{keptSealed}, ciphertext...), nil
+}
+
+// open is the reverse of seal.
+func (r *keyring) open(key, kept []byte) ([]byte, error) {
+	if r == nil {
+		return kept, nil
+	}
+	scope, sealed, err := r.sealing.Scope(key)
+	if err != nil || !sealed {
+		return kept, err
+	}
+	if len(kept) == 0 {
+		return nil, fmt.Errorf("record %x is empty", key)
+	}
+	switch kept[0] {
+	case keptPlain:
+		return kept[1:], nil
+	case keptSealed:
+		aead := r.key(scope)
+		if aead == nil {
+			return nil, fmt.Errorf("record %x is sealed, and its data key %d is not there", key, scope)
+		}
+		value, err := aead.Decrypt(kept[1:], bind(scope, key))
+		if err != nil {
+			return nil, fmt.Errorf("record %x: %w", key, err)
+		}
+		if value == nil {
+			value = []byte{}
+		}
+		return value, nil
+	}
+	return nil, fmt.Errorf("record %x is kept in a way that this release does not know", key)
+}
+
+// followKeys brings the ring to what it is once a cut is in Pebble. What else
+// the cut holds of a tenant whose key it deletes was written after that, and
+// stays plain.
+func (s *Store) followKeys(c *cut) (destroyed bool, err error) {
+	if s.ring == nil {
+		return false, nil
+	}
+	for i := range c.layer.changes {
+		change := &c.layer.changes[i]
+		if change.key[0] != s.ring.sealing.KeyPrefix {
+			continue
+		}
+		if err := s.ring.change([]byte(change.key), change.value); err != nil {
+			return false, err
+		}
+		destroyed = destroyed || change.value == nil
+	}
+	return destroyed, nil
+}
+
+// eraseKeys takes deleted data keys out of the database's files as well, where
+// they would lie until a compaction comes that way.
+func (s *Store) eraseKeys() {
+	lo := []byte{s.ring.sealing.KeyPrefix}
+	hi := []byte{s.ring.sealing.KeyPrefix + 1}
+	if s.erasing.Err() != nil {
+		return // closing: a later compaction does it
+	}
+	s.readers.Add(1)
+	go func() {
+		defer s.readers.Done()
+		if err := s.db.Compact(s.erasing, lo, hi, false); err != nil && s.erasing.Err() == nil {
+			s.log.Warn("a deleted data key may stay in the database's files for a while", "group", s.cfg.Group, "error", err)
+		}
+	}()
+}

@@ -1,0 +1,205 @@
+package shard
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cloudlicenses/cloudlicenses"
+	"github.com/cloudlicenses/cloudlicenses/fsm/directory"
+	"github.com/cloudlicenses/cloudlicenses/fsm/license"
+)
+
+// endBatch bounds how many leases of a tenant that goes one command ends.
+const endBatch = 1000
+
+// TenantChange is a wish for another plan or standing.
+type TenantChange struct {
+	Plan   cloudlicenses.Plan         // empty: as it is
+	Status cloudlicenses.TenantStatus // active, suspended or deleting; empty: as it is
+	Grace  time.Duration              // in which a deletion can be taken back
+	Cancel bool                       // take a deletion back
+	Actor  string                     // a user's id, or who else asks: never personal data
+}
+
+// ChangeTenant changes a tenant's plan or standing, and returns once its group
+// has taken it. Refusals (*Refusal): tenant_not_found, verification_pending,
+// invalid_field, overloaded; plan_limit_exceeded with the use, where less is
+// allowed than what is in use.
+//
+// It is a saga (directory → group → directory). Where it is interrupted, the
+// directory's leader goes on with it.
+func (s *Shard) ChangeTenant(ctx context.Context, id cloudlicenses.TenantID, change TenantChange) (directory.LifeResult, Written, error) {
+	ctx, cancel := withDeadline(ctx)
+	defer cancel()
+	var result directory.LifeResult
+	w, err := s.DoDirectory(ctx, Command{Op: directory.OpChangeTenant, Result: &result, Payload: &directory.ChangeTenant{
+		ID: id, Plan: change.Plan, Status: change.Status, GraceMillis: change.Grace.Milliseconds(), Cancel: change.Cancel, Actor: change.Actor,
+	}})
+	if err == nil {
+		err = refused(result.Code, result.Detail)
+	}
+	if err != nil || result.Life.Settled >= result.Life.Revision {
+		return result, w, err
+	}
+	return s.settleTenant(ctx, &result)
+}
+
+// settleTenant has the tenant's group take what the directory says.
+func (s *Shard) settleTenant(ctx context.Context, r *directory.LifeResult) (directory.LifeResult, Written, error) {
+	terms, group, err := s.sendTerms(ctx, r)
+	if err != nil {
+		return *r, Written{}, fmt.Errorf("change tenant %s in group %d: %w", r.Tenant.ID, r.Tenant.Group, err)
+	}
+	if terms.Code == cloudlicenses.AlreadyExists { // a later change has overtaken this one
+		return *r, group, nil
+	}
+	var settled directory.LifeResult
+	w, err := s.DoDirectory(ctx, Command{Op: directory.OpTenantSettled, Result: &settled, Payload: &directory.TenantSettled{
+		ID: r.Tenant.ID, Revision: r.Life.Revision, PlanRefused: terms.Code == cloudlicenses.PlanLimitExceeded,
+	}})
+	if err == nil {
+		err = refused(settled.Code, settled.Detail)
+	}
+	if err != nil {
+		return *r, Written{}, fmt.Errorf("change tenant %s: %w", r.Tenant.ID, err)
+	}
+	w.Applied = group.Applied + "," + w.Applied
+	if terms.Code != cloudlicenses.OK {
+		return settled, w, &Refusal{Code: terms.Code, Detail: terms.Detail, Use: terms.Use}
+	}
+	return settled, w, nil
+}
+
+// sendTerms is the step in the tenant's group. A plan that is too small is in
+// the result; other refusals are errors.
+func (s *Shard) sendTerms(ctx context.Context, r *directory.LifeResult) (terms license.TermsResult, w Written, err error) {
+	w, err = s.doPlaced(ctx, &r.Tenant, Command{Op: license.OpTerms, Result: &terms, Payload: &license.SetTerms{
+		Revision: r.Life.Revision, Plan: r.Life.Plan, Status: r.Tenant.Status, Actor: r.Life.Actor,
+	}})
+	if err == nil && terms.Code != cloudlicenses.PlanLimitExceeded && terms.Code != cloudlicenses.AlreadyExists {
+		err = refused(terms.Code, terms.Detail)
+	}
+	return terms, w, err
+}
+
+// DeletionGrace is how long a deletion can be taken back where nobody says
+// otherwise.
+func (s *Shard) DeletionGrace() time.Duration { return s.grace }
+
+// Terms reads what a tenant has of what its plan allows.
+func (s *Shard) Terms(ctx context.Context, id cloudlicenses.TenantID, opt ReadOptions) (license.TermsResult, Freshness, error) {
+	var terms license.TermsResult
+	fresh, err := s.Read(ctx, id, Command{Op: license.QueryTerms, Payload: &license.GetTerms{}, Result: &terms}, opt)
+	return terms, fresh, err
+}
+
+// Life reads a tenant with its life from the directory's leader.
+func (s *Shard) Life(ctx context.Context, id cloudlicenses.TenantID) (directory.LifeResult, Freshness, error) {
+	var life directory.LifeResult
+	fresh, err := s.ReadDirectory(ctx, Command{Op: directory.QueryLife, Payload: &directory.GetTenant{ID: id}, Result: &life},
+		ReadOptions{Linearizable: true})
+	return life, fresh, err
+}
+
+// removeTenant removes a tenant whose time is over: its leases end, its keys
+// are revoked, its records go with its data key, and the directory keeps a
+// tombstone. Every step may be repeated, by any node.
+func (s *Shard) removeTenant(ctx context.Context, t *directory.Tenant) error {
+	var begun directory.LifeResult
+	_, err := s.DoDirectory(ctx, Command{Op: directory.OpBeginRemoval, Payload: &directory.BeginRemoval{ID: t.ID}, Result: &begun})
+	if err == nil {
+		err = refused(begun.Code, begun.Detail)
+	}
+	if err == nil {
+		err = s.endTenant(ctx, t)
+	}
+	var ack license.Ack
+	if err == nil {
+		_, err = s.doPlaced(ctx, t, Command{Op: license.OpRemoveTenant, Payload: &license.RemoveTenant{Epoch: t.Epoch}, Result: &ack})
+	}
+	if err == nil {
+		err = refused(ack.Code, ack.Detail)
+	}
+	if err != nil {
+		return fmt.Errorf("remove tenant %s: %w", t.ID, err)
+	}
+	var done directory.Ack
+	_, err = s.DoDirectory(ctx, Command{Op: directory.OpTenantRemoved, Payload: &directory.TenantRemoved{ID: t.ID}, Result: &done})
+	if err == nil {
+		err = refused(done.Code, done.Detail)
+	}
+	if err != nil {
+		return fmt.Errorf("end the removal of tenant %s: %w", t.ID, err)
+	}
+	s.places.forget(t.ID)
+	s.logger.Info("a tenant is removed", "tenant", string(t.ID))
+	return nil
+}
+
+// endTenant ends what is live of a tenant, some leases a command.
+func (s *Shard) endTenant(ctx context.Context, t *directory.Tenant) error {
+	for {
+		var ended license.EndedTenant
+		_, err := s.doPlaced(ctx, t, Command{Op: license.OpEndTenant, Payload: &license.EndTenant{Limit: endBatch}, Result: &ended})
+		if errors.Is(err, ErrTenantMoving) {
+			return nil // it is not there any more: the next step tells
+		}
+		if err == nil {
+			err = refused(ended.Code, ended.Detail)
+		}
+		if err != nil || ended.Left == 0 {
+			return err
+		}
+	}
+}
+
+// ResumeLives goes on, while this node leads the directory, with changes of
+// tenants that were interrupted and with deletions whose time has come. It
+// returns when ctx is done.
+func (s *Shard) ResumeLives(ctx context.Context) {
+	ticker := time.NewTicker(resumeEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		if s.Secrets() == nil || !s.node.Leads(directoryGroup) {
+			continue
+		}
+		if err := s.resumeLives(ctx); err != nil && ctx.Err() == nil {
+			s.logger.Warn("a tenant's change can't be finished yet", "error", err)
+		}
+	}
+}
+
+// resumeLives goes through what is unfinished once. One that fails does not
+// hold the others up.
+func (s *Shard) resumeLives(ctx context.Context) error {
+	var list directory.Unsettled
+	query := Command{Op: directory.QueryUnsettled, Payload: &directory.ListUnsettled{NowMillis: time.Now().UnixMilli()}, Result: &list}
+	if _, err := s.ReadDirectory(ctx, query, ReadOptions{}); err != nil {
+		return fmt.Errorf("read unfinished changes of tenants: %w", err)
+	}
+	var errs []error
+	for i := range list.Items {
+		errs = append(errs, s.resumeLife(ctx, &list.Items[i]))
+	}
+	return errors.Join(errs...)
+}
+
+func (s *Shard) resumeLife(ctx context.Context, r *directory.LifeResult) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*cloudlicenses.RequestTimeout)
+	defer cancel()
+	if r.Life.Settled < r.Life.Revision {
+		var refusal *Refusal
+		if _, _, err := s.settleTenant(ctx, r); err != nil && !errors.As(err, &refusal) {
+			return err
+		}
+		return nil // what comes after that, comes next time
+	}
+	return s.removeTenant(ctx, &r.Tenant)
+}
