@@ -186,3 +186,18 @@ func TestVendorKeyKeepsItsLimits(t *testing.T) {
 	vendorDo(t, key, "POST", "/api/v1/keys/rotate", "").wants(t, 200, "")
 	vendorDo(t, v.key, "POST", "/api/v1/keys/"+id+"/restrictions", `{"allowed_ip_ranges":[]}`).wants(t, 200, "")
 }
+
+// TestVendorsAuditLog names the vendor, and not its account.
+func TestVendorsAuditLog(t *testing.T) {
+	v, id := newVendor(t)
+	const path = "/api/v1/audit?consistency=linearizable"
+	log := vendorDo(t, v.key, "GET", path, "").wants(t, 200, "")
+	record := log.body["items"].([]any)[0].(map[string]any)
+	require.Equal(t, string(id), record["vendor_id"])
+	require.NotContains(t, record, "tenant_id")
+	csv := vendorDo(t, v.key, "GET", path, "", header{"Accept", "text/csv"})
+	require.Equal(t, 200, csv.StatusCode)
+	require.Regexp(t, `^timestamp,vendor_id,`, string(csv.raw))
+	require.Equal(t, `attachment; filename="audit-`+string(id)+`.csv"`, csv.Header.Get("Content-Disposition"))
+	require.NotContains(t, string(log.raw)+string(csv.raw), string(v.tenant))
+}
