@@ -128,7 +128,7 @@ func userRows(p *pool, fresh func() license.User) map[string]userRow {
 		"GET /api/v1/settings":    {path("/api/v1/settings"), path(""), 200},
 		"PATCH /api/v1/settings":  {path("/api/v1/settings"), path(`{"overage":{"deny":false}}`), 200},
 		"GET /api/v1/plan":        {path("/api/v1/plan"), path(""), 200},
-		"PATCH /api/v1/plan":      {path("/api/v1/plan"), path(`{"plan":"professional"}`), 200},
+		"PATCH /api/v1/plan":      {path("/api/v1/plan"), path(`{"plan":"enterprise"}`), 200},
 		"GET /api/v1/deletion":    {path("/api/v1/deletion"), path(""), 200},
 		"POST /api/v1/deletion":   {path("/api/v1/deletion"), path(`{"tenant_id":"` + string(p.tenant) + `"}`), 202},
 		"DELETE /api/v1/deletion": {path("/api/v1/deletion"), path(""), 200},

@@ -79,16 +79,25 @@ func (p *places) find(ctx context.Context, tenant cloudlicenses.TenantID) (place
 	case err != nil:
 		return placement{}, err
 	}
-	if result.Code == cloudlicenses.OK && served(result.Tenant.Status) && result.Tenant.Epoch >= at.epoch {
+	if result.Code == cloudlicenses.OK && served(&result.Tenant) && result.Tenant.Epoch >= at.epoch {
 		return p.keep(&result.Tenant, index), nil
 	}
 	return p.confirm(ctx, tenant)
 }
 
 // served reports whether a tenant's commands and reads are taken. What one that
-// is suspended or being deleted may not do, its group refuses.
-func served(status cloudlicenses.TenantStatus) bool {
-	return status == cloudlicenses.TenantActive || status == cloudlicenses.TenantSuspended || status == cloudlicenses.TenantDeleting
+// is suspended or being deleted may not do, its group refuses. A vendor's account
+// is shut where the vendor is not active.
+func served(t *directory.Tenant) bool {
+	_, isVendor := t.ID.Vendor()
+	switch t.Status {
+	case cloudlicenses.TenantActive:
+		return true
+	case cloudlicenses.TenantSuspended, cloudlicenses.TenantDeleting:
+		return !isVendor
+	case cloudlicenses.TenantPending:
+	}
+	return false
 }
 
 // refresh reads a placement from the directory's leader.
@@ -110,7 +119,7 @@ func (p *places) confirm(ctx context.Context, tenant cloudlicenses.TenantID) (pl
 	if index, err = p.ask(ctx, tenant, cluster.ReadOptions{MinIndex: index}, &result); err != nil {
 		return placement{}, err
 	}
-	if result.Code != cloudlicenses.OK || !served(result.Tenant.Status) {
+	if result.Code != cloudlicenses.OK || !served(&result.Tenant) {
 		p.forget(tenant)
 		return placement{}, ErrTenantNotFound
 	}

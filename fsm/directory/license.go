@@ -245,6 +245,9 @@ func (s *state) licenseSynced(c *LicenseSynced) msgp.Marshaler {
 	}
 	s.changeLicense(l, func() {
 		l.Synced, l.Fresh = c.Revision, false
+		if b := l.Before; b != nil && b.Revision <= c.Revision {
+			l.Before = nil
+		}
 		if l.ProvisionedMillis == 0 && l.Status != cloudlicenses.LicenseRevoked {
 			l.ProvisionedMillis = s.meta.ClockMillis
 			l.Notified = l.Notice != NoticeNowhere
@@ -261,15 +264,30 @@ func (s *state) licenseSynced(c *LicenseSynced) msgp.Marshaler {
 // none that came since.
 func (s *state) licenseFailed(c *LicenseFailed) msgp.Marshaler {
 	l := s.licenses.byID[c.ID]
-	if l == nil || l.Synced > 0 || l.Revision == 0 || c.Revision != l.Revision {
-		return Ack{}
-	}
-	if l.Fresh {
+	switch {
+	case l == nil || l.Revision == 0 || c.Revision > l.Revision || c.Revision <= l.Synced:
+	case l.Synced > 0:
+		s.takeBack(l, c.Revision)
+	case c.Revision != l.Revision: // revised since
+	case l.Fresh:
 		s.licenses.remove(l)
 		s.out.Delete(keyLicense(l.ID))
 		s.releaseCustomer(l.VendorID, l.CRMAccount)
-		return Ack{}
+	default:
+		s.changeLicense(l, func() { l.Refused, l.Revision, l.Before = l.Revision, 0, nil })
 	}
-	s.changeLicense(l, func() { l.Refused, l.Revision = l.Revision, 0 })
 	return Ack{}
+}
+
+// takeBack undoes an amendment that a refused revision holds. The revision is
+// not used again: it may still be on its way to the group.
+func (s *state) takeBack(l *License, refused uint64) {
+	b := l.Before
+	if b == nil || b.Revision > refused {
+		return
+	}
+	s.changeLicense(l, func() {
+		l.Terms, l.Prices, l.TermMonths, l.TermDays, l.Before = b.Terms, b.Prices, b.TermMonths, b.TermDays, nil
+		l.revise()
+	})
 }

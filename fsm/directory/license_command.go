@@ -125,6 +125,21 @@ type License struct {
 	// Refused is the last revision that the group refused: the next one is
 	// larger, so that what is said late of a revision is not taken for another.
 	Refused uint64
+	// Before is what held before an amendment that the group has not taken
+	// yet; nil: there is none.
+	Before *Amended
+}
+
+// Amended is what an amendment has replaced, and the revision that it made:
+// where the group refuses that one, it holds again.
+//
+//msgp:tuple Amended
+type Amended struct {
+	Revision   uint64
+	Terms      Terms
+	Prices     []Price
+	TermMonths int64
+	TermDays   int64
 }
 
 // GenerateLicense makes a license, idempotent by vendor, opportunity and
@@ -169,8 +184,9 @@ type LicenseSynced struct {
 	Revision uint64
 }
 
-// LicenseFailed says that the license's group refuses its first revision: a
-// fresh license goes, another one is generated only again.
+// LicenseFailed says that the license's group refuses a revision. If it is the
+// first one, a fresh license goes, and another one is generated only again; if
+// it is an amendment, that is taken back, by one more revision.
 //
 //msgp:tuple LicenseFailed
 type LicenseFailed struct {

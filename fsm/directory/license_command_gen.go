@@ -112,6 +112,98 @@ func (z *AmendLicense) Msgsize() (s int) {
 }
 
 // MarshalMsg implements msgp.Marshaler
+func (z *Amended) MarshalMsg(b []byte) (o []byte, err error) {
+	o = msgp.Require(b, z.Msgsize())
+	// array header, size 5
+	o = append(o, 0x95)
+	o = msgp.AppendUint64(o, z.Revision)
+	o, err = z.Terms.MarshalMsg(o)
+	if err != nil {
+		err = msgp.WrapError(err, "Terms")
+		return
+	}
+	o = msgp.AppendArrayHeader(o, uint32(len(z.Prices)))
+	for za0001 := range z.Prices {
+		o, err = z.Prices[za0001].MarshalMsg(o)
+		if err != nil {
+			err = msgp.WrapError(err, "Prices", za0001)
+			return
+		}
+	}
+	o = msgp.AppendInt64(o, z.TermMonths)
+	o = msgp.AppendInt64(o, z.TermDays)
+	return
+}
+
+// UnmarshalMsg implements msgp.Unmarshaler
+func (z *Amended) UnmarshalMsg(bts []byte) (o []byte, err error) {
+	var zb0001 uint32
+	zb0001, bts, err = msgp.ReadArrayHeaderBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err)
+		return
+	}
+	if zb0001 != 5 {
+		err = msgp.ArrayError{Wanted: 5, Got: zb0001}
+		return
+	}
+	z.Revision, bts, err = msgp.ReadUint64Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Revision")
+		return
+	}
+	bts, err = z.Terms.UnmarshalMsg(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Terms")
+		return
+	}
+	var zb0002 uint32
+	zb0002, bts, err = msgp.ReadArrayHeaderBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Prices")
+		return
+	}
+	if zb0002 > zd6f379eflimitArrays {
+		err = msgp.ErrLimitExceeded
+		return
+	}
+	if cap(z.Prices) >= int(zb0002) {
+		z.Prices = (z.Prices)[:zb0002]
+	} else {
+		z.Prices = make([]Price, zb0002)
+	}
+	for za0001 := range z.Prices {
+		bts, err = z.Prices[za0001].UnmarshalMsg(bts)
+		if err != nil {
+			err = msgp.WrapError(err, "Prices", za0001)
+			return
+		}
+	}
+	z.TermMonths, bts, err = msgp.ReadInt64Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "TermMonths")
+		return
+	}
+	z.TermDays, bts, err = msgp.ReadInt64Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "TermDays")
+		return
+	}
+	o = bts
+	return
+}
+
+// Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
+func (z *Amended) Msgsize() (s int) {
+	s = 1 + msgp.Uint64Size + z.Terms.Msgsize() + msgp.ArrayHeaderSize
+	for za0001 := range z.Prices {
+		s += z.Prices[za0001].Msgsize()
+	}
+	s += msgp.Int64Size + msgp.Int64Size
+	return
+}
+
+// MarshalMsg implements msgp.Marshaler
 func (z BlockVendor) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
 	// array header, size 3
@@ -704,8 +796,8 @@ func (z GetLicense) Msgsize() (s int) {
 // MarshalMsg implements msgp.Marshaler
 func (z *License) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// array header, size 25
-	o = append(o, 0xdc, 0x0, 0x19)
+	// array header, size 26
+	o = append(o, 0xdc, 0x0, 0x1a)
 	o = msgp.AppendString(o, string(z.ID))
 	o = msgp.AppendString(o, string(z.VendorID))
 	o = msgp.AppendString(o, string(z.TenantID))
@@ -742,6 +834,15 @@ func (z *License) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.AppendInt64(o, z.SuspendedMillis)
 	o = msgp.AppendInt64(o, z.RevokedMillis)
 	o = msgp.AppendUint64(o, z.Refused)
+	if z.Before == nil {
+		o = msgp.AppendNil(o)
+	} else {
+		o, err = z.Before.MarshalMsg(o)
+		if err != nil {
+			err = msgp.WrapError(err, "Before")
+			return
+		}
+	}
 	return
 }
 
@@ -753,8 +854,8 @@ func (z *License) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err)
 		return
 	}
-	if zb0001 != 25 {
-		err = msgp.ArrayError{Wanted: 25, Got: zb0001}
+	if zb0001 != 26 {
+		err = msgp.ArrayError{Wanted: 26, Got: zb0001}
 		return
 	}
 	{
@@ -923,6 +1024,22 @@ func (z *License) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err, "Refused")
 		return
 	}
+	if msgp.IsNil(bts) {
+		bts, err = msgp.ReadNilBytes(bts)
+		if err != nil {
+			return
+		}
+		z.Before = nil
+	} else {
+		if z.Before == nil {
+			z.Before = new(Amended)
+		}
+		bts, err = z.Before.UnmarshalMsg(bts)
+		if err != nil {
+			err = msgp.WrapError(err, "Before")
+			return
+		}
+	}
 	o = bts
 	return
 }
@@ -934,6 +1051,11 @@ func (z *License) Msgsize() (s int) {
 		s += z.Prices[za0002].Msgsize()
 	}
 	s += msgp.Int64Size + msgp.Int64Size + msgp.StringPrefixSize + len(string(z.Status)) + msgp.Uint64Size + msgp.Uint64Size + msgp.BoolSize + msgp.Uint8Size + msgp.ArrayHeaderSize + (16 * (msgp.ByteSize)) + msgp.BoolSize + msgp.Int64Size + msgp.Int64Size + msgp.Int64Size + msgp.Int64Size + msgp.Uint64Size
+	if z.Before == nil {
+		s += msgp.NilSize
+	} else {
+		s += z.Before.Msgsize()
+	}
 	return
 }
 

@@ -1,6 +1,8 @@
 package directory
 
 import (
+	"slices"
+
 	"github.com/tinylib/msgp/msgp"
 
 	"github.com/cloudlicenses/cloudlicenses"
@@ -88,8 +90,14 @@ func (s *state) amendLicense(c *AmendLicense) msgp.Marshaler {
 	if len(l.Prices) >= maxPrices {
 		return refuseLicense(cloudlicenses.Overloaded, "the license was amended too often: generate a new one")
 	}
+	if l.Before != nil {
+		return refuseLicense(cloudlicenses.Overloaded, "another amendment of the license is on its way; ask again")
+	}
 	s.succeed(l, &terms)
 	s.changeLicense(l, func() {
+		if l.Revision > 0 {
+			l.Before = &Amended{l.Revision + 1, l.Terms, slices.Clone(l.Prices), l.TermMonths, l.TermDays}
+		}
 		s.reprice(l, &terms)
 		if terms.StartMillis != l.Terms.StartMillis || terms.EndMillis != l.Terms.EndMillis {
 			l.TermMonths, l.TermDays = term(terms.StartMillis, terms.EndMillis)

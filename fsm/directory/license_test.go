@@ -512,6 +512,8 @@ func TestTwoAmendmentsInOneMoment(t *testing.T) {
 	for _, fee := range []int64{400_000, 300_000} {
 		s.apply(OpLicenseAmend, &AmendLicense{VendorID: "vector-de", ID: id, Fields: AmendCommitFee, Terms: Terms{CommitFeeMinor: fee}}, &r)
 		require.Equal(t, cloudlicenses.OK, r.Code, r.Detail)
+		s.apply(OpLicenseSynced, &LicenseSynced{ID: id, Revision: r.License.Revision}, &r) // the next one waits for it
+		require.Equal(t, cloudlicenses.OK, r.Code, r.Detail)
 	}
 	require.Len(t, r.License.Prices, 2)
 	require.EqualValues(t, 500_000, r.License.Prices[0].CommitFeeMinor)

@@ -38,7 +38,11 @@ type planCount struct {
 type seatChange struct{ at, seats int64 }
 
 func (c *planCount) add(l *License, clock int64) {
-	if l.Status == cloudlicenses.LicenseRevoked || (l.EndMillis != 0 && l.EndMillis <= clock) {
+	end := l.EndMillis
+	if l.AutoRenew {
+		end = 0 // it goes on past it
+	}
+	if l.Status == cloudlicenses.LicenseRevoked || (end != 0 && end <= clock) {
 		return
 	}
 	if c.vendors == nil {
@@ -46,8 +50,8 @@ func (c *planCount) add(l *License, clock int64) {
 	}
 	c.vendors[l.VendorID] = true
 	c.changes = append(c.changes, seatChange{max(clock, l.StartMillis), l.Total})
-	if l.EndMillis != 0 {
-		c.changes = append(c.changes, seatChange{l.EndMillis, -l.Total})
+	if end != 0 {
+		c.changes = append(c.changes, seatChange{end, -l.Total})
 	}
 }
 

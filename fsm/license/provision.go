@@ -39,15 +39,17 @@ func (m *Machine) applyProvision(t *tenant, payload []byte) (reply, error) {
 	if code, detail := m.checkLicense(l); code != cloudlicenses.OK {
 		return m.acked(code, detail), nil
 	}
+	if known == nil {
+		if other := t.foreign(l); other != "" {
+			return m.refuseOverlap(other), nil
+		}
+	}
+	if use, over := m.state.overPlan(t, known, l); over {
+		return m.refuseOverPlan(use), nil
+	}
 	if known != nil {
 		m.revise(t, known, l)
 		return m.acked(cloudlicenses.OK, ""), nil
-	}
-	if other := t.foreign(l); other != "" {
-		return m.refuseOverlap(other), nil
-	}
-	if use, over := m.state.overPlan(t, nil, l); over {
-		return m.refuseOverPlan(use), nil
 	}
 	notice := m.takeNotice(t, p.NoticeKey, p.Notice)
 	t.order([]*license{m.provision(t, l)})
