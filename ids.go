@@ -20,10 +20,14 @@ const accountMark = "@"
 // are kept: that of a tenant, which no tenant can have (docs/adr/0011).
 func (id VendorID) Account() TenantID { return TenantID(accountMark + id) }
 
-// Vendor returns the vendor whose account id names.
+// Vendor returns the vendor whose account id names: none, and false, where it is a
+// tenant's.
 func (id TenantID) Vendor() (VendorID, bool) {
 	vendor, ok := strings.CutPrefix(string(id), accountMark)
-	return VendorID(vendor), ok && ValidateID(vendor) == nil
+	if !ok || ValidateID(vendor) != nil {
+		return "", false
+	}
+	return VendorID(vendor), true
 }
 
 // ProductID names a vendor's product, such as "davinci-configurator-se". Two

@@ -55,6 +55,18 @@ func TestTenantID(t *testing.T) {
 	require.EqualError(t, cl.TenantID("www").Validate(), "www is reserved")
 }
 
+// TestVendorOfAccount: a tenant's id names no vendor, however it is used.
+func TestVendorOfAccount(t *testing.T) {
+	if id, ok := cl.VendorID("vector-de").Account().Vendor(); !ok || id != "vector-de" {
+		t.Errorf("%q, %t", id, ok)
+	}
+	for _, tenant := range []cl.TenantID{"mercedes", "", "@", "@a b", "x@vector-de"} {
+		if id, ok := tenant.Vendor(); ok || id != "" {
+			t.Errorf("%q is the account of vendor %q, %t", tenant, id, ok)
+		}
+	}
+}
+
 func TestValidateID(t *testing.T) {
 	for _, s := range []string{"vector-de", "davinci-configurator-se", "lic-vector-mercedes-2025-001", "A", "9", "a.b_c:d", strings.Repeat("a", cl.MaxIDLength)} {
 		require.NoError(t, cl.ValidateID(s), "%q", s)

@@ -100,6 +100,29 @@ const (
 	// MinPasswordLength in characters and MaxPasswordBytes bound a password (422).
 	MinPasswordLength = 12
 	MaxPasswordBytes  = 256
+	// MaxSSODomains bounds the e-mail domains of a tenant's single sign-on (422).
+	MaxSSODomains = 100
+	// MaxClientIDLength and MaxClientSecretLength bound what an OpenID provider
+	// knows a tenant by, in bytes (422).
+	MaxClientIDLength     = 512
+	MaxClientSecretLength = 1024
+	// SSOLoginLife is how long a single sign-on may take (401).
+	SSOLoginLife = 10 * time.Minute
+	// MaxSSOLogins bounds a user's single sign-ons within SSOLoginLife (429
+	// rate_limited): as long as that, none may be repeated.
+	MaxSSOLogins = 20
+	// SSOTimeout bounds each request to an OpenID provider, and MaxSSOReply its
+	// answer (503).
+	SSOTimeout  = 4 * time.Second
+	MaxSSOReply = 1 << 20
+	// SSOProviderLife is how long what a provider says of itself is not asked
+	// again, and SSOProviderRetry how long that it could not be read.
+	SSOProviderLife  = 10 * time.Minute
+	SSOProviderRetry = 5 * time.Second
+	// MaxSSOProviders bounds the providers that a node remembers, and
+	// MaxSSORequests the log-ins that ask one of them at once (503 overloaded).
+	MaxSSOProviders = 1000
+	MaxSSORequests  = 8
 	// MaxSessions bounds the sessions of a user: one more ends the oldest.
 	MaxSessions = 20
 	// SessionLife is how long a session lives, whatever happens.

@@ -70,6 +70,7 @@ type vendorView struct {
 	AutoProvision bool                       `json:"auto_provision"`
 	Host          string                     `json:"white_label_host,omitempty"` // verified
 	CreatedAt     *string                    `json:"created_at"`
+	APIKey        string                     `json:"api_key,omitempty"` // one that was just made
 }
 
 func showVendor(v *directory.Vendor) vendorView {
@@ -85,13 +86,15 @@ func showVendor(v *directory.Vendor) vendorView {
 
 // createVendor is POST /v1/vendors. Without a prefix it is the id up to its
 // first hyphen: "vector" of "vector-de". Repeated with the same attributes it
-// answers 200 with the vendor as it is stored.
+// answers 200 with the vendor as it is stored. A vendor that did not sign up itself
+// has no users: with_key gives it an API key, another one each time.
 func (c *adminCall) createVendor() error {
 	var body struct {
 		ID            string `json:"id"`
 		Name          string `json:"name"`
 		LicensePrefix string `json:"license_prefix"`
 		Region        string `json:"region"`
+		WithKey       bool   `json:"with_key"`
 	}
 	if err := c.decode(&body); err != nil {
 		return err
@@ -121,8 +124,14 @@ func (c *adminCall) createVendor() error {
 	if err != nil {
 		return err
 	}
+	shown := showVendor(&vendor)
+	if body.WithKey {
+		if shown.APIKey, err = c.server.shard.NewVendorKey(c.r.Context(), &vendor, "operator"); err != nil {
+			return err
+		}
+	}
 	c.w.Header().Set(headerApplied, w.Applied)
-	return c.reply(status, showVendor(&vendor))
+	return c.reply(status, shown)
 }
 
 // knowsVendor asks the directory's leader.

@@ -28,7 +28,8 @@ func auditRoutes() []route {
 type auditView struct {
 	Sequence     uint64                  `json:"sequence"`
 	At           *string                 `json:"timestamp"`
-	TenantID     cloudlicenses.TenantID  `json:"tenant_id"`
+	TenantID     cloudlicenses.TenantID  `json:"tenant_id,omitempty"`
+	VendorID     cloudlicenses.VendorID  `json:"vendor_id,omitempty"` // of a vendor's log, instead of TenantID
 	Action       string                  `json:"action"`
 	Result       string                  `json:"result"`
 	KeyID        cloudlicenses.KeyID     `json:"api_key_id"`
@@ -55,6 +56,9 @@ func showAudit(tenant cloudlicenses.TenantID) func(*license.Audit) auditView {
 		if a.LeaseID != 0 {
 			id := a.LeaseID.String()
 			view.LeaseID = &id
+		}
+		if vendor, ok := tenant.Vendor(); ok {
+			view.TenantID, view.VendorID = "", vendor
 		}
 		return view
 	}
@@ -164,7 +168,10 @@ const (
 // serveAuditCSV answers with the records in a table, MaxAuditExport of them at
 // most; a Link header (RFC 8288) then leads to the next ones.
 func (c *call) serveAuditCSV(query *license.ListAudit, o listOptions) {
-	out := []byte(auditHeader)
+	out, owner := []byte(auditHeader), string(c.tenant)
+	if vendor, ok := c.tenant.Vendor(); ok {
+		out, owner = []byte(strings.Replace(auditHeader, "tenant_id", "vendor_id", 1)), string(vendor)
+	}
 	left := cloudlicenses.MaxAuditExport
 	if c.ctx.QueryArgs().Has("limit") {
 		left = int(o.limit)
@@ -190,7 +197,7 @@ func (c *call) serveAuditCSV(query *license.ListAudit, o listOptions) {
 		next.Set("cursor", query.Cursor)
 		h.Set("Link", "<"+(&url.URL{Path: "/api/v1/audit", RawQuery: next.String()}).String()+`>; rel="next"`)
 	}
-	h.Set("Content-Disposition", `attachment; filename="audit-`+string(c.tenant)+`.csv"`)
+	h.Set("Content-Disposition", `attachment; filename="audit-`+owner+`.csv"`)
 	c.out = out
 	c.reply(fasthttp.StatusOK)
 	h.SetContentType(typeCSV + "; charset=utf-8")
@@ -203,7 +210,7 @@ func appendAuditRow(b []byte, tenant cloudlicenses.TenantID, a *license.Audit) [
 		lease = *v.LeaseID
 	}
 	for _, text := range [...]string{
-		*v.At, string(v.TenantID), string(v.KeyID), string(v.ProductID), v.User, v.Hostname, v.Address, v.Fingerprint, v.Result,
+		*v.At, string(v.TenantID) + string(v.VendorID), string(v.KeyID), string(v.ProductID), v.User, v.Hostname, v.Address, v.Fingerprint, v.Result,
 		v.Action, string(v.LicenseID), lease,
 	} {
 		b = append(billing.AppendCSVText(b, text), ',')

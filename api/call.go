@@ -179,7 +179,11 @@ func (c *call) serve() {
 	case onVendors, forVendorUsers:
 		p = c.authenticateVendor()
 	case onTenantOpen, onVendorsOpen:
-		p = c.sameSite()
+		// What a GET may do is safe to be led to by another site: an OpenID
+		// provider sends the browser back by one.
+		if !c.ctx.IsGet() {
+			p = c.sameSite()
+		}
 	case onApex, onAnywhere, everywhere:
 	}
 	if p != nil {

@@ -137,6 +137,7 @@ func startLive() (stop func() error, err error) {
 	live.server = New(Config{
 		Shard: live.shard, Node: live.node, NodeID: "n1", Domain: "localhost", Scheme: "http",
 		Port: edge.Addr().(*net.TCPAddr).Port, Logger: logger, Metrics: live.registry, DevDNS: live.dns,
+		Providers: testProviders(),
 	})
 	go func() { _ = live.server.Serve(edge) }()
 	go func() { _ = live.server.ServeAdmin(admin) }()
@@ -207,7 +208,10 @@ func (p *pool) checkout(user string, headers ...header) *reply {
 	return p.post("/api/v1/licenses/checkout", fmt.Sprintf(`{"product_id":%q,"user":%q}`, p.product, user), headers...)
 }
 
-var client = &http.Client{Timeout: 20 * time.Second}
+var client = &http.Client{
+	Timeout:       20 * time.Second,
+	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+}
 
 func send(t testing.TB, address, host, method, path, body string, headers ...header) *reply {
 	t.Helper()

@@ -65,7 +65,7 @@ func routeTable() []route {
 		{"GET", "/.well-known/jwks.json", "jwks", onAnywhere, 0, (*call).serveJWKS, 0, 0},
 		{"GET", "/openapi.yaml", "openapi", everywhere, 0, (*call).serveOpenAPI, 0, 0},
 		{"GET", "/", "welcome", everywhere, 0, (*call).serveWelcome, 0, 0},
-	}, userRoutes(), lifeRoutes(), keyRoutes(), auditRoutes(), webhookRoutes(), vendorRoutes(), vendorLicenseRoutes(), customerRoutes(),
+	}, userRoutes(), lifeRoutes(), keyRoutes(), auditRoutes(), webhookRoutes(), ssoRoutes(), vendorRoutes(), vendorLicenseRoutes(), customerRoutes(),
 		costRoutes(), billingRoutes(), invoiceRoutes())
 }
 

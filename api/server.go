@@ -21,6 +21,7 @@ import (
 	"github.com/cloudlicenses/cloudlicenses/api/guard"
 	"github.com/cloudlicenses/cloudlicenses/cluster"
 	"github.com/cloudlicenses/cloudlicenses/internal/dnstxt"
+	"github.com/cloudlicenses/cloudlicenses/notify"
 	"github.com/cloudlicenses/cloudlicenses/shard"
 )
 
@@ -46,6 +47,9 @@ type Config struct {
 	Metrics *prometheus.Registry
 	// WebhookHTTP lets endpoints of webhooks have an http:// URL.
 	WebhookHTTP bool
+	// Providers says where OpenID providers of tenants may be; its Timeout is
+	// not looked at.
+	Providers notify.WebhookConfig
 	// DevDNS is the DNS server of dev, whose records PUT /v1/dev/dns sets; nil:
 	// that path is not served.
 	DevDNS *dnstxt.Server
@@ -62,6 +66,7 @@ type Server struct {
 	refused refusals
 	proxies proxies
 	tokens  tokens
+	openID  *providers
 
 	registrations registrations
 
@@ -98,6 +103,7 @@ func New(cfg Config) *Server {
 		logger:  cfg.Logger,
 		metrics: newMetrics(cfg.Metrics, table),
 		proxies: proxies(cfg.TrustedProxies),
+		openID:  newProviders(cfg.Providers),
 		domain:  strings.ToLower(strings.TrimSuffix(cfg.Domain, ".")),
 	}
 	s.vendors, s.router = newRouters(table)

@@ -118,6 +118,9 @@ func userRows(p *pool, fresh func() license.User) map[string]userRow {
 		"DELETE /api/v1/webhooks/{id}":        {hooked("/api/v1/webhooks/%s"), path(""), 204},
 		"POST /api/v1/webhooks/{id}/rotate":   {hooked("/api/v1/webhooks/%s/rotate"), path(""), 200},
 		"GET /api/v1/webhooks/deliveries":     {path("/api/v1/webhooks/deliveries"), path(""), 200},
+		"GET /api/v1/sso":                     {func() string { p.setSSO(nil); return "/api/v1/sso" }, path(""), 200},
+		"PUT /api/v1/sso":                     {path("/api/v1/sso"), func() string { return newIssuer(p.t).settings("") }, 200},
+		"DELETE /api/v1/sso":                  {func() string { p.setSSO(nil); return "/api/v1/sso" }, path(""), 204},
 		"POST /api/v1/webhooks/deliveries/{id}/replay": {func() string {
 			return "/api/v1/webhooks/deliveries/" + p.newDelivery() + "/replay"
 		}, path(""), 202},
@@ -125,7 +128,7 @@ func userRows(p *pool, fresh func() license.User) map[string]userRow {
 		"GET /api/v1/settings":    {path("/api/v1/settings"), path(""), 200},
 		"PATCH /api/v1/settings":  {path("/api/v1/settings"), path(`{"overage":{"deny":false}}`), 200},
 		"GET /api/v1/plan":        {path("/api/v1/plan"), path(""), 200},
-		"PATCH /api/v1/plan":      {path("/api/v1/plan"), path(`{"plan":"professional"}`), 200},
+		"PATCH /api/v1/plan":      {path("/api/v1/plan"), path(`{"plan":"enterprise"}`), 200},
 		"GET /api/v1/deletion":    {path("/api/v1/deletion"), path(""), 200},
 		"POST /api/v1/deletion":   {path("/api/v1/deletion"), path(`{"tenant_id":"` + string(p.tenant) + `"}`), 202},
 		"DELETE /api/v1/deletion": {path("/api/v1/deletion"), path(""), 200},

@@ -64,13 +64,15 @@ func (c *call) serveLogin() {
 	c.send(fasthttp.StatusOK, shownLogin{Token: opened.Token, ExpiresAt: timeText(opened.Session.ExpiresMillis), User: showUser(&opened.User)})
 }
 
-// refusedLogin never says whether there is such a user; that a code is wanted
-// says it only to who knows the password.
+// refusedLogin never says whether there is such a user; that a code or single
+// sign-on is wanted says it only to who knows the password.
 func refusedLogin(r *license.UserResult) *problem {
 	p := &problem{code: r.Code}
 	switch {
 	case r.Code == cloudlicenses.LoginLocked:
 		p.detail, p.retryIn = "too many attempts failed: wait, or ask for a new password", secondsUntil(r.LockedMillis)
+	case r.Code == cloudlicenses.Unauthenticated && r.NeedsSSO:
+		p.detail = "passwords are turned off: log in by GET " + pathSSOLogin
 	case r.Code == cloudlicenses.Unauthenticated && r.NeedsCode:
 		p.detail = "the account has a second factor: send its code as totp"
 		p.invalid = []body.FieldError{{Pointer: "/totp", Detail: "is missing"}}

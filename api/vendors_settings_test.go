@@ -202,3 +202,26 @@ func TestOperatorsVendors(t *testing.T) {
 	adminDo(t, "GET", "/v1/vendors/none", "").wants(t, 404, "not_found")
 	adminDo(t, "PATCH", "/v1/vendors/none", `{"name":"N"}`).wants(t, 404, "not_found")
 }
+
+// TestRefusedSettingsChangeNothing: a change that the directory refuses leaves
+// the vendor's account as it was, and nothing in its audit log.
+func TestRefusedSettingsChangeNothing(t *testing.T) {
+	one, id := newVendor(t)
+	host := "licenses." + string(id) + ".example.com"
+	set := vendorDo(t, one.key, "PATCH", "/api/v1/settings", fmt.Sprintf(`{"white_label":{"host":%q}}`, host)).wants(t, 200, "")
+	record := set.body["white_label"].(map[string]any)["dns_record"].(map[string]any)
+	require.NoError(t, live.dns.Set(record["name"].(string), record["value"].(string)))
+	vendorDo(t, one.key, "POST", "/api/v1/settings/white-label/verify", "").wants(t, 200, "")
+
+	v, _ := newVendor(t)
+	vendorDo(t, v.key, "PATCH", "/api/v1/settings", `{"invoice_webhook":{"url":"https://erp.example.com/in","bearer_token":"sesame"}}`).wants(t, 200, "")
+	updates := func() int {
+		return strings.Count(string(vendorDo(t, v.key, "GET", "/api/v1/audit?consistency=linearizable", "").wants(t, 200, "").raw), "settings.update")
+	}
+	before := updates()
+	require.Positive(t, before)
+	vendorDo(t, v.key, "PATCH", "/api/v1/settings", fmt.Sprintf(`{"white_label":{"host":%q},"invoice_webhook":{"url":"https://other.example.com/in"}}`, host)).wants(t, 409, "already_exists")
+	now := vendorDo(t, v.key, "GET", "/api/v1/settings?consistency=linearizable", "").wants(t, 200, "")
+	require.Equal(t, map[string]any{"url": "https://erp.example.com/in", "bearer_token_set": true}, now.body["invoice_webhook"])
+	require.Equal(t, before, updates())
+}

@@ -163,3 +163,41 @@ func TestVendorKeyRevokedMeanwhile(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, cloudlicenses.KeyRevoked, result.Code)
 }
+
+// TestVendorKeyKeepsItsLimits: a limited key makes, widens and takes over none
+// that is wider than itself.
+func TestVendorKeyKeepsItsLimits(t *testing.T) {
+	v, _ := newVendor(t)
+	made := vendorDo(t, v.key, "POST", "/api/v1/keys", `{"app_name":"ci","expires_in_days":1,"allowed_ip_ranges":["127.0.0.0/8"]}`).wants(t, 201, "")
+	key, id := made.text("api_key"), made.text("key_id")
+	mine := vendorDo(t, key, "POST", "/api/v1/keys", `{"app_name":"mine"}`).wants(t, 201, "")
+	require.Equal(t, made.text("expires_at"), mine.text("expires_at"))
+	for body, pointer := range map[string]string{
+		`{"app_name":"x","expires_in_days":2}`:                 "/expires_in_days",
+		`{"app_name":"x","allowed_ip_ranges":["0.0.0.0/0"]}`:   "/allowed_ip_ranges",
+		`{"app_name":"x","allowed_ip_ranges":["10.0.0.0/24"]}`: "/allowed_ip_ranges",
+	} {
+		require.Equal(t, []string{pointer}, errorPointers(vendorDo(t, key, "POST", "/api/v1/keys", body).wants(t, 422, "invalid_field")), body)
+	}
+	vendorDo(t, key, "POST", "/api/v1/keys", `{"app_name":"x","allowed_ip_ranges":["127.0.0.1/32"]}`).wants(t, 201, "")
+	vendorDo(t, key, "POST", "/api/v1/keys/"+id+"/restrictions", `{"allowed_ip_ranges":[]}`).wants(t, 422, "invalid_field")
+	_, free := v.newKey(0, time.Time{})
+	vendorDo(t, key, "POST", "/api/v1/keys/"+string(free)+"/rotate", "").wants(t, 403, "missing_scope")
+	vendorDo(t, key, "POST", "/api/v1/keys/rotate", "").wants(t, 200, "")
+	vendorDo(t, v.key, "POST", "/api/v1/keys/"+id+"/restrictions", `{"allowed_ip_ranges":[]}`).wants(t, 200, "")
+}
+
+// TestVendorsAuditLog names the vendor, and not its account.
+func TestVendorsAuditLog(t *testing.T) {
+	v, id := newVendor(t)
+	const path = "/api/v1/audit?consistency=linearizable"
+	log := vendorDo(t, v.key, "GET", path, "").wants(t, 200, "")
+	record := log.body["items"].([]any)[0].(map[string]any)
+	require.Equal(t, string(id), record["vendor_id"])
+	require.NotContains(t, record, "tenant_id")
+	csv := vendorDo(t, v.key, "GET", path, "", header{"Accept", "text/csv"})
+	require.Equal(t, 200, csv.StatusCode)
+	require.Regexp(t, `^timestamp,vendor_id,`, string(csv.raw))
+	require.Equal(t, `attachment; filename="audit-`+string(id)+`.csv"`, csv.Header.Get("Content-Disposition"))
+	require.NotContains(t, string(log.raw)+string(csv.raw), string(v.tenant))
+}

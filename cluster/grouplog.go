@@ -13,8 +13,9 @@ import (
 	"github.com/hashicorp/raft"
 )
 
-// groupLog is one group's part of the log: a raft.LogStore. Raft calls it
-// from one goroutine, and reads from others.
+// groupLog is one group's part of the log: a raft.LogStore. Raft appends and cuts
+// the tail from one goroutine, cuts the head from that of its snapshots, and
+// reads from others.
 //
 // An entry in a record:
 //
@@ -35,7 +36,8 @@ type groupLog struct {
 	entries  atomic.Int64
 
 	// leading tells whether Raft writes as the leader, once it runs, and
-	// durable is the highest index that the disk has confirmed.
+	// durable is the highest index that the disk has confirmed; changed under the
+	// store's mu.
 	leading atomic.Pointer[func() bool]
 	durable atomic.Uint64
 
@@ -244,7 +246,9 @@ func (g *groupLog) StoreLogs(logs []*raft.Log) error {
 	if err := g.store.sync(end); err != nil {
 		return err
 	}
-	g.durable.Store(last)
+	g.store.mu.Lock()
+	defer g.store.mu.Unlock()
+	g.durable.Store(max(g.durable.Load(), min(last, g.lastLocked())))
 	return nil
 }
 

@@ -50,9 +50,7 @@ func (s *logStore) recover() error {
 	if err := s.recoverGroups(found); err != nil {
 		return err
 	}
-	if err := s.ensureSpare(); err != nil {
-		return err
-	}
+	s.ensureSpare()
 	next := uint64(1)
 	if len(numbers) > 0 {
 		next = numbers[len(numbers)-1] + 1
@@ -84,10 +82,13 @@ func (s *logStore) recoverSegment(number uint64, last bool, found map[GroupID]ma
 	}
 	s.segments = append(s.segments, seg)
 	s.appended = seg.end()
-	if sealed {
-		return nil
+	switch {
+	case !sealed:
+		return s.seal(seg)
+	case last: // its process may have died before the seal, and what is before it, was on disk
+		return seg.file.Sync()
 	}
-	return s.seal(seg)
+	return nil
 }
 
 // replay does to what was found so far what a record says.
@@ -147,23 +148,24 @@ func (s *logStore) recoverGroups(found map[GroupID]map[uint64]logPlace) error {
 	return nil
 }
 
-// ensureSpare makes a file for the next segment unless one is there.
-func (s *logStore) ensureSpare() error {
+// ensureSpare makes a file for the next segment unless one is there. Where there
+// is no room for it the log goes on without: a segment can grow as well.
+func (s *logStore) ensureSpare() {
 	s.mu.Lock()
 	there := len(s.spares) > 0
 	s.made++
 	path := s.fs.PathJoin(s.dir, fmt.Sprintf("%s%d", sparePrefix, s.made))
 	s.mu.Unlock()
 	if there {
-		return nil
+		return
 	}
 	if err := makeSpare(s.fs, path, s.segmentBytes); err != nil {
-		return err
+		_ = s.fs.Remove(path)
+		return
 	}
 	s.mu.Lock()
 	s.spares = append(s.spares, path)
 	s.mu.Unlock()
-	return nil
 }
 
 // cleaner gives segments back and keeps a spare ready.
@@ -175,16 +177,23 @@ func (s *logStore) cleaner() {
 			return
 		case <-s.clean:
 		}
-		err := s.relocate()
+		if err := s.tidy(); err != nil {
+			_ = s.failed(err)
+			return
+		}
+		s.ensureSpare()
+	}
+}
+
+// tidy gives back what it can.
+func (s *logStore) tidy() error {
+	for {
+		moved, err := s.relocate()
 		if err == nil {
 			err = s.retire()
 		}
-		if err == nil {
-			err = s.ensureSpare()
-		}
-		if err != nil {
-			_ = s.failed(err)
-			return
+		if err != nil || !moved {
+			return err
 		}
 	}
 }
@@ -255,7 +264,7 @@ func (s *logStore) liveLocked() (oldest uint64, size int64) {
 
 // relocate writes the entries of the oldest segment anew where the log has grown
 // far beyond what is in it: a group that hardly writes would hold it for good.
-func (s *logStore) relocate() error {
+func (s *logStore) relocate() (moved bool, err error) {
 	s.mu.Lock()
 	_, size := s.liveLocked()
 	oldest := s.segments[0]
@@ -283,11 +292,16 @@ func (s *logStore) relocate() error {
 			e.group.moved(e.index, e.place, b)
 			return nil
 		})
-		if err != nil && !errors.Is(err, errMoved) { // one that was cut meanwhile has gone
-			return err
+		if errors.Is(err, errMoved) {
+			if now, there := e.group.place(e.index); !there || now != e.place {
+				continue // cut meanwhile
+			}
+		}
+		if err != nil {
+			return false, fmt.Errorf("entry %d of group %d: %w", e.index, e.group.id, err)
 		}
 	}
-	return nil
+	return len(moving) > 0, nil
 }
 
 // moved puts an entry's record in a new place, if it is still in the old one.

@@ -263,13 +263,13 @@ func (s *logStore) write(chunks []chunk) error {
 
 // confirm takes note of what is durable. written held.
 func (s *logStore) confirm(end uint64) {
-	s.synced.Store(end)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for len(s.ahead) > 0 && s.ahead[0].end <= end {
 		s.ahead[0].group.durable.Store(s.ahead[0].last)
 		s.ahead = s.ahead[1:]
 	}
+	s.synced.Store(end) // last: who sees it finds counted what is durable
 	s.since.Store(0)
 	if len(s.ahead) > 0 {
 		s.since.Store(s.moment(time.Now()))
@@ -340,8 +340,9 @@ func (s *logStore) find(at uint64) *segment {
 	return s.segments[i]
 }
 
-// errMoved says that a record is no longer where it was.
-var errMoved = errors.New("the record has moved")
+// errMoved says that a place does not hold the record: it was moved or cut, or it
+// has rotted.
+var errMoved = errors.New("the record is not where it was, or is damaged")
 
 // read calls use with the record at a place. errMoved where the place has been
 // given up meanwhile.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -17,7 +18,7 @@ import (
 	"github.com/cloudlicenses/cloudlicenses/internal/crashfs"
 )
 
-// segmentsOf are the names of the segments in a log's folder.
+// segmentsOf are the names of the segments in a log's folder, oldest first.
 func segmentsOf(t require.TestingT, fs vfs.FS) (names []string) {
 	all, err := fs.List("log")
 	require.NoError(t, err)
@@ -26,6 +27,7 @@ func segmentsOf(t require.TestingT, fs vfs.FS) (names []string) {
 			names = append(names, name)
 		}
 	}
+	slices.Sort(names)
 	return names
 }
 
@@ -44,12 +46,11 @@ func TestLogGivesSegmentsBack(t *testing.T) {
 		}
 	}
 	require.Eventually(t, func() bool { return len(segmentsOf(t, fs)) <= relocateFrom+2 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { s.mu.Lock(); defer s.mu.Unlock(); return len(s.spares) > 0 }, 10*time.Second, time.Millisecond)
 	s.mu.Lock()
 	first := s.segments[0].number
-	spares := len(s.spares)
 	s.mu.Unlock()
 	require.Greater(t, first, uint64(1), "the one with the idle group's entries has gone")
-	require.NotZero(t, spares)
 	requireLog(t, idle, 1, 10, 1)
 	requireLog(t, busy, 1901, 2000, 1)
 	require.NoError(t, s.close())

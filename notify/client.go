@@ -48,6 +48,40 @@ type WebhookClient struct {
 
 // NewWebhookClient returns a client; it connects to nothing.
 func NewWebhookClient(c WebhookConfig) *WebhookClient {
+	return &WebhookClient{allowHTTP: c.AllowHTTP, http: c.client()}
+}
+
+// NewClient returns a client for talking to servers that a tenant has named, under
+// a webhook's rules: no redirect is followed, no proxy, connection or cookie kept,
+// and only public addresses are reached. A URL that [CheckURL] refuses is not
+// asked, nor is more than maxReply bytes of an answer's body read: that is an error.
+func NewClient(c WebhookConfig, maxReply int64) *http.Client {
+	client := c.client()
+	client.Transport = &bounded{next: client.Transport, allowHTTP: c.AllowHTTP, maxReply: maxReply}
+	return client
+}
+
+// bounded checks URLs, and bounds answers.
+type bounded struct {
+	next      http.RoundTripper
+	allowHTTP bool
+	maxReply  int64
+}
+
+// RoundTrip sends one request.
+func (b *bounded) RoundTrip(r *http.Request) (*http.Response, error) {
+	if err := CheckURL(r.URL.String(), b.allowHTTP); err != nil {
+		return nil, err
+	}
+	response, err := b.next.RoundTrip(r)
+	if err == nil {
+		response.Body = http.MaxBytesReader(nil, response.Body, b.maxReply)
+	}
+	return response, err
+}
+
+// client returns what all clients here are made of.
+func (c WebhookConfig) client() *http.Client {
 	if c.Timeout <= 0 {
 		c.Timeout = defaultWebhookTimeout
 	}
@@ -72,11 +106,11 @@ func NewWebhookClient(c WebhookConfig) *WebhookClient {
 		DisableCompression:     true,
 		MaxResponseHeaderBytes: maxResponseHeader,
 	}
-	return &WebhookClient{allowHTTP: c.AllowHTTP, http: &http.Client{
+	return &http.Client{
 		Transport:     transport,
 		Timeout:       c.Timeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}
+	}
 }
 
 // Reply is what came back of one attempt.

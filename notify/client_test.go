@@ -322,3 +322,42 @@ func TestNamesThatDoNotResolve(t *testing.T) {
 	require.ErrorAs(t, reply.Err, &notFound)
 	require.Equal(t, Retry, reply.outcome().Result)
 }
+
+// TestClientForOthers: the same rules hold for what is no webhook.
+func TestClientForOthers(t *testing.T) {
+	const most = 1 << 10
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/away":
+			http.Redirect(w, r, "/fits", http.StatusFound)
+		case "/fits":
+			_, _ = io.WriteString(w, strings.Repeat("x", most))
+		default:
+			_, _ = io.WriteString(w, strings.Repeat("x", most+1))
+		}
+	}))
+	defer server.Close()
+	roots := server.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
+	get := func(c *http.Client, url string) (int, int, error) {
+		response, err := c.Get(url)
+		if err != nil {
+			return 0, 0, err
+		}
+		defer response.Body.Close()
+		body, err := io.ReadAll(response.Body)
+		return response.StatusCode, len(body), err
+	}
+	open := NewClient(WebhookConfig{RootCAs: roots, AllowNetworks: loopback}, most)
+	status, n, err := get(open, server.URL+"/fits")
+	require.NoError(t, err)
+	require.Equal(t, []int{200, most}, []int{status, n})
+	_, _, err = get(open, server.URL+"/more")
+	require.ErrorContains(t, err, "too large")
+	status, _, err = get(open, server.URL+"/away")
+	require.NoError(t, err)
+	require.Equal(t, http.StatusFound, status, "no redirect is followed")
+	_, _, err = get(open, strings.Replace(server.URL, "https:", "http:", 1))
+	require.ErrorIs(t, err, ErrURL)
+	_, _, err = get(NewClient(WebhookConfig{RootCAs: roots}, most), server.URL+"/fits")
+	require.ErrorIs(t, err, ErrAddress)
+}

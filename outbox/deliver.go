@@ -94,11 +94,14 @@ func describe(tried *license.OutboxTried, outcome notify.Outcome) {
 // node is in.
 func textOf(err error) string {
 	var name *net.DNSError
+	var op *net.OpError
 	switch {
 	case errors.Is(err, notify.ErrAddress):
 		return "the URL's host has no public address"
 	case errors.As(err, &name):
 		return "the URL's host: " + name.Err
+	case errors.As(err, &op): // it prints both ends
+		return op.Op + ": " + op.Err.Error()
 	}
 	return err.Error()
 }

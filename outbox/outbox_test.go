@@ -571,8 +571,12 @@ func TestLetters(t *testing.T) {
 		words, err := in.words(kind, "")
 		require.NoError(t, err, kind)
 		require.Contains(t, words.Subject, subject)
+		require.NotContains(t, words.Text, "vendor_id=", "a tenant's host says whose user it is")
 	}
-	_, err := in.words("mail.of_tomorrow", "")
+	words, err := in.words("mail.welcome", "vector-de")
+	require.NoError(t, err)
+	require.Contains(t, words.Text, "vendor_id=vector-de")
+	_, err = in.words("mail.of_tomorrow", "")
 	require.ErrorIs(t, err, errUnknown)
 }
 
@@ -650,3 +654,15 @@ func TestIdleCostsNothing(t *testing.T) {
 type noMailer struct{}
 
 func (noMailer) Send(context.Context, *notify.Message) error { return errors.New("not now") }
+
+// TestDescribedError: the text that an account sees of an error has no address
+// of the node's in it.
+func TestDescribedError(t *testing.T) {
+	err := fmt.Errorf("webhook: %w", &net.OpError{
+		Op: "read", Net: "tcp", Source: &net.TCPAddr{IP: net.IPv4(10, 1, 2, 3), Port: 40_000},
+		Addr: &net.TCPAddr{IP: net.IPv4(93, 184, 216, 34), Port: 443}, Err: errors.New("connection reset by peer"),
+	})
+	var tried license.OutboxTried
+	describe(&tried, notify.Outcome{Result: notify.Retry, Err: err})
+	require.Equal(t, "read: connection reset by peer", tried.Error)
+}

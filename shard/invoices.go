@@ -35,7 +35,7 @@ type InvoiceRun struct {
 // somebody asks for it by hand.
 func (s *Shard) RunInvoices(ctx context.Context, vendor cloudlicenses.VendorID, month billing.Month, by license.By, byHand bool) (InvoiceRun, error) {
 	run := InvoiceRun{Month: month}
-	if end := (month + 1).First().UnixMillis(); time.Now().UnixMilli() < end {
+	if end := (month + 1).First().UnixMillis(); s.now().UnixMilli() < end {
 		return run, ErrMonthRuns
 	}
 	found, err := s.finalCharges(ctx, vendor, month)
@@ -233,7 +233,7 @@ func (s *Shard) RunInvoicesMonthly(ctx context.Context) {
 			through = 0
 			continue
 		}
-		last := billing.DayAt(time.Now().UnixMilli()).Month() - 1
+		last := billing.DayAt(s.now().UnixMilli()).Month() - 1
 		if through == last {
 			continue
 		}

@@ -100,15 +100,12 @@ func (s *Shard) failLicense(ctx context.Context, l *directory.License, ack *lice
 }
 
 // noticeOf reads a notice from the vendor's account; an empty one where it has
-// expired.
+// expired. While the vendor is suspended nobody can tell: the license waits.
 func (s *Shard) noticeOf(ctx context.Context, n *pendingNotice) (license.Notice, error) {
 	var result license.NoticeResult
 	_, err := s.Read(ctx, n.vendor.Account(), Command{
 		Op: license.QueryNotice, Payload: &license.FindNotice{Key: n.key[:]}, Result: &result,
 	}, ReadOptions{Linearizable: true})
-	if errors.Is(err, ErrTenantNotFound) { // the vendor is suspended: what it provisioned stands
-		return license.Notice{}, nil
-	}
 	if err != nil {
 		return license.Notice{}, fmt.Errorf("read the notice of %s: %w", n.vendor, err)
 	}

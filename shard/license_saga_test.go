@@ -280,6 +280,32 @@ func TestWaitingLicense(t *testing.T) {
 	c.provisionedOnce(&l)
 }
 
+// TestSuspendedVendorsNotice: a license that waited for its tenant goes on
+// waiting while its vendor is suspended, for the notice to its contact is in the
+// vendor's account.
+func TestSuspendedVendorsNotice(t *testing.T) {
+	c := newTrio(t)
+	c.start(0, 1, 2)
+	ctx := t.Context()
+	_, _, err := c.shards[0].CreateVendor(ctx, CreateVendorRequest{ID: "vector-de", Name: "Vector", LicensePrefix: "vector"})
+	require.NoError(t, err)
+	g, contact := wish("mercedes", "late")
+	_, _, err = c.shards[0].Generate(ctx, g, contact)
+	require.NoError(t, err)
+	_, _, err = c.shards[0].SetVendor(ctx, "vector-de", "", cloudlicenses.TenantSuspended)
+	require.NoError(t, err)
+	_, err = c.shards[0].CreateTenant(ctx, CreateTenantRequest{ID: "mercedes"})
+	require.NoError(t, err)
+	require.ErrorIs(t, c.resume(c.shards[0]), ErrTenantNotFound)
+	require.Equal(t, cloudlicenses.LicenseGenerated, c.of("late")[0].Status)
+
+	_, _, err = c.shards[0].SetVendor(ctx, "vector-de", "", cloudlicenses.TenantActive)
+	require.NoError(t, err)
+	require.NoError(t, c.resume(c.shards[0]))
+	l := c.of("late")[0]
+	c.provisionedOnce(&l)
+}
+
 // TestContractsEndByThemselves: the directory's leader renews a contract that
 // is over by its own length and expires another, and the group learns of it. A
 // license that renews itself is in force all the while.

@@ -85,14 +85,19 @@ func (p *places) find(ctx context.Context, tenant cloudlicenses.TenantID) (place
 	return p.confirm(ctx, tenant)
 }
 
-// served reports whether a tenant's commands and reads are taken. What a tenant
-// that is suspended or being deleted may not do, its group refuses. A vendor's
-// account that is suspended may do nothing.
+// served reports whether a tenant's commands and reads are taken. What one that
+// is suspended or being deleted may not do, its group refuses. A vendor's account
+// is shut where the vendor is not active.
 func served(t *directory.Tenant) bool {
-	if _, isVendor := t.ID.Vendor(); isVendor {
-		return t.Status == cloudlicenses.TenantActive
+	_, isVendor := t.ID.Vendor()
+	switch t.Status {
+	case cloudlicenses.TenantActive:
+		return true
+	case cloudlicenses.TenantSuspended, cloudlicenses.TenantDeleting:
+		return !isVendor
+	case cloudlicenses.TenantPending:
 	}
-	return t.Status == cloudlicenses.TenantActive || t.Status == cloudlicenses.TenantSuspended || t.Status == cloudlicenses.TenantDeleting
+	return false
 }
 
 // refresh reads a placement from the directory's leader.

@@ -81,6 +81,8 @@ type Config struct {
 	// Resolver is the "host:port" of the DNS resolver that sign-ups are
 	// verified by; empty: none can be.
 	Resolver string
+	// Now is the node's clock, by which a month is over; nil: the system's.
+	Now func() time.Time
 	// DeletionGrace is how long a tenant's deletion can be taken back; 0:
 	// cloudlicenses.DeletionGrace.
 	DeletionGrace time.Duration
@@ -97,7 +99,8 @@ type Shard struct {
 	hosts      hosts
 	tries      firstTries
 	resolver   string
-	domain     string        // the platform's
+	domain     string // the platform's
+	now        func() time.Time
 	grace      time.Duration // of a deletion
 
 	secrets atomic.Pointer[Secrets]
@@ -115,10 +118,13 @@ func New(cfg Config) *Shard {
 func newShard(e engine, cfg Config) *Shard {
 	s := &Shard{
 		engine: e, tenantURL: cfg.TenantURL, vendorsURL: cfg.VendorsURL, logger: cfg.Logger, resolver: cfg.Resolver, domain: cfg.Domain,
-		grace: cfg.DeletionGrace,
+		now: cfg.Now, grace: cfg.DeletionGrace,
 	}
 	if s.logger == nil {
 		s.logger = slog.Default()
+	}
+	if s.now == nil {
+		s.now = time.Now
 	}
 	if s.tenantURL == nil {
 		s.tenantURL = func(id cloudlicenses.TenantID) string { return "https://" + string(id) + "." + cfg.Domain }

@@ -92,5 +92,11 @@ func (s *Shard) vendorKeyFor(ctx context.Context, vendor *directory.Vendor, key,
 	if err != nil || known {
 		return key, err
 	}
+	return s.NewVendorKey(ctx, vendor, app)
+}
+
+// NewVendorKey gives a vendor another API key and returns it.
+func (s *Shard) NewVendorKey(ctx context.Context, vendor *directory.Vendor, app string) (string, error) {
+	account := vendor.Account()
 	return s.putKey(ctx, &account, app, 0, license.Restrictions{})
 }

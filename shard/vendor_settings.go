@@ -10,9 +10,10 @@ import (
 )
 
 // A vendor's settings are in two places: what is not secret in the directory,
-// where every node sees it, the rest in the vendor's account. A change goes to
-// the account first: it decides who may make it, and leaves that in the audit
-// log.
+// where every node sees it, the rest in the vendor's account. The directory is
+// asked first whether it would take a change, so that a refused one changes
+// nothing. Then the change goes to the account: it decides who may make it, and
+// leaves that in the audit log.
 
 // Vendor returns a vendor as the directory has it; a *Refusal with not_found
 // where there is none, confirmed at the leader.
@@ -67,6 +68,14 @@ type VendorChange struct {
 func (s *Shard) ChangeVendor(ctx context.Context, id cloudlicenses.VendorID, change VendorChange) (Written, error) {
 	ctx, cancel := withDeadline(ctx)
 	defer cancel()
+	change.Public.ID = id
+	if change.Public.Set != 0 {
+		check := change.Public
+		check.Check = true
+		if _, err := s.setPublic(ctx, &check); err != nil {
+			return Written{}, err
+		}
+	}
 	var ack license.Ack
 	inAccount, err := s.Do(ctx, id.Account(), Command{Op: license.OpVendorSettings, Payload: &change.Account, Result: &ack})
 	if err == nil {
@@ -75,16 +84,21 @@ func (s *Shard) ChangeVendor(ctx context.Context, id cloudlicenses.VendorID, cha
 	if err != nil || change.Public.Set == 0 {
 		return inAccount, err
 	}
-	change.Public.ID = id
-	var result directory.VendorResult
-	public, err := s.DoDirectory(ctx, Command{Op: directory.OpVendorSet, Payload: &change.Public, Result: &result})
-	if err == nil {
-		err = refused(result.Code, result.Detail)
-	}
+	public, err := s.setPublic(ctx, &change.Public)
 	if change.Public.Set&directory.VendorHost != 0 {
 		s.hosts.forget()
 	}
 	return Written{Applied: JoinAppliedIndexes(inAccount.Applied, public.Applied), LeaderURL: inAccount.LeaderURL}, err
+}
+
+// setPublic proposes a change of what the directory has.
+func (s *Shard) setPublic(ctx context.Context, set *directory.SetVendor) (Written, error) {
+	var result directory.VendorResult
+	written, err := s.DoDirectory(ctx, Command{Op: directory.OpVendorSet, Payload: set, Result: &result})
+	if err == nil {
+		err = refused(result.Code, result.Detail)
+	}
+	return written, err
 }
 
 // SetVendor changes a vendor by the operator's wish: its name and its status

@@ -22,7 +22,7 @@ func addMailFlags(fs *pflag.FlagSet) {
 	fs.String("smtp-tls", "required", "STARTTLS required or optional (never with a password), or implicit: TLS from the first byte")
 	fs.String("mail-from", "", "sender of every mail, 'Name <address>' or an address (default: no-reply@<domain>)")
 	fs.String("mail-dir", "", "write every mail as an .eml file into this folder instead of sending it")
-	fs.Bool("webhook-allow-private", false, "let webhooks reach private addresses, and http:// URLs: for tests, and networks of your own")
+	fs.Bool("webhook-allow-private", false, "let webhooks, and single sign-on, reach private addresses and http:// URLs: for tests, and networks of your own")
 }
 
 // checkMail checks the keys of what leaves.

@@ -144,7 +144,7 @@ func startNode(cfg nodeConfig) (*node, error) {
 	scheme, port := cfg.publicURL()
 	n.engine = engine
 	n.door = shard.New(shard.Config{
-		Node: engine, Domain: cfg.domain, Logger: cfg.logger, Resolver: cfg.resolver, DeletionGrace: cfg.deletionGrace,
+		Node: engine, Domain: cfg.domain, Logger: cfg.logger, Resolver: cfg.resolver, Now: cfg.clock(), DeletionGrace: cfg.deletionGrace,
 		TenantURL:  func(id cloudlicenses.TenantID) string { return n.edge.TenantURL(id) },
 		VendorsURL: func() string { return n.edge.VendorsURL() },
 	})
@@ -152,7 +152,7 @@ func startNode(cfg nodeConfig) (*node, error) {
 		Shard: n.door, Node: engine, NodeID: cfg.id,
 		Domain: cfg.domain, Scheme: scheme, Port: port,
 		TrustedProxies: cfg.trustedProxies, Logger: cfg.logger, Metrics: registry, DevDNS: cfg.dns,
-		WebhookHTTP: cfg.webhooks.AllowHTTP,
+		WebhookHTTP: cfg.webhooks.AllowHTTP, Providers: cfg.webhooks,
 	})
 	sagas, stop := context.WithCancel(context.Background())
 	n.stopSagas = stop

@@ -109,6 +109,8 @@ func TestSignUpByMail(t *testing.T) {
 	head, text := letterTo(t, file.MailDir, "carla@globex.example", "is ready")
 	require.Regexp(t, `^<[0-9a-f]{32}@localhost>$`, head.Get("Message-Id"))
 	require.Contains(t, text, "Globex AG")
+	require.Contains(t, text, "your tenant globex.localhost")
+	require.NotContains(t, text, "vendor_id")
 	host, set := follow(t, text, node(2), `"a long enough password"`)
 	require.True(t, strings.HasPrefix(host, "globex.localhost:"), host)
 	require.Equal(t, 200, set)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 
@@ -25,6 +26,8 @@ type vendorInfo struct {
 	AutoProvision bool   `json:"auto_provision,omitempty"`
 	Host          string `json:"white_label_host,omitempty"`
 	CreatedAt     string `json:"created_at,omitempty"`
+	WithKey       bool   `json:"with_key,omitempty"` // asked for
+	APIKey        string `json:"api_key,omitempty"`
 }
 
 func vendorTable(vendors ...vendorInfo) *table {
@@ -46,10 +49,14 @@ licenses are issued. Its id and its license prefix are its own from then on; its
 licenses are named lic-<prefix>-<tenant>-<year>-<nnn>. 'tenant create --license'
 needs none: what it makes is of the operator's own vendor.
 
+With --with-key it gets an API key, which is printed and shown nowhere else: with it
+the vendor's CRM works, and makes further keys. A vendor that signs up by itself has
+users who make keys, and needs none.
+
 Made again with the same attributes, the vendor is printed as it is stored; with
 others it is refused.
 ` + operatorEnvironment,
-		Example: `  cloudlicenses vendor create --id vector-de --name "Vector Informatik GmbH" --license-prefix vector`,
+		Example: `  cloudlicenses vendor create --id vector-de --name "Vector Informatik GmbH" --license-prefix vector --with-key`,
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if vendor.ID == "" {
@@ -67,6 +74,7 @@ others it is refused.
 	cmd.Flags().StringVar(&vendor.Name, "name", "", "the vendor's name (default: the id)")
 	cmd.Flags().StringVar(&vendor.Region, "region", "", "where its account is kept (default: the node's region)")
 	cmd.Flags().StringVar(&vendor.LicensePrefix, "license-prefix", "", "what its license ids begin with: a–z and 0–9 (default: the id up to its first hyphen)")
+	cmd.Flags().BoolVar(&vendor.WithKey, "with-key", false, "make an API key of the vendor, and print it")
 	return cmd
 }
 
@@ -156,5 +164,9 @@ func (o *operator) vendor(cmd *cobra.Command, method, path string, body any) err
 	if o.output == outputJSON {
 		return printJSON(cmd.OutOrStdout(), v)
 	}
-	return vendorTable(v).print(cmd.OutOrStdout())
+	if err := vendorTable(v).print(cmd.OutOrStdout()); err != nil || v.APIKey == "" {
+		return err
+	}
+	_, err := fmt.Fprintln(cmd.OutOrStdout(), "API key:", v.APIKey)
+	return err
 }

@@ -176,6 +176,7 @@ type SetVendor struct {
 	Set      VendorMember
 	Name     string
 	Settings VendorSettings // HostVerified is not looked at
+	Check    bool           // make every check and change nothing
 }
 
 // VerifyVendorHost puts a vendor's white-label host into force, if it is still

@@ -783,8 +783,8 @@ func (z SetTenantStatus) Msgsize() (s int) {
 // MarshalMsg implements msgp.Marshaler
 func (z *SetVendor) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// array header, size 4
-	o = append(o, 0x94)
+	// array header, size 5
+	o = append(o, 0x95)
 	o = msgp.AppendString(o, string(z.ID))
 	o = msgp.AppendUint8(o, uint8(z.Set))
 	o = msgp.AppendString(o, z.Name)
@@ -793,6 +793,7 @@ func (z *SetVendor) MarshalMsg(b []byte) (o []byte, err error) {
 		err = msgp.WrapError(err, "Settings")
 		return
 	}
+	o = msgp.AppendBool(o, z.Check)
 	return
 }
 
@@ -804,8 +805,8 @@ func (z *SetVendor) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err)
 		return
 	}
-	if zb0001 != 4 {
-		err = msgp.ArrayError{Wanted: 4, Got: zb0001}
+	if zb0001 != 5 {
+		err = msgp.ArrayError{Wanted: 5, Got: zb0001}
 		return
 	}
 	{
@@ -836,13 +837,18 @@ func (z *SetVendor) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err, "Settings")
 		return
 	}
+	z.Check, bts, err = msgp.ReadBoolBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Check")
+		return
+	}
 	o = bts
 	return
 }
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z *SetVendor) Msgsize() (s int) {
-	s = 1 + msgp.StringPrefixSize + len(string(z.ID)) + msgp.Uint8Size + msgp.StringPrefixSize + len(z.Name) + z.Settings.Msgsize()
+	s = 1 + msgp.StringPrefixSize + len(string(z.ID)) + msgp.Uint8Size + msgp.StringPrefixSize + len(z.Name) + z.Settings.Msgsize() + msgp.BoolSize
 	return
 }
 

@@ -189,7 +189,7 @@ func (l *License) revise() {
 // want begins to provision a license, or has it wait for its tenant.
 func (s *state) want(l *License) {
 	if t := s.tenants[l.TenantID]; t != nil && t.Status == cloudlicenses.TenantActive {
-		l.Status, l.Revision = cloudlicenses.LicenseGenerated, max(l.Revision, 1)
+		l.Status, l.Revision = cloudlicenses.LicenseGenerated, max(l.Revision, l.Refused+1)
 		return
 	}
 	l.Status, l.Fresh = cloudlicenses.LicenseWaitingForTenant, false
@@ -263,19 +263,21 @@ func (s *state) licenseSynced(c *LicenseSynced) msgp.Marshaler {
 	return s.licensed(l, false)
 }
 
-// licenseFailed takes back what the license's group refused.
+// licenseFailed takes back what the license's group refused: its revision, and
+// none that came since.
 func (s *state) licenseFailed(c *LicenseFailed) msgp.Marshaler {
 	l := s.licenses.byID[c.ID]
 	switch {
 	case l == nil || l.Revision == 0 || c.Revision > l.Revision || c.Revision <= l.Synced:
 	case l.Synced > 0:
 		s.takeBack(l, c.Revision)
+	case c.Revision != l.Revision: // revised since
 	case l.Fresh:
 		s.licenses.remove(l)
 		s.out.Delete(keyLicense(l.ID))
 		s.releaseCustomer(l.VendorID, l.CRMAccount)
 	default:
-		s.changeLicense(l, func() { l.Revision, l.Before = 0, nil })
+		s.changeLicense(l, func() { l.Refused, l.Revision, l.Before = l.Revision, 0, nil })
 	}
 	return Ack{}
 }

@@ -122,6 +122,9 @@ type License struct {
 	ProvisionedMillis int64 // 0: not yet
 	SuspendedMillis   int64 // of the running suspension; 0: none
 	RevokedMillis     int64 // 0: not
+	// Refused is the last revision that the group refused: the next one is
+	// larger, so that what is said late of a revision is not taken for another.
+	Refused uint64
 	// Before is what held before an amendment that the group has not taken
 	// yet; nil: there is none.
 	Before *Amended
@@ -278,7 +281,8 @@ type Link struct {
 }
 
 // BlockVendor blocks a vendor that the tenant is linked with, or unblocks it:
-// a blocked one can neither generate nor provision nor amend. Idempotent.
+// a blocked one can neither generate nor provision nor amend nor resume.
+// Idempotent.
 //
 //msgp:tuple BlockVendor
 type BlockVendor struct {

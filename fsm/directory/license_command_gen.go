@@ -796,8 +796,8 @@ func (z GetLicense) Msgsize() (s int) {
 // MarshalMsg implements msgp.Marshaler
 func (z *License) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// array header, size 25
-	o = append(o, 0xdc, 0x0, 0x19)
+	// array header, size 26
+	o = append(o, 0xdc, 0x0, 0x1a)
 	o = msgp.AppendString(o, string(z.ID))
 	o = msgp.AppendString(o, string(z.VendorID))
 	o = msgp.AppendString(o, string(z.TenantID))
@@ -833,6 +833,7 @@ func (z *License) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.AppendInt64(o, z.ProvisionedMillis)
 	o = msgp.AppendInt64(o, z.SuspendedMillis)
 	o = msgp.AppendInt64(o, z.RevokedMillis)
+	o = msgp.AppendUint64(o, z.Refused)
 	if z.Before == nil {
 		o = msgp.AppendNil(o)
 	} else {
@@ -853,8 +854,8 @@ func (z *License) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err)
 		return
 	}
-	if zb0001 != 25 {
-		err = msgp.ArrayError{Wanted: 25, Got: zb0001}
+	if zb0001 != 26 {
+		err = msgp.ArrayError{Wanted: 26, Got: zb0001}
 		return
 	}
 	{
@@ -1018,6 +1019,11 @@ func (z *License) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err, "RevokedMillis")
 		return
 	}
+	z.Refused, bts, err = msgp.ReadUint64Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Refused")
+		return
+	}
 	if msgp.IsNil(bts) {
 		bts, err = msgp.ReadNilBytes(bts)
 		if err != nil {
@@ -1044,7 +1050,7 @@ func (z *License) Msgsize() (s int) {
 	for za0002 := range z.Prices {
 		s += z.Prices[za0002].Msgsize()
 	}
-	s += msgp.Int64Size + msgp.Int64Size + msgp.StringPrefixSize + len(string(z.Status)) + msgp.Uint64Size + msgp.Uint64Size + msgp.BoolSize + msgp.Uint8Size + msgp.ArrayHeaderSize + (16 * (msgp.ByteSize)) + msgp.BoolSize + msgp.Int64Size + msgp.Int64Size + msgp.Int64Size + msgp.Int64Size
+	s += msgp.Int64Size + msgp.Int64Size + msgp.StringPrefixSize + len(string(z.Status)) + msgp.Uint64Size + msgp.Uint64Size + msgp.BoolSize + msgp.Uint8Size + msgp.ArrayHeaderSize + (16 * (msgp.ByteSize)) + msgp.BoolSize + msgp.Int64Size + msgp.Int64Size + msgp.Int64Size + msgp.Int64Size + msgp.Uint64Size
 	if z.Before == nil {
 		s += msgp.NilSize
 	} else {

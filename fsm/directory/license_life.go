@@ -78,6 +78,9 @@ func (s *state) amendLicense(c *AmendLicense) msgp.Marshaler {
 	if refusal := refuseTerms(&terms); refusal != nil {
 		return refusal
 	}
+	if terms.StartMillis != l.Terms.StartMillis && l.Terms.StartMillis < s.meta.ClockMillis {
+		return refuseLicense(cloudlicenses.InvalidField, "contract/start_date: has passed: a contract that has begun keeps its start")
+	}
 	if other := s.licenses.inTheWay(l.TenantID, l.VendorID, l.ProductID, &terms, l); other != nil {
 		return refuseOverlap(other)
 	}
@@ -126,7 +129,10 @@ func (s *state) reprice(l *License, terms *Terms) {
 		return
 	}
 	l.Prices[0].FromMillis = min(l.Prices[0].FromMillis, terms.StartMillis)
-	if last.CommitFeeMinor != price.CommitFeeMinor || last.OverageFeeMinor != price.OverageFeeMinor || last.CommitQty != price.CommitQty {
+	switch {
+	case last.FromMillis == price.FromMillis: // changed twice in one moment
+		*last = price
+	case last.CommitFeeMinor != price.CommitFeeMinor || last.OverageFeeMinor != price.OverageFeeMinor || last.CommitQty != price.CommitQty:
 		l.Prices = append(l.Prices, price)
 	}
 }
@@ -155,6 +161,11 @@ func (s *state) setLicenseStatus(c *SetLicenseStatus) msgp.Marshaler {
 	}
 	if c.Status == cloudlicenses.LicenseProvisioned && l.Status == cloudlicenses.LicenseGenerated {
 		return s.licensed(l, false) // on its way
+	}
+	if c.Status == cloudlicenses.LicenseProvisioned {
+		if refusal := s.refuseTenantOf(l.TenantID, l.VendorID); refusal != nil {
+			return refusal
+		}
 	}
 	s.changeLicense(l, func() {
 		l.Status, l.SuspendedMillis = c.Status, 0

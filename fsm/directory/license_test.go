@@ -425,3 +425,118 @@ func contains(list []*License, l *License) bool {
 	}
 	return false
 }
+
+// agreed is a session in which mercedes has a license of vector-de from
+// 2025-01-01 on, at 5000.00 a month, that its group does not know of yet.
+func agreed(t *testing.T) (*session, cloudlicenses.LicenseID) {
+	s := newSession(t)
+	s.apply(OpInit, &Init{ClusterID: "c-1", Groups: []Group{{ID: 1, Region: "eu"}}}, &Ack{})
+	s.apply(OpVendor, &PutVendor{ID: "vector-de", Name: "V", LicensePrefix: "vector", Region: "eu"}, &VendorResult{})
+	s.apply(OpTenant, &CreateTenant{ID: "mercedes", Company: "M", Region: "eu", Plan: "enterprise"}, &TenantResult{})
+	s.apply(OpTenantUp, &SetTenantStatus{ID: "mercedes", Status: cloudlicenses.TenantActive}, &TenantResult{})
+	s.stamp = dayMillisOf("2025-01-01")
+	terms := sampleTerms()
+	terms.CommitFeeMinor, terms.StartMillis, terms.EndMillis = 500_000, s.stamp, dayMillisOf("2026-01-01")
+	var r LicenseResult
+	s.apply(OpLicenseGenerate, &GenerateLicense{
+		VendorID: "vector-de", OpportunityID: "SF-1", ProductID: "davinci", CRMAccount: "ACC-1", Company: "C", TenantID: "mercedes",
+		Terms: terms, AutoProvision: true,
+	}, &r)
+	require.Equal(t, cloudlicenses.OK, r.Code, r.Detail)
+	return s, r.License.ID
+}
+
+// TestBegunContractKeepsItsStart: what a contract cost before it was amended
+// stays known.
+func TestBegunContractKeepsItsStart(t *testing.T) {
+	s, id := agreed(t)
+	start := func(day string) (r LicenseResult) {
+		s.apply(OpLicenseAmend, &AmendLicense{
+			VendorID: "vector-de", ID: id, Fields: AmendStart | AmendCommitFee, Terms: Terms{StartMillis: dayMillisOf(day), CommitFeeMinor: 1},
+		}, &r)
+		return r
+	}
+	r := start("2025-02-01")
+	require.Equal(t, cloudlicenses.OK, r.Code, "on its first moment it has not been charged")
+	require.Equal(t, []Price{{FromMillis: dayMillisOf("2025-02-01"), CommitFeeMinor: 1, OverageFeeMinor: r.License.Terms.OverageFeeMinor, CommitQty: 5}}, r.License.Prices)
+	s.stamp = dayMillisOf("2025-09-15")
+	for _, day := range []string{"2025-10-01", "2025-01-01"} {
+		r = start(day)
+		require.Equal(t, cloudlicenses.InvalidField, r.Code)
+		require.Contains(t, r.Detail, "contract/start_date: ")
+	}
+	require.Equal(t, cloudlicenses.OK, start("2025-02-01").Code, "the start that it has")
+}
+
+// TestFailureOfAnEarlierRevision: it takes nothing back that has been revised
+// since.
+func TestFailureOfAnEarlierRevision(t *testing.T) {
+	s, id := agreed(t)
+	var r LicenseResult
+	s.apply(OpLicenseAmend, &AmendLicense{VendorID: "vector-de", ID: id, Fields: AmendTotal, Terms: Terms{Total: 12}}, &r)
+	require.EqualValues(t, 2, r.License.Revision)
+	s.apply(OpLicenseFailed, &LicenseFailed{ID: id, Revision: 1}, &Ack{})
+	s.apply(OpLicenseSynced, &LicenseSynced{ID: id, Revision: 2}, &r)
+	require.Equal(t, cloudlicenses.OK, r.Code, r.Detail)
+	require.Equal(t, cloudlicenses.LicenseProvisioned, r.License.Status)
+}
+
+// TestRevisionsRise: a license that its group refused is provisioned later by a
+// revision of its own, which what is said of the first does not touch.
+func TestRevisionsRise(t *testing.T) {
+	s, _ := agreed(t)
+	generate := sampleGenerate()
+	generate.VendorID, generate.CRMAccount, generate.TenantID = "vector-de", "ACC-1", "mercedes"
+	generate.OpportunityID, generate.ProductID, generate.AutoProvision = "SF-2", "canoe", false
+	var r LicenseResult
+	s.apply(OpLicenseGenerate, generate, &r)
+	require.Equal(t, cloudlicenses.OK, r.Code, r.Detail)
+	provision := &ProvisionLicense{VendorID: "vector-de", ID: r.License.ID, CRMAccount: "ACC-1"}
+	s.apply(OpLicenseProvision, provision, &r)
+	require.EqualValues(t, 1, r.License.Revision)
+	s.apply(OpLicenseFailed, &LicenseFailed{ID: provision.ID, Revision: 1}, &Ack{})
+	s.apply(OpLicenseProvision, provision, &r)
+	require.EqualValues(t, 2, r.License.Revision)
+	s.apply(OpLicenseFailed, &LicenseFailed{ID: provision.ID, Revision: 1}, &Ack{})
+	s.apply(OpLicenseSynced, &LicenseSynced{ID: provision.ID, Revision: 2}, &r)
+	require.Equal(t, cloudlicenses.OK, r.Code, r.Detail)
+	require.EqualValues(t, 2, r.License.Synced)
+}
+
+// TestTwoAmendmentsInOneMoment: the prices ascend in time, and the later one
+// holds.
+func TestTwoAmendmentsInOneMoment(t *testing.T) {
+	s, id := agreed(t)
+	s.stamp = dayMillisOf("2025-03-01")
+	var r LicenseResult
+	for _, fee := range []int64{400_000, 300_000} {
+		s.apply(OpLicenseAmend, &AmendLicense{VendorID: "vector-de", ID: id, Fields: AmendCommitFee, Terms: Terms{CommitFeeMinor: fee}}, &r)
+		require.Equal(t, cloudlicenses.OK, r.Code, r.Detail)
+		s.apply(OpLicenseSynced, &LicenseSynced{ID: id, Revision: r.License.Revision}, &r) // the next one waits for it
+		require.Equal(t, cloudlicenses.OK, r.Code, r.Detail)
+	}
+	require.Len(t, r.License.Prices, 2)
+	require.EqualValues(t, 500_000, r.License.Prices[0].CommitFeeMinor)
+	require.Equal(t, s.stamp, r.License.Prices[1].FromMillis)
+	require.EqualValues(t, 300_000, r.License.Prices[1].CommitFeeMinor)
+}
+
+// TestBlockedVendorResumes: it does not put a license back into force.
+func TestBlockedVendorResumes(t *testing.T) {
+	s, id := agreed(t)
+	status := func(to cloudlicenses.LicenseStatus) cloudlicenses.Code {
+		var r LicenseResult
+		s.apply(OpLicenseStatus, &SetLicenseStatus{VendorID: "vector-de", ID: id, Status: to}, &r)
+		return r.Code
+	}
+	block := func(blocked bool) {
+		s.apply(OpVendorBlock, &BlockVendor{TenantID: "mercedes", VendorID: "vector-de", Blocked: blocked}, &LinkResult{})
+	}
+	require.Equal(t, cloudlicenses.OK, status(cloudlicenses.LicenseSuspended))
+	block(true)
+	require.Equal(t, cloudlicenses.LicenseNotActive, status(cloudlicenses.LicenseProvisioned))
+	block(false)
+	require.Equal(t, cloudlicenses.OK, status(cloudlicenses.LicenseProvisioned))
+	block(true)
+	require.Equal(t, cloudlicenses.OK, status(cloudlicenses.LicenseRevoked), "what ends may be ended")
+}

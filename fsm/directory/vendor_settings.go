@@ -49,7 +49,9 @@ func (s *state) setVendor(c *SetVendor) msgp.Marshaler {
 	case settings.Host != v.Settings.Host && owner != "" && owner != v.ID:
 		return refuseVendor(cloudlicenses.AlreadyExists, "another vendor has this white-label host")
 	}
-	s.replaceSettings(v, name, settings)
+	if !c.Check {
+		s.replaceSettings(v, name, settings)
+	}
 	return &VendorResult{Vendor: *v}
 }
 

@@ -97,6 +97,7 @@ func load(store *fsm.Store) (*state, error) {
 		{prefixGuard, l.guard},
 		{prefixSignUp, l.signUp},
 		{prefixVoid, l.void},
+		{prefixSSO, l.sso},
 		{prefixEndpoint, l.endpoint},
 		{prefixLink, l.link},
 		{prefixNotice, l.notice},

@@ -90,7 +90,7 @@ func samples() []sample {
 		}},
 		{"OpTrySignUp", license.OpTrySignUp, true, &license.TrySignUp{TokenHash: tokenHash("token")}},
 		{"OpOwnSignUp", license.OpOwnSignUp, true, &license.OwnSignUp{UserID: "user-9", Token: "t", ExpiresMillis: epochStart + hour, Company: "Acme"}},
-	}, slices.Concat(userSamples(), lifeSamples(), webhookSamples(), vendorSamples(), provisionSamples(), invoiceSamples())...)
+	}, slices.Concat(userSamples(), lifeSamples(), webhookSamples(), vendorSamples(), provisionSamples(), invoiceSamples(), ssoSamples())...)
 }
 
 // querySamples has one row per query. Append only.
@@ -106,7 +106,7 @@ func querySamples() []sample {
 		{"QueryVerify", license.QueryVerify, true, &license.VerifyAudit{}},
 		{"QueryOutbox", license.QueryOutbox, false, &license.ListOutbox{Limit: 50}},
 		{"QueryTerms", license.QueryTerms, true, &license.GetTerms{}},
-	}, slices.Concat(userQuerySamples(), webhookQuerySamples(), vendorQuerySamples(), provisionQuerySamples(), billingQuerySamples())...)
+	}, slices.Concat(userQuerySamples(), webhookQuerySamples(), vendorQuerySamples(), provisionQuerySamples(), billingQuerySamples(), ssoQuerySamples())...)
 }
 
 // tokenHash is a hash by the token's name.
@@ -175,6 +175,7 @@ func TestOperationNumbers(t *testing.T) {
 		{"vendor_command.go", "Op"}, {"vendor_command.go", "Query"}, {"key_query.go", "Query"},
 		{"provision_command.go", "Op"}, {"provision_command.go", "Query"},
 		{"billing_query.go", "Query"}, {"invoice_command.go", "Op"}, {"invoice_command.go", "Query"},
+		{"sso_command.go", "Op"}, {"sso_command.go", "Query"},
 		{"life_command.go", "Op"}, {"life_command.go", "Query"},
 	} {
 		numbers := found[c.prefix]

@@ -76,6 +76,9 @@ func (s *state) hashTenant(h *stateHasher, t *tenant) {
 		h.add(c.record())
 	}
 	h.users(&t.users)
+	if t.sso.Revision > 0 {
+		h.add(&t.sso)
+	}
 	h.endpoints(t.hooks)
 	h.provisioning(t)
 	h.vendor(&t.vendor)

@@ -51,7 +51,14 @@ func (m *Machine) applyKey(t *tenant, payload []byte) (reply, error) {
 		return nil, err
 	}
 	_, actor, code := m.asker(t, &p.By, cloudlicenses.ActManageKeys)
+	maker := m.keyOf(t, &p.By)
+	if maker != nil {
+		maker.inherit(&p.Key)
+	}
 	networks, detail := p.Key.Restrictions.check()
+	if detail == "" {
+		detail = maker.exceeded(p.Key.ExpiresMillis, &p.Key.Restrictions, networks)
+	}
 	same := t.keyByID[p.Key.ID]
 	switch {
 	case code != cloudlicenses.OK:
@@ -167,6 +174,9 @@ func (m *Machine) applyRestrictKey(t *tenant, payload []byte) (reply, error) {
 		next.RequestsPerHour = p.Restrictions.RequestsPerHour
 	}
 	networks, detail := next.check()
+	if detail == "" {
+		detail = m.keyOf(t, &p.By).exceeded(k.ExpiresMillis, &next, networks)
+	}
 	if detail != "" {
 		return refusedKey(cloudlicenses.InvalidField, detail), nil
 	}
@@ -198,6 +208,8 @@ func (m *Machine) applyRotateKey(t *tenant, payload []byte) (reply, error) {
 		return refusedKey(cloudlicenses.AlreadyExists, "another key has this hash"), nil
 	case k.over(now):
 		return refusedKey(cloudlicenses.InvalidField, "the key was revoked or has expired: generate a new one"), nil
+	case m.wider(t, &p.By, k):
+		return refusedKey(cloudlicenses.MissingScope, "the key that asks has limits that this one has not: ask by this one, or as a user"), nil
 	case p.OverlapMillis < 0 || p.OverlapMillis > maxKeyOverlap:
 		return refusedKey(cloudlicenses.InvalidField, "overlap_seconds: is out of range"), nil
 	}

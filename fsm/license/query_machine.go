@@ -79,6 +79,8 @@ func (q *question) ask(op fsm.Op) (reply, error) {
 		return q.login()
 	case QuerySession:
 		return q.session()
+	case QuerySSO:
+		return q.sso()
 	case QueryToken:
 		return q.token()
 	case QueryEndpoints:

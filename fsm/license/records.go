@@ -38,6 +38,7 @@ import (
 //	'Q', 'Z'                                   of the outbox, see outbox.go
 //	'H'                                        of webhooks, see webhooks_records.go
 //	'W', 'G'                                   of users, see users_records.go
+//	'i' tenant(4)                              SSO
 //	'R'                                        of sign-ups, see signup.go
 //	'J', 'N'                                   of provisioning, see provision.go and notice.go
 //	'F', 'I'                                   of invoices, see invoice.go

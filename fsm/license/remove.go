@@ -49,6 +49,7 @@ var recordKinds = []recordKind{
 	{prefix: prefixProduct, tenantAt: 1},
 	{prefix: prefixBook, tenantAt: 1, sealed: true},
 	{prefix: prefixInvoice, tenantAt: 1, sealed: true},
+	{prefix: prefixSSO, tenantAt: 1, sealed: true},
 	{prefix: prefixVoid}, // no more than a count, and gone within minutes
 	{prefix: prefixOutbox, sealed: true},
 	{prefix: prefixSchedule, sealed: true}, // mails that failed are in it

@@ -120,6 +120,10 @@ func (s *session) propose(ops []fsm.Op, bodies []msgp.Marshaler, a arguments) st
 				s.showUser(&out, decodeUser(s.r.t, result))
 				continue
 			}
+			if isSSOOp(ops[i]) {
+				s.showSSO(&out, result)
+				continue
+			}
 			if isKeyOp(ops[i]) {
 				s.showKey(&out, decodeKey(s.r.t, result))
 				continue
@@ -191,6 +195,9 @@ func (s *session) command(name string, a arguments) (fsm.Op, msgp.Marshaler) {
 		return op, body
 	}
 	if op, body, known := s.provisionCommand(name, a); known {
+		return op, body
+	}
+	if op, body, known := s.ssoCommand(name, a); known {
 		return op, body
 	}
 	if op, body, known := s.userCommand(name, a); known {

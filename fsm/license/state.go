@@ -84,6 +84,7 @@ type tenant struct {
 
 	leases leaseTable
 	users  userTable
+	sso    SSO
 	hooks  []*endpoint // by number, which is in order of creation
 	vendor catalog     // of a vendor's account alone
 

@@ -171,6 +171,7 @@ type UserResult struct {
 	Session      Session
 	LockedMillis int64 // with login_locked: until when
 	NeedsCode    bool  // of a refused log-in: the password was right, the code is missing
+	NeedsSSO     bool  // of a refused log-in: the password was right, but only single sign-on opens sessions
 }
 
 // Session is a session as its own user sees it. Times are Unix milliseconds.

@@ -844,8 +844,8 @@ func (z *User) Msgsize() (s int) {
 // MarshalMsg implements msgp.Marshaler
 func (z *UserResult) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// array header, size 6
-	o = append(o, 0x96)
+	// array header, size 7
+	o = append(o, 0x97)
 	o = msgp.AppendString(o, string(z.Code))
 	o = msgp.AppendString(o, z.Detail)
 	o, err = z.User.MarshalMsg(o)
@@ -860,6 +860,7 @@ func (z *UserResult) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.AppendInt64(o, z.Session.SeenMillis)
 	o = msgp.AppendInt64(o, z.LockedMillis)
 	o = msgp.AppendBool(o, z.NeedsCode)
+	o = msgp.AppendBool(o, z.NeedsSSO)
 	return
 }
 
@@ -871,8 +872,8 @@ func (z *UserResult) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err)
 		return
 	}
-	if zb0001 != 6 {
-		err = msgp.ArrayError{Wanted: 6, Got: zb0001}
+	if zb0001 != 7 {
+		err = msgp.ArrayError{Wanted: 7, Got: zb0001}
 		return
 	}
 	{
@@ -929,12 +930,17 @@ func (z *UserResult) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err, "NeedsCode")
 		return
 	}
+	z.NeedsSSO, bts, err = msgp.ReadBoolBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "NeedsSSO")
+		return
+	}
 	o = bts
 	return
 }
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z *UserResult) Msgsize() (s int) {
-	s = 1 + msgp.StringPrefixSize + len(string(z.Code)) + msgp.StringPrefixSize + len(z.Detail) + z.User.Msgsize() + 1 + msgp.Int64Size + msgp.Int64Size + msgp.Int64Size + msgp.Int64Size + msgp.BoolSize
+	s = 1 + msgp.StringPrefixSize + len(string(z.Code)) + msgp.StringPrefixSize + len(z.Detail) + z.User.Msgsize() + 1 + msgp.Int64Size + msgp.Int64Size + msgp.Int64Size + msgp.Int64Size + msgp.BoolSize + msgp.BoolSize
 	return
 }

@@ -101,6 +101,10 @@ func (m *Machine) applyLogin(t *tenant, payload []byte) (reply, error) {
 	}
 	fits := u != nil && u.User.Status == cloudlicenses.UserActive && p.PasswordOK &&
 		len(u.PasswordHash) > 0 && sha256.Sum256(u.PasswordHash) == p.PasswordSum
+	if fits && t.passwordsOff(u) {
+		m.auditUser(t, actionLogin, string(cloudlicenses.Unauthenticated), u.User.Email, p.Address, u)
+		return &UserResult{Code: cloudlicenses.Unauthenticated, NeedsSSO: true}, nil
+	}
 	if fits && len(u.Secret) > 0 {
 		if !p.CodeSent {
 			return &UserResult{Code: cloudlicenses.Unauthenticated, NeedsCode: true}, nil
@@ -114,25 +118,25 @@ func (m *Machine) applyLogin(t *tenant, payload []byte) (reply, error) {
 		}
 		return refusedUser(cloudlicenses.Unauthenticated, ""), nil
 	}
-	return m.logIn(t, u, &p, sum), nil
-}
-
-// logIn opens a session.
-func (m *Machine) logIn(t *tenant, u *user, p *Login, sum [32]byte) reply {
-	now := m.state.clock
 	if len(u.Secret) > 0 {
 		u.Step = p.Step
 	}
+	return m.logIn(t, u, actionLogin, p.Session, p.Address), nil
+}
+
+// logIn opens a session.
+func (m *Machine) logIn(t *tenant, u *user, action string, session [32]byte, address string) reply {
+	now := m.state.clock
 	t.users.dropSessions(u, func(s *sessionRecord) bool { return !s.Session.live(now) })
 	if excess := len(u.Sessions) - cloudlicenses.MaxSessions + 1; excess > 0 {
 		t.users.dropSessions(u, func(*sessionRecord) bool { excess--; return excess >= 0 })
 	}
-	s := sessionRecord{p.Session, Session{IssuedMillis: now, ExpiresMillis: now + sessionLife, SeenMillis: now}}
+	s := sessionRecord{session, Session{IssuedMillis: now, ExpiresMillis: now + sessionLife, SeenMillis: now}}
 	u.Sessions = append(u.Sessions, s)
 	t.users.bySession[s.Hash] = u
 	u.User.LastLoginMillis = now
-	m.forgive(t, sum)
-	m.auditUser(t, actionLogin, resultSuccess, u.User.Email, p.Address, u)
+	m.forgive(t, sha256.Sum256([]byte(u.User.Email)))
+	m.auditUser(t, action, resultSuccess, u.User.Email, address, u)
 	m.storeUser(t, u)
 	return &UserResult{User: u.User, Session: s.Session}
 }

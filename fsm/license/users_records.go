@@ -35,6 +35,15 @@ type userRecord struct {
 	LastToken    [32]byte
 	Tokens       []tokenRecord   // oldest first
 	Sessions     []sessionRecord // oldest first
+	Logins       []loginRecord   // oldest first
+}
+
+// loginRecord is a single sign-on that may not be finished once more.
+//
+//msgp:tuple loginRecord
+type loginRecord struct {
+	State       [32]byte
+	UntilMillis int64 // when it would be refused as too old anyway
 }
 
 // tokenRecord is a one-time token that was mailed.

@@ -80,6 +80,48 @@ func (z *guardRecord) Msgsize() (s int) {
 }
 
 // MarshalMsg implements msgp.Marshaler
+func (z *loginRecord) MarshalMsg(b []byte) (o []byte, err error) {
+	o = msgp.Require(b, z.Msgsize())
+	// array header, size 2
+	o = append(o, 0x92)
+	o = msgp.AppendBytes(o, (z.State)[:])
+	o = msgp.AppendInt64(o, z.UntilMillis)
+	return
+}
+
+// UnmarshalMsg implements msgp.Unmarshaler
+func (z *loginRecord) UnmarshalMsg(bts []byte) (o []byte, err error) {
+	var zb0001 uint32
+	zb0001, bts, err = msgp.ReadArrayHeaderBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err)
+		return
+	}
+	if zb0001 != 2 {
+		err = msgp.ArrayError{Wanted: 2, Got: zb0001}
+		return
+	}
+	bts, err = msgp.ReadExactBytes(bts, (z.State)[:])
+	if err != nil {
+		err = msgp.WrapError(err, "State")
+		return
+	}
+	z.UntilMillis, bts, err = msgp.ReadInt64Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "UntilMillis")
+		return
+	}
+	o = bts
+	return
+}
+
+// Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
+func (z *loginRecord) Msgsize() (s int) {
+	s = 1 + msgp.ArrayHeaderSize + (32 * (msgp.ByteSize)) + msgp.Int64Size
+	return
+}
+
+// MarshalMsg implements msgp.Marshaler
 func (z *sessionRecord) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
 	// array header, size 2
@@ -180,8 +222,8 @@ func (z *tokenRecord) Msgsize() (s int) {
 // MarshalMsg implements msgp.Marshaler
 func (z *userRecord) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// array header, size 8
-	o = append(o, 0x98)
+	// array header, size 9
+	o = append(o, 0x99)
 	o, err = z.User.MarshalMsg(o)
 	if err != nil {
 		err = msgp.WrapError(err, "User")
@@ -211,6 +253,13 @@ func (z *userRecord) MarshalMsg(b []byte) (o []byte, err error) {
 			return
 		}
 	}
+	o = msgp.AppendArrayHeader(o, uint32(len(z.Logins)))
+	for za0005 := range z.Logins {
+		// array header, size 2
+		o = append(o, 0x92)
+		o = msgp.AppendBytes(o, (z.Logins[za0005].State)[:])
+		o = msgp.AppendInt64(o, z.Logins[za0005].UntilMillis)
+	}
 	return
 }
 
@@ -222,8 +271,8 @@ func (z *userRecord) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err)
 		return
 	}
-	if zb0001 != 8 {
-		err = msgp.ArrayError{Wanted: 8, Got: zb0001}
+	if zb0001 != 9 {
+		err = msgp.ArrayError{Wanted: 9, Got: zb0001}
 		return
 	}
 	bts, err = z.User.UnmarshalMsg(bts)
@@ -363,6 +412,43 @@ func (z *userRecord) UnmarshalMsg(bts []byte) (o []byte, err error) {
 			return
 		}
 	}
+	var zb0008 uint32
+	zb0008, bts, err = msgp.ReadArrayHeaderBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Logins")
+		return
+	}
+	if zb0008 > z75f7055dlimitArrays {
+		err = msgp.ErrLimitExceeded
+		return
+	}
+	if cap(z.Logins) >= int(zb0008) {
+		z.Logins = (z.Logins)[:zb0008]
+	} else {
+		z.Logins = make([]loginRecord, zb0008)
+	}
+	for za0005 := range z.Logins {
+		var zb0009 uint32
+		zb0009, bts, err = msgp.ReadArrayHeaderBytes(bts)
+		if err != nil {
+			err = msgp.WrapError(err, "Logins", za0005)
+			return
+		}
+		if zb0009 != 2 {
+			err = msgp.ArrayError{Wanted: 2, Got: zb0009}
+			return
+		}
+		bts, err = msgp.ReadExactBytes(bts, (z.Logins[za0005].State)[:])
+		if err != nil {
+			err = msgp.WrapError(err, "Logins", za0005, "State")
+			return
+		}
+		z.Logins[za0005].UntilMillis, bts, err = msgp.ReadInt64Bytes(bts)
+		if err != nil {
+			err = msgp.WrapError(err, "Logins", za0005, "UntilMillis")
+			return
+		}
+	}
 	o = bts
 	return
 }
@@ -377,5 +463,6 @@ func (z *userRecord) Msgsize() (s int) {
 	for za0003 := range z.Sessions {
 		s += 1 + msgp.ArrayHeaderSize + (32 * (msgp.ByteSize)) + z.Sessions[za0003].Session.Msgsize()
 	}
+	s += msgp.ArrayHeaderSize + (len(z.Logins) * (19 + (32 * (msgp.ByteSize)) + msgp.Int64Size))
 	return
 }

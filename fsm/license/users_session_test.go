@@ -83,7 +83,9 @@ func (s *session) userCommand(name string, a arguments) (op fsm.Op, body msgp.Ma
 	return 0, nil, false
 }
 
-func isUserOp(op fsm.Op) bool { return op >= license.OpPutUser && op <= license.OpSecondFactor }
+func isUserOp(op fsm.Op) bool {
+	return op >= license.OpPutUser && op <= license.OpSecondFactor || op == license.OpSSOLogin
+}
 
 func decodeUser(t rapid.TB, b []byte) license.UserResult {
 	t.Helper()
@@ -107,6 +109,8 @@ func (s *session) showUser(out *strings.Builder, u license.UserResult) {
 	switch {
 	case u.Code == cl.LoginLocked:
 		fmt.Fprintf(out, "%s until %s\n", u.Code, clock(u.LockedMillis))
+	case u.Code != cl.OK && u.NeedsSSO:
+		fmt.Fprintf(out, "%s: single sign-on wanted\n", u.Code)
 	case u.Code != cl.OK && u.NeedsCode:
 		fmt.Fprintf(out, "%s: code wanted\n", u.Code)
 	case u.Code != cl.OK && u.Detail != "":
