@@ -33,7 +33,7 @@ var welcomeText = text{
 	link: "Set your password",
 	after: []string{
 		"The link works once, until {{.Expires}}.",
-		"Vendors can provision licenses to the tenant from now on; create API keys for your applications in the portal.",
+		"Vendors can provision licenses to the tenant from now on; create API keys for your applications.",
 	},
 }
 
@@ -46,7 +46,7 @@ var vendorWelcomeText = text{
 	link: "Set your password",
 	after: []string{
 		"The link works once, until {{.Expires}}.",
-		"Create an API key for your CRM in the portal, and generate the first license.",
+		"Create an API key for your CRM, and generate the first license.",
 	},
 }
 
