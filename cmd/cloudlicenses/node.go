@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/cipher"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -99,18 +100,10 @@ func startNode(cfg nodeConfig) (*node, error) {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	v, _ := buildVersion()
-	keys, err := shard.NewKeys(cfg.kek)
-	if err == nil {
-		err = keys.Fit(cfg.dataDir)
-	}
+	keys, logKey, err := openKeys(cfg)
 	if err != nil {
 		return nil, err
 	}
-	logKey, err := keys.LogKey(cfg.dataDir)
-	if err != nil {
-		return nil, err
-	}
-
 	n.outbox = outbox.New(outbox.Config{
 		Sender: &notify.Sender{Mail: cfg.mailer, Webhooks: notify.NewWebhookClient(cfg.webhooks)}, From: cfg.mailFrom,
 		Logger: cfg.logger, Metrics: registry,
@@ -154,17 +147,37 @@ func startNode(cfg nodeConfig) (*node, error) {
 		TrustedProxies: cfg.trustedProxies, Logger: cfg.logger, Metrics: registry, DevDNS: cfg.dns,
 		WebhookHTTP: cfg.webhooks.AllowHTTP, Providers: cfg.webhooks,
 	})
+	n.startSagas()
+	n.outbox.Start(n.door)
+	close(wired)
+	go n.serve("public API", n.edge.Serve, secured(cfg.edge, cfg.security.edge))
+	go n.serve("admin address", n.edge.ServeAdmin, secured(cfg.admin, cfg.security.admin))
+	return n, nil
+}
+
+// openKeys opens what is wrapped by the key of --kek-file: the keys that seal
+// records, and the one of the node's log.
+func openKeys(cfg nodeConfig) (*shard.Keys, cipher.AEAD, error) {
+	keys, err := shard.NewKeys(cfg.kek)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := keys.Fit(cfg.dataDir); err != nil {
+		return nil, nil, err
+	}
+	logKey, err := keys.LogKey(cfg.dataDir)
+	return keys, logKey, err
+}
+
+// startSagas resumes, while this node leads the directory, what was left
+// half-way.
+func (n *node) startSagas() {
 	sagas, stop := context.WithCancel(context.Background())
 	n.stopSagas = stop
 	go n.door.ResumeSignUps(sagas)
 	go n.door.ResumeLicenses(sagas)
 	go n.door.RunInvoicesMonthly(sagas)
-	n.outbox.Start(n.door)
 	go n.door.ResumeLives(sagas)
-	close(wired)
-	go n.serve("public API", n.edge.Serve, secured(cfg.edge, cfg.security.edge))
-	go n.serve("admin address", n.edge.ServeAdmin, secured(cfg.admin, cfg.security.admin))
-	return n, nil
 }
 
 // explainStart says of a data folder that is in use what to do.
