@@ -230,6 +230,7 @@ type newTenant struct {
 	Company  string `json:"company"`
 	Region   string `json:"region"`
 	Plan     string `json:"plan"`
+	Owner    string `json:"owner_email"`
 	Licenses *struct {
 		Product    string `json:"product"`
 		Commit     int64  `json:"commit"`
@@ -259,6 +260,13 @@ func (c *adminCall) createTenant() error {
 		}
 	}
 	request := shard.CreateTenantRequest{ID: id, Company: body.Company, Region: body.Region, Plan: body.Plan}
+	if body.Owner != "" {
+		email, err := cloudlicenses.NormalizeEmail(body.Owner)
+		if err != nil {
+			return invalid("/owner_email", err.Error())
+		}
+		request.OwnerEmail = email
+	}
 	if l := body.Licenses; l != nil {
 		if cloudlicenses.ValidateID(l.Product) != nil {
 			return invalid("/licenses/product", cloudlicenses.ErrID.Error())

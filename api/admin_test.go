@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cloudlicenses/cloudlicenses"
+	"github.com/cloudlicenses/cloudlicenses/fsm/license"
 	"github.com/cloudlicenses/cloudlicenses/shard"
 )
 
@@ -87,6 +88,7 @@ func TestAdminTenantsAndVendors(t *testing.T) {
 		`{"id":"fine-one","region":"mars"}`:                                        "region_unavailable",
 		`{"id":"fine-one","licenses":{"product":"p","commit":"1"}}`:                "invalid_field",
 		`{"id":"fine-one","plan":"gold"}`:                                          "invalid_field",
+		`{"id":"fine-one","owner_email":"ann"}`:                                    "invalid_field",
 		`{"id":"fine-one","unknown":1}`:                                            "malformed_request",
 		`{"id":"fine-one"}x`:                                                       "malformed_request",
 		`{"id":"fine-one","licenses":{"product":"p","commit":1,"count":99999999}}`: "invalid_field",
@@ -102,8 +104,20 @@ func TestAdminTenantsAndVendors(t *testing.T) {
 	require.Equal(t, live.server.TenantURL("x")[len("http://x"):], shown.text("url")[len("http://")+len(id):])
 	adminDo(t, "GET", "/v1/tenants/nobody-here", "").wants(t, 404, "tenant_not_found")
 	adminDo(t, "GET", "/v1/tenants/nobody-here/leases", "").wants(t, 404, "tenant_not_found")
-	require.NotEmpty(t, adminDo(t, "GET", "/v1/tenants?limit=1", "").wants(t, 200, "").text("next_cursor"))
 	require.Len(t, adminDo(t, "GET", "/v1/tenants/"+id+"/licenses", "").wants(t, 200, "").body["items"], 3)
+
+	owned := cloudlicenses.TenantID(id + "-owned")
+	adminDo(t, "POST", "/v1/tenants", fmt.Sprintf(`{"id":%q,"owner_email":"Ann@Acme.example"}`, owned)).wants(t, 201, "")
+	var users license.UserPage
+	_, err := live.shard.Read(t.Context(), owned, shard.Command{
+		Op: license.QueryUsers, Payload: &license.ListUsers{Limit: 10}, Result: &users,
+	}, shard.ReadOptions{Linearizable: true})
+	require.NoError(t, err)
+	require.Len(t, users.Items, 1)
+	require.Equal(t, []any{"ann@acme.example", cloudlicenses.RoleOwner, cloudlicenses.UserInvited},
+		[]any{users.Items[0].Email, users.Items[0].Role, users.Items[0].Status})
+
+	require.NotEmpty(t, adminDo(t, "GET", "/v1/tenants?limit=1", "").wants(t, 200, "").text("next_cursor"))
 
 	vendor := fmt.Sprintf(`{"id":"v%x-de","name":"Vector"}`, unique[8:])
 	made := adminDo(t, "POST", "/v1/vendors", vendor).wants(t, 201, "")

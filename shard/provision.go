@@ -84,6 +84,8 @@ type CreateTenantRequest struct {
 	Plan    string // empty: DefaultPlan
 	// Licenses are made in the name of the operator's own vendor.
 	Licenses []LicenseSpec
+	// OwnerEmail, normalized, is invited as the tenant's owner; empty: nobody is.
+	OwnerEmail string
 }
 
 // CreatedTenant is what `tenant create` prints.
@@ -119,8 +121,33 @@ func (s *Shard) CreateTenant(ctx context.Context, req CreateTenantRequest) (Crea
 	if created.APIKey, err = s.putKey(ctx, tenant, "operator", bothScopes, license.Restrictions{}); err != nil {
 		return CreatedTenant{}, err
 	}
+	if req.OwnerEmail != "" {
+		if err := s.inviteAsOwner(ctx, tenant, req.OwnerEmail); err != nil {
+			return CreatedTenant{}, err
+		}
+	}
 	_, err = s.activate(ctx, tenant)
 	return created, err
+}
+
+// inviteAsOwner mails an invitation to be the owner of a tenant that is being
+// made, once: one who is there already is left alone.
+func (s *Shard) inviteAsOwner(ctx context.Context, tenant *directory.Tenant, email string) error {
+	id, err := NewUserID()
+	if err != nil {
+		return err
+	}
+	var result license.UserResult
+	_, err = s.doPlaced(ctx, tenant, Command{Op: license.OpPutUser, Result: &result, Payload: &license.PutUser{
+		By: license.By{Platform: true}, ID: id, Email: email, Name: email, Role: cloudlicenses.RoleOwner, Mail: NewMail(cloudlicenses.TokenInvite),
+	}})
+	if err == nil && result.Code != cloudlicenses.AlreadyExists {
+		err = refused(result.Code, result.Detail)
+	}
+	if err != nil {
+		return fmt.Errorf("invite the owner of %s: %w", tenant.ID, err)
+	}
+	return nil
 }
 
 // openTenant creates the tenant, or finds it, and makes it known to its group.

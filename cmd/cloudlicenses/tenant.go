@@ -26,6 +26,7 @@ type createTenant struct {
 	Company  string         `json:"company,omitempty"`
 	Region   string         `json:"region,omitempty"`
 	Plan     string         `json:"plan,omitempty"`
+	Owner    string         `json:"owner_email,omitempty"`
 	Licenses *createLicense `json:"licenses,omitempty"`
 }
 
@@ -68,9 +69,12 @@ is shown here and never again: a tenant that is there already is refused. With
 --license it gets a license of the operator's own vendor: --commit seats without
 further charge and up to --max-overage more; with --count K it gets K licenses,
 of products PRODUCT-0000, PRODUCT-0001, …. Applications reach the tenant under
-the URL that is printed: its name has to resolve to the nodes.
+the URL that is printed: its name has to resolve to the nodes. With --owner-email
+somebody is invited by mail as the tenant's owner, who may then make keys and
+invite others; without, nobody can log in.
 ` + operatorEnvironment,
 		Example: `  cloudlicenses tenant create --id acme --license cad --commit 5 --max-overage 15
+  cloudlicenses tenant create --id acme --owner-email ann@acme.com
   cloudlicenses tenant create --id load --license p --commit 10 --max-overage 0 --count 1000 --output json`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -98,6 +102,7 @@ the URL that is printed: its name has to resolve to the nodes.
 	fs.StringVar(&req.ID, "id", "", "the tenant's id: its subdomain (required)")
 	fs.StringVar(&req.Company, "company", "", "the company's name (default: the id)")
 	fs.StringVar(&req.Region, "region", "", "region of the tenant's data (default: that of the node asked)")
+	fs.StringVar(&req.Owner, "owner-email", "", "whom to invite by mail as the tenant's owner (default: nobody)")
 	fs.StringVar(&req.Plan, "plan", shard.DefaultPlan, "the tenant's plan: "+strings.Join(cloudlicenses.PlanNames(), ", "))
 	fs.StringVar(&lic.Product, "license", "", "product to license to the tenant")
 	fs.Int64Var(&lic.Commit, "commit", 0, "committed seats (with --license)")
