@@ -32,6 +32,8 @@ type applier struct {
 	applied atomic.Uint64 // the machine's applied index
 	seen    uint64        // highest index raft brought, applied or skipped
 
+	early sync.Mutex // only for plant.AckBeforeCommit
+
 	mu      sync.Mutex
 	waiters []indexWaiter
 	waiting atomic.Int32
@@ -57,6 +59,10 @@ func (a *applier) Apply(l *raft.Log) any { return a.ApplyBatch([]*raft.Log{l})[0
 // ApplyBatch implements raft.BatchingFSM: one answer per log, nil for those
 // that are no commands or that the machine has on disk already.
 func (a *applier) ApplyBatch(logs []*raft.Log) []any {
+	if plant.On(plant.AckBeforeCommit) {
+		a.early.Lock() // applyEarly comes from another goroutine
+		defer a.early.Unlock()
+	}
 	answers := make([]any, len(logs))
 	for i, l := range logs {
 		a.seen = l.Index

@@ -59,6 +59,12 @@ func prove(ctx context.Context, opt options, dir string) error {
 			}
 			began := time.Now()
 			verdict := t.run(ctx, opt, binary, dir, planted)
+			// A bug may end a node before its scene is over, which proves nothing
+			// either way.
+			for try := 2; planted && try <= sceneTries && strings.HasPrefix(verdict, sceneFailed); try++ {
+				fmt.Printf("%-18s planted=%-5t %s: once more\n", t.plant, planted, verdict)
+				verdict = t.run(ctx, opt, binary, filepath.Join(dir, fmt.Sprint("try-", try)), planted)
+			}
 			fmt.Printf("%-18s planted=%-5t %s (%.0f s)\n", t.plant, planted, orOK(verdict), time.Since(began).Seconds())
 			if verdict != "" {
 				failed = append(failed, t.plant)
@@ -81,8 +87,13 @@ func orOK(verdict string) string {
 	return verdict
 }
 
-// trialWithin bounds one trial.
-const trialWithin = 4 * time.Minute
+// trialWithin bounds one trial, and sceneTries how often a scene that could not
+// be played is tried.
+const (
+	trialWithin = 4 * time.Minute
+	sceneTries  = 3
+	sceneFailed = "scene failed: "
+)
 
 // run plays the scene and returns what is wrong with its end; "": nothing.
 func (t trial) run(parent context.Context, opt options, binary, dir string, planted bool) string {
@@ -114,7 +125,7 @@ func (t trial) run(parent context.Context, opt options, binary, dir string, plan
 	}
 	if err := t.scene(f, playing); err != nil && playing.Err() == nil {
 		if !planted || !slices.Contains(t.flaws, flawRecovery) {
-			return "scene failed: " + err.Error()
+			return sceneFailed + err.Error()
 		}
 		f.found.add(flawRecovery, "%v", err)
 	}
