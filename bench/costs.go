@@ -32,6 +32,9 @@ func (c *rig) costs(ctx context.Context) (sum costs, err error) {
 	if sum.wireBytes, err = loopbackBytes(); err != nil {
 		return sum, err
 	}
+	if sum.diskBytes, err = diskBytes(); err != nil {
+		return sum, err
+	}
 	for _, s := range c.servers {
 		metrics, err := c.metrics(ctx, s)
 		if err != nil {
@@ -41,11 +44,6 @@ func (c *rig) costs(ctx context.Context) (sum costs, err error) {
 		sum.allocatedBytes += metrics["go_memstats_alloc_bytes_total"]
 		sum.commands += metrics["cloudlicenses_commands_total"]
 		sum.entries += metrics["cloudlicenses_log_entries_total"]
-		written, err := procField(s.pid(), "io", "write_bytes:")
-		if err != nil {
-			return sum, err
-		}
-		sum.diskBytes += written
 	}
 	return sum, nil
 }
@@ -110,6 +108,35 @@ func procField(pid int, file, name string) (float64, error) {
 		}
 	}
 	return 0, fmt.Errorf("%s has no %s", path, name)
+}
+
+// sectorBytes is the unit of /proc/diskstats, whatever the disk's own is.
+const sectorBytes = 512
+
+// diskBytes is what was written to the machine's disks since its start. A
+// process's own write_bytes does not do: the kernel counts every page of the
+// folio that a write touches, up to a few MiB for a log's record of 300 bytes.
+func diskBytes() (sum float64, err error) {
+	b, err := os.ReadFile("/proc/diskstats")
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(b)) {
+		fields := strings.Fields(line)
+		if len(fields) < 10 {
+			continue
+		}
+		// Partitions and mapped devices would count a second time.
+		if _, err := os.Stat("/sys/block/" + fields[2] + "/device"); err != nil {
+			continue
+		}
+		sectors, err := strconv.ParseFloat(fields[9], 64)
+		if err != nil {
+			return 0, err
+		}
+		sum += sectors * sectorBytes
+	}
+	return sum, nil
 }
 
 // loopbackBytes is what was sent over loopback since the machine's start.
