@@ -53,6 +53,17 @@ const (
 	// MaxSeats bounds T, C and M of a license (422 invalid_entitlement).
 	MaxSeats = 100_000_000
 
+	// HourSeriesKept is for how long what a license was used for is known by
+	// hour, at the least; by day and by month it is known for good.
+	HourSeriesKept = 400 * 24 * time.Hour
+	// MaxAnalyticsHours, MaxAnalyticsDays and MaxAnalyticsMonths bound what one
+	// reply of analytics covers, by hour, day and month (422).
+	MaxAnalyticsHours  = 31 * 24
+	MaxAnalyticsDays   = 366
+	MaxAnalyticsMonths = 60
+	// MaxHeatmapDays bounds the days of a heat map (422).
+	MaxHeatmapDays = 92
+
 	// MinTTL, MaxTTL and DefaultTTL bound a lease's life without heartbeat.
 	MinTTL     = 60 * time.Second
 	MaxTTL     = 86400 * time.Second

@@ -134,13 +134,7 @@ func (m *Machine) grant(t *tenant, k *key, lic *license, c *Checkout, commit, ov
 
 	lic.pool.Commit += commit
 	lic.pool.Overage += overage
-	u := &lic.usage
-	if overage > 0 {
-		u.OverageCheckouts++
-	} else {
-		u.CommitCheckouts++
-	}
-	u.PeakInUse = max(u.PeakInUse, lic.pool.InUse())
+	s.countGrant(lic, c.User, overage > 0)
 	if overage > 0 {
 		m.warnSeats(t, lic)
 	}

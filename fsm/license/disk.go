@@ -27,7 +27,17 @@ func (m *Machine) writeDirty(w *fsm.Writer) {
 	for _, l := range s.dirtyLicenses {
 		l.dirty = false
 		key = key44(key, prefixLatest, l.tenant.number, l.number)
-		set(key, &l.usage)
+		set(key, l.latest())
+		if l.recent == nil {
+			continue
+		}
+		for g := range l.recent.users {
+			if u := &l.recent.users[g]; u.dirty {
+				u.dirty = false
+				key = append(key44(key, prefixUsers, l.tenant.number, l.number), byte(g))
+				set(key, u.record())
+			}
+		}
 	}
 	for _, k := range s.dirtyKeys {
 		k.dirty = false
@@ -88,6 +98,7 @@ func load(store *fsm.Store) (*state, error) {
 		{prefixTenant, l.tenant},
 		{prefixLicense, l.license},
 		{prefixLatest, l.latest},
+		{prefixUsers, l.users},
 		{prefixKey, l.key},
 		{prefixSpend, l.spend},
 		{prefixKeyUse, l.use},
@@ -224,7 +235,43 @@ func (l *loader) latest(key, value []byte) error {
 	if number == 0 || int(number) > len(t.licenseByNumber) {
 		return fmt.Errorf("no license %d", number)
 	}
-	return decode(&t.licenseByNumber[number-1].usage, value)
+	var r latestRecord
+	if err := decode(&r, value); err != nil {
+		return err
+	}
+	lic := t.licenseByNumber[number-1]
+	lic.usage = r.Month
+	if r.Hour.Period != 0 {
+		lic.recent = &recent{hour: r.Hour, day: r.Day}
+	}
+	return nil
+}
+
+// users loads who used a license in a running period.
+func (l *loader) users(key, value []byte) error {
+	if len(key) != 10 || key[9] >= byte(grains) {
+		return fmt.Errorf("no grain")
+	}
+	t, number, err := l.keyNumbers(key[:9], 9)
+	if err != nil {
+		return err
+	}
+	if number == 0 || int(number) > len(t.licenseByNumber) || t.licenseByNumber[number-1].recent == nil {
+		return fmt.Errorf("no license %d in use", number)
+	}
+	var r usersRecord
+	if err := decode(&r, value); err != nil {
+		return err
+	}
+	set := userSet{sparse: r.Sparse}
+	switch {
+	case len(r.Dense) == registers && len(r.Sparse) == 0:
+		set = userSet{dense: r.Dense}
+	case len(r.Dense) > 0 || len(r.Sparse) > sparseUsers:
+		return fmt.Errorf("no set of users")
+	}
+	t.licenseByNumber[number-1].recent.users[key[9]] = set
+	return nil
 }
 
 // parts finds the license and key that a record names.

@@ -174,7 +174,7 @@ func TestOperationNumbers(t *testing.T) {
 		{"signup_command.go", "Op"}, {"keys_command.go", "Op"}, {"webhooks_command.go", "Op"}, {"webhooks_query.go", "Query"},
 		{"vendor_command.go", "Op"}, {"vendor_command.go", "Query"}, {"key_query.go", "Query"},
 		{"provision_command.go", "Op"}, {"provision_command.go", "Query"},
-		{"billing_query.go", "Query"}, {"invoice_command.go", "Op"}, {"invoice_command.go", "Query"},
+		{"billing_query.go", "Query"}, {"series_query.go", "Query"}, {"invoice_command.go", "Op"}, {"invoice_command.go", "Query"},
 		{"sso_command.go", "Op"}, {"sso_command.go", "Query"},
 		{"life_command.go", "Op"}, {"life_command.go", "Query"},
 	} {

@@ -53,7 +53,12 @@ func (s *state) hashTenant(h *stateHasher, t *tenant) {
 		h.add(&l.License)
 		h.number(uint64(l.pool.Commit))
 		h.number(uint64(l.pool.Overage))
-		h.add(&l.usage)
+		h.add(l.latest())
+		if l.recent != nil {
+			for g := range l.recent.users {
+				h.add(l.recent.users[g].record())
+			}
+		}
 	}
 	for _, k := range t.keyByNumber {
 		h.add(&k.Key)

@@ -263,7 +263,7 @@ func (m *Machine) applyInvoiced(t *tenant, payload []byte) (reply, error) {
 	if err := decode(&p, payload); err != nil {
 		return nil, err
 	}
-	if b := &t.vendor.book; p.Month > b.month && p.Month < m.state.month {
+	if b := &t.vendor.book; p.Month > b.month && p.Month < m.state.now[grainMonth].number {
 		b.month = p.Month
 		m.storeBook(t)
 	}

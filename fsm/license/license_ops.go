@@ -127,7 +127,7 @@ func (m *Machine) provision(t *tenant, p *License) *license {
 	s := m.state
 	l := &license{
 		License: *p, number: uint32(len(t.licenseByNumber)) + 1, tenant: t,
-		usage: usageRecord{Month: s.month, ChangedMillis: s.clock},
+		usage: usageRecord{Period: s.now[grainMonth].number, ChangedMillis: s.clock},
 	}
 	s.admitLicense(t, l)
 	m.storeLicense(l)

@@ -1,9 +1,6 @@
 package license_test
 
 import (
-	"cmp"
-	"slices"
-
 	cl "github.com/cloudlicenses/cloudlicenses"
 	"github.com/cloudlicenses/cloudlicenses/fsm/license"
 )
@@ -88,30 +85,11 @@ func (m *model) provision(t *modelTenant, b *license.PutLicenses) license.Ack {
 		if other := t.overlapping(l); other != "" {
 			return license.Ack{Code: cl.AlreadyExists, LicenseID: other}
 		}
-		fresh = append(fresh, &modelLicense{License: l, usage: map[string]*license.Usage{}, peaks: map[string]int64{}})
+		fresh = append(fresh, &modelLicense{License: l, hours: map[uint32]*modelHour{}, peaks: map[string]int64{}})
 	}
 	t.licenses = append(t.licenses, fresh...)
 	for range fresh {
 		m.event(t)
 	}
 	return license.Ack{}
-}
-
-// month returns the usage record of the month of a time.
-func (l *modelLicense) month(millis int64) *modelUsage {
-	name := monthOf(millis)
-	if l.usage[name] == nil {
-		l.usage[name] = &license.Usage{LicenseID: l.ID, Month: name}
-	}
-	return (*modelUsage)(l.usage[name])
-}
-
-type modelUsage license.Usage
-
-func (u *modelUsage) refuse(code cl.Code) {
-	i, found := slices.BinarySearchFunc(u.Refusals, code, func(r license.Refusals, c cl.Code) int { return cmp.Compare(r.Code, c) })
-	if !found {
-		u.Refusals = slices.Insert(u.Refusals, i, license.Refusals{Code: code})
-	}
-	u.Refusals[i].Count++
 }

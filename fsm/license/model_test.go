@@ -50,8 +50,8 @@ type modelTenant struct {
 
 type modelLicense struct {
 	license.License
-	usage map[string]*license.Usage // by month
-	peaks map[string]int64          // overage seats in use after a grant, by month
+	hours map[uint32]*modelHour // what it was used for, by Unix hour
+	peaks map[string]int64      // overage seats in use after a grant, by month
 }
 
 type modelLease struct {
@@ -87,15 +87,16 @@ func (m *model) advance(to int64) {
 	for _, t := range m.tenants {
 		for _, l := range t.licenses {
 			for at := m.clock; at < to; {
-				day := time.UnixMilli(at).UTC()
-				turn := time.Date(day.Year(), day.Month()+1, 1, 0, 0, 0, 0, time.UTC).UnixMilli()
-				until := min(turn, to)
-				if live := t.pool(l).InUse(); live > 0 {
-					u := l.month(at)
-					u.SeatMillis += live * (until - at)
-					u.PeakInUse = max(u.PeakInUse, live)
+				until := min((at/hour+1)*hour, to)
+				if pool := t.pool(l); pool.InUse() > 0 {
+					u := l.hour(at)
+					u.SeatMillis += pool.InUse() * (until - at)
+					u.peaks(pool)
 				}
 				at = until
+			}
+			if pool := t.pool(l); pool.InUse() > 0 { // held into an hour that begins now
+				l.hour(to).peaks(pool)
 			}
 		}
 	}
@@ -243,7 +244,7 @@ func (m *model) decide(t *modelTenant, c *license.Checkout) license.LeaseResult 
 	key, refusal := m.access(t, c.Caller, cl.ScopeCheckout)
 	if refusal != nil {
 		if l, _ := m.licenseFor(t, c); l != nil && key != "" {
-			l.month(m.clock).refuse(refusal.Code)
+			l.hour(m.clock).refuse(refusal.Code)
 		}
 		return *refusal
 	}
@@ -253,7 +254,7 @@ func (m *model) decide(t *modelTenant, c *license.Checkout) license.LeaseResult 
 			continue
 		}
 		if in.byClient && in.bodyHash != c.BodyHash {
-			t.leases[in.first.ID-1].license.month(m.clock).refuse(cl.IdempotencyKeyReused)
+			t.leases[in.first.ID-1].license.hour(m.clock).refuse(cl.IdempotencyKeyReused)
 			return license.LeaseResult{Code: cl.IdempotencyKeyReused}
 		}
 		return license.LeaseResult{Replayed: true, Lease: in.first}
@@ -268,7 +269,7 @@ func (m *model) decide(t *modelTenant, c *license.Checkout) license.LeaseResult 
 	l, code := m.licenseFor(t, c)
 	if code != cl.OK {
 		if l != nil {
-			l.month(m.clock).refuse(code)
+			l.hour(m.clock).refuse(code)
 		}
 		return license.LeaseResult{Code: code, Rate: rate}
 	}
@@ -276,7 +277,7 @@ func (m *model) decide(t *modelTenant, c *license.Checkout) license.LeaseResult 
 	if code != cl.OK && m.collect(t, l) {
 		commit, overage, credit, code = m.grant(t, l, key, c)
 	}
-	u := l.month(m.clock)
+	u := l.hour(m.clock)
 	if code != cl.OK {
 		u.refuse(code)
 		return license.LeaseResult{Code: code, Rate: rate}
@@ -294,7 +295,8 @@ func (m *model) decide(t *modelTenant, c *license.Checkout) license.LeaseResult 
 	} else {
 		u.OverageCheckouts++
 	}
-	u.PeakInUse = max(u.PeakInUse, t.pool(l).InUse())
+	u.peaks(t.pool(l))
+	u.users[c.User] = true
 	m.warnSeats(t, l, overage)
 	if charged := overage - credit; charged > 0 {
 		u.OverageUses += charged
@@ -318,7 +320,7 @@ func (m *model) remembered(t *modelTenant, in modelIntent) bool {
 // countLease counts the refusal of an ended lease to its license.
 func (m *model) countLease(l *modelLease, refusal *license.LeaseResult) {
 	if l != nil && refusal.Code != cl.LeaseNotFound {
-		l.license.month(m.clock).refuse(refusal.Code)
+		l.license.hour(m.clock).refuse(refusal.Code)
 	}
 }
 

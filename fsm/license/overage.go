@@ -78,10 +78,12 @@ func (k *key) spend(month uint32, currency cloudlicenses.Currency, uses, minor i
 func (m *Machine) charge(t *tenant, k *key, l *license, lease *lease, uses int64) {
 	s := m.state
 	minor := price(l.OverageFeeMinor, uses)
-	l.usage.OverageUses += uses
-	l.usage.OverageMinor = addUp(l.usage.OverageMinor, minor)
+	l.usage.charged(uses, minor)
+	r := s.recentOf(l)
+	r.day.charged(uses, minor)
+	r.hour.charged(uses, minor)
 	s.touchLicense(l)
-	k.spend(s.month, l.Currency, uses, minor)
+	k.spend(s.now[grainMonth].number, l.Currency, uses, minor)
 	s.touchKey(k)
 	t.overageSequence++
 	s.touchTenant(t)
@@ -89,7 +91,7 @@ func (m *Machine) charge(t *tenant, k *key, l *license, lease *lease, uses int64
 		Sequence: t.overageSequence, LicenseID: l.ID, LeaseID: cloudlicenses.LeaseID(lease.id), KeyID: k.ID,
 		Uses: uses, PriceMinor: l.OverageFeeMinor, Currency: l.Currency, AtMillis: s.clock,
 	}
-	m.keyBytes = key448(m.keyBytes, prefixOverage, t.number, s.month, t.overageSequence)
+	m.keyBytes = key448(m.keyBytes, prefixOverage, t.number, s.now[grainMonth].number, t.overageSequence)
 	m.put(m.keyBytes, &m.overage)
 	m.warnCaps(t, k, l, uses, minor)
 }

@@ -120,7 +120,7 @@ func (m *model) revise(t *modelTenant, b *license.Provision) license.Ack {
 		}
 		return license.Ack{}
 	}
-	t.licenses = append(t.licenses, &modelLicense{License: b.License, usage: map[string]*license.Usage{}, peaks: map[string]int64{}})
+	t.licenses = append(t.licenses, &modelLicense{License: b.License, hours: map[uint32]*modelHour{}, peaks: map[string]int64{}})
 	m.event(t)
 	return license.Ack{}
 }

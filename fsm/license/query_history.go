@@ -31,7 +31,7 @@ func (q *question) usage() (reply, error) {
 			order := v.tenant.licenseOrder[v.tenant.licensesAfter(after):]
 			more = len(order) > few
 			for _, l := range order[:min(len(order), few)] {
-				u, err := v.usageOf(l, month)
+				u, err := v.usageOf(l, grainMonth, month)
 				if err != nil {
 					return err
 				}
@@ -56,15 +56,15 @@ func (q *question) usage() (reply, error) {
 	return page, nil
 }
 
-// usageOf finds a license's record of a month in memory or on disk.
-func (v view) usageOf(l *license, month uint32) (usageRecord, error) {
-	u, inMemory := v.state.usageIn(l, month)
+// usageOf finds a license's record of a period in memory or on disk.
+func (v view) usageOf(l *license, g grain, number uint32) (usageRecord, error) {
+	u, inMemory := v.state.usageIn(l, g, number)
 	if inMemory {
 		return u, nil
 	}
-	value, err := v.store.Get(key444(nil, prefixUsage, l.tenant.number, month, l.number))
+	value, err := v.store.Get(seriesKey(g, l, number))
 	if err != nil || value == nil {
-		return usageRecord{Month: month}, err
+		return usageRecord{Period: number}, err
 	}
 	return u, decode(&u, value)
 }

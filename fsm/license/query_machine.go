@@ -105,6 +105,10 @@ func (q *question) ask(op fsm.Op) (reply, error) {
 		return q.products()
 	case QueryOverageSums:
 		return q.overageSums()
+	case QuerySeries:
+		return q.series()
+	case QueryHeatmap:
+		return q.heatmap()
 	case QueryInvoices:
 		return q.invoices()
 	case QueryInvoiced:

@@ -23,8 +23,11 @@ import (
 //	'T' tenant(4)                              tenantRecord, of a removed one too
 //	'k' tenant(4)                              the tenant's data key, wrapped
 //	'P' tenant(4) license(4)                   License
-//	'V' tenant(4) license(4)                   usageRecord of the latest month used
+//	'V' tenant(4) license(4)                   latestRecord
+//	'v' tenant(4) license(4) grain(1)          users of the running period, see userset.go
 //	'U' tenant(4) month(4) license(4)          usageRecord of an earlier month
+//	'u' tenant(4) license(4) hour(4)           usageRecord of an earlier hour
+//	'd' tenant(4) license(4) day(4)            usageRecord of an earlier day
 //	'K' tenant(4) key(4)                       Key
 //	'S' tenant(4) key(4)                       spendRecord of the latest month charged
 //	'Y' tenant(4) key(4)                       keyUseRecord
@@ -46,14 +49,18 @@ import (
 //
 // tenant, license and key are numbers in their order of creation, from 1;
 // recordKinds (remove.go) has a row for each; what is sealed there is sealed on
-// disk. month is year × 12 + month (January = 0); hour is Unix hours.
+// disk. month is year × 12 + month (January = 0); hour is Unix hours, day Unix
+// days.
 const (
 	prefixMeta    = 'M'
 	prefixTenant  = 'T'
 	prefixDataKey = 'k'
 	prefixLicense = 'P'
 	prefixLatest  = 'V'
+	prefixUsers   = 'v'
 	prefixUsage   = 'U'
+	prefixHour    = 'u'
+	prefixDay     = 'd'
 	prefixKey     = 'K'
 	prefixSpend   = 'S'
 	prefixKeyUse  = 'Y'
@@ -67,7 +74,7 @@ const (
 )
 
 // diskKind is this machine's disk format.
-const diskKind = "license/4"
+const diskKind = "license/5"
 
 // metaRecord is the machine's own state.
 //
@@ -135,19 +142,38 @@ type windowRecord struct {
 	Counts []uint32
 }
 
-// usageRecord is what a license was used for in a month.
+// latestRecord is what a license was used for in the month, the day and the hour
+// of its latest use. Day and Hour are of period 0 where it was never used.
+//
+//msgp:tuple latestRecord
+type latestRecord struct {
+	Month usageRecord
+	Day   usageRecord
+	Hour  usageRecord
+}
+
+// usersRecord is a userSet.
+//
+//msgp:tuple usersRecord
+type usersRecord struct {
+	Sparse []uint32
+	Dense  []byte
+}
+
+// usageRecord is what a license was used for in a period, see grain.
 //
 //msgp:tuple usageRecord
 type usageRecord struct {
-	Month            uint32
+	Period           uint32
 	CommitCheckouts  int64
 	OverageCheckouts int64
 	OverageUses      int64
 	OverageMinor     int64 // charged, in the license's currency
 	PeakInUse        int64
-	OveragePeak      int64 // most overage seats in use after a grant of the month
+	OveragePeak      int64 // most overage seats in use; of a month: after one of its grants
 	SeatMillis       int64 // up to ChangedMillis
 	ChangedMillis    int64
+	Users            int64      // different ones that checked out; 0 while the period runs
 	Refusals         []Refusals // in order of code
 }
 

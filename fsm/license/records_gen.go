@@ -210,6 +210,66 @@ func (z *keyUseRecord) Msgsize() (s int) {
 }
 
 // MarshalMsg implements msgp.Marshaler
+func (z *latestRecord) MarshalMsg(b []byte) (o []byte, err error) {
+	o = msgp.Require(b, z.Msgsize())
+	// array header, size 3
+	o = append(o, 0x93)
+	o, err = z.Month.MarshalMsg(o)
+	if err != nil {
+		err = msgp.WrapError(err, "Month")
+		return
+	}
+	o, err = z.Day.MarshalMsg(o)
+	if err != nil {
+		err = msgp.WrapError(err, "Day")
+		return
+	}
+	o, err = z.Hour.MarshalMsg(o)
+	if err != nil {
+		err = msgp.WrapError(err, "Hour")
+		return
+	}
+	return
+}
+
+// UnmarshalMsg implements msgp.Unmarshaler
+func (z *latestRecord) UnmarshalMsg(bts []byte) (o []byte, err error) {
+	var zb0001 uint32
+	zb0001, bts, err = msgp.ReadArrayHeaderBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err)
+		return
+	}
+	if zb0001 != 3 {
+		err = msgp.ArrayError{Wanted: 3, Got: zb0001}
+		return
+	}
+	bts, err = z.Month.UnmarshalMsg(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Month")
+		return
+	}
+	bts, err = z.Day.UnmarshalMsg(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Day")
+		return
+	}
+	bts, err = z.Hour.UnmarshalMsg(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Hour")
+		return
+	}
+	o = bts
+	return
+}
+
+// Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
+func (z *latestRecord) Msgsize() (s int) {
+	s = 1 + z.Month.Msgsize() + z.Day.Msgsize() + z.Hour.Msgsize()
+	return
+}
+
+// MarshalMsg implements msgp.Marshaler
 func (z *leaseRecord) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
 	// array header, size 17
@@ -815,9 +875,9 @@ func (z *tenantRecord) Msgsize() (s int) {
 // MarshalMsg implements msgp.Marshaler
 func (z *usageRecord) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// array header, size 10
-	o = append(o, 0x9a)
-	o = msgp.AppendUint32(o, z.Month)
+	// array header, size 11
+	o = append(o, 0x9b)
+	o = msgp.AppendUint32(o, z.Period)
 	o = msgp.AppendInt64(o, z.CommitCheckouts)
 	o = msgp.AppendInt64(o, z.OverageCheckouts)
 	o = msgp.AppendInt64(o, z.OverageUses)
@@ -826,6 +886,7 @@ func (z *usageRecord) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.AppendInt64(o, z.OveragePeak)
 	o = msgp.AppendInt64(o, z.SeatMillis)
 	o = msgp.AppendInt64(o, z.ChangedMillis)
+	o = msgp.AppendInt64(o, z.Users)
 	o = msgp.AppendArrayHeader(o, uint32(len(z.Refusals)))
 	for za0001 := range z.Refusals {
 		o, err = z.Refusals[za0001].MarshalMsg(o)
@@ -845,13 +906,13 @@ func (z *usageRecord) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err)
 		return
 	}
-	if zb0001 != 10 {
-		err = msgp.ArrayError{Wanted: 10, Got: zb0001}
+	if zb0001 != 11 {
+		err = msgp.ArrayError{Wanted: 11, Got: zb0001}
 		return
 	}
-	z.Month, bts, err = msgp.ReadUint32Bytes(bts)
+	z.Period, bts, err = msgp.ReadUint32Bytes(bts)
 	if err != nil {
-		err = msgp.WrapError(err, "Month")
+		err = msgp.WrapError(err, "Period")
 		return
 	}
 	z.CommitCheckouts, bts, err = msgp.ReadInt64Bytes(bts)
@@ -894,6 +955,11 @@ func (z *usageRecord) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err, "ChangedMillis")
 		return
 	}
+	z.Users, bts, err = msgp.ReadInt64Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Users")
+		return
+	}
 	var zb0002 uint32
 	zb0002, bts, err = msgp.ReadArrayHeaderBytes(bts)
 	if err != nil {
@@ -922,10 +988,88 @@ func (z *usageRecord) UnmarshalMsg(bts []byte) (o []byte, err error) {
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z *usageRecord) Msgsize() (s int) {
-	s = 1 + msgp.Uint32Size + msgp.Int64Size + msgp.Int64Size + msgp.Int64Size + msgp.Int64Size + msgp.Int64Size + msgp.Int64Size + msgp.Int64Size + msgp.Int64Size + msgp.ArrayHeaderSize
+	s = 1 + msgp.Uint32Size + msgp.Int64Size + msgp.Int64Size + msgp.Int64Size + msgp.Int64Size + msgp.Int64Size + msgp.Int64Size + msgp.Int64Size + msgp.Int64Size + msgp.Int64Size + msgp.ArrayHeaderSize
 	for za0001 := range z.Refusals {
 		s += z.Refusals[za0001].Msgsize()
 	}
+	return
+}
+
+// MarshalMsg implements msgp.Marshaler
+func (z *usersRecord) MarshalMsg(b []byte) (o []byte, err error) {
+	o = msgp.Require(b, z.Msgsize())
+	// array header, size 2
+	o = append(o, 0x92)
+	o = msgp.AppendArrayHeader(o, uint32(len(z.Sparse)))
+	for za0001 := range z.Sparse {
+		o = msgp.AppendUint32(o, z.Sparse[za0001])
+	}
+	o = msgp.AppendBytes(o, z.Dense)
+	return
+}
+
+// UnmarshalMsg implements msgp.Unmarshaler
+func (z *usersRecord) UnmarshalMsg(bts []byte) (o []byte, err error) {
+	var zb0001 uint32
+	zb0001, bts, err = msgp.ReadArrayHeaderBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err)
+		return
+	}
+	if zb0001 != 2 {
+		err = msgp.ArrayError{Wanted: 2, Got: zb0001}
+		return
+	}
+	var zb0002 uint32
+	zb0002, bts, err = msgp.ReadArrayHeaderBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Sparse")
+		return
+	}
+	if zb0002 > z0b4f9ce8limitArrays {
+		err = msgp.ErrLimitExceeded
+		return
+	}
+	if cap(z.Sparse) >= int(zb0002) {
+		z.Sparse = (z.Sparse)[:zb0002]
+	} else {
+		z.Sparse = make([]uint32, zb0002)
+	}
+	for za0001 := range z.Sparse {
+		z.Sparse[za0001], bts, err = msgp.ReadUint32Bytes(bts)
+		if err != nil {
+			err = msgp.WrapError(err, "Sparse", za0001)
+			return
+		}
+	}
+	var zb0003 uint32
+	zb0003, bts, err = msgp.ReadBytesHeader(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Dense")
+		return
+	}
+	if zb0003 > z0b4f9ce8limitArrays {
+		err = msgp.ErrLimitExceeded
+		return
+	}
+	if z.Dense == nil || uint32(cap(z.Dense)) < zb0003 {
+		z.Dense = make([]byte, zb0003)
+	} else {
+		z.Dense = z.Dense[:zb0003]
+	}
+	if uint32(len(bts)) < zb0003 {
+		err = msgp.ErrShortBytes
+		return
+	}
+	copy(z.Dense, bts[:zb0003])
+	bts = bts[zb0003:]
+	o = bts
+	return
+}
+
+// Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
+func (z *usersRecord) Msgsize() (s int) {
+	s = 1 + msgp.ArrayHeaderSize + (len(z.Sparse) * (msgp.Uint32Size)) + msgp.BytesPrefixSize + len(z.Dense)
 	return
 }
 

@@ -89,8 +89,8 @@ func requireLikeModel(t *rapid.T, machine *license.Machine, m *model) {
 				shown.Status = cl.LicenseExpired
 			}
 			require.Equal(t, shown, got.License)
-			for month, u := range want.usage {
-				months[month] = append(months[month], *u) // the page's order is that of the licenses
+			for _, u := range want.usage() {
+				months[u.Month] = append(months[u.Month], u) // the page's order is that of the licenses
 			}
 		}
 		var live []license.Lease
@@ -105,6 +105,7 @@ func requireLikeModel(t *rapid.T, machine *license.Machine, m *model) {
 		ask(t, machine, name, license.QueryLeases, &license.ListLeases{Limit: 100}, &leases)
 		require.Equal(t, live, leases.Items, "live leases of %s", name)
 		requireSums(t, machine, name, tenant, m.clock)
+		requireSeries(t, machine, name, tenant, m.clock)
 		for month, want := range months {
 			var usage license.UsagePage
 			ask(t, machine, name, license.QueryUsage, &license.ListUsage{Month: month, Limit: 100}, &usage)

@@ -66,7 +66,7 @@ func (s *state) under(c *Cap, k *key, l *license) (uses, minor int64, concerned 
 	case c.LicenseID == l.ID && c.KeyID == "":
 		return l.usage.OverageUses, l.usage.OverageMinor, true
 	case c.KeyID == k.ID && c.LicenseID == "":
-		uses, minor = k.spentIn(s.month, l.Currency)
+		uses, minor = k.spentIn(s.now[grainMonth].number, l.Currency)
 		return uses, minor, true
 	}
 	return 0, 0, false

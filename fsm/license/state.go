@@ -31,9 +31,7 @@ type state struct {
 	credits fifo[*credit] // in order of expiry
 	signUps signUps
 
-	month      uint32 // of monthStart ≤ clock < monthEnd
-	monthStart int64
-	monthEnd   int64
+	now [grains]period // that the clock is in
 
 	// What memory has and the store has not.
 	dirtyTenants  []*tenant
@@ -110,8 +108,9 @@ type license struct {
 	number uint32
 	tenant *tenant
 
-	pool  cloudlicenses.Pool
-	usage usageRecord
+	pool   cloudlicenses.Pool
+	usage  usageRecord // of the month
+	recent *recent     // nil: never used
 
 	constraint  *semver.Constraints // nil: any version
 	lastVersion string              // whose verdict is lastVerdict
@@ -176,11 +175,9 @@ func (l *lease) seats() int64 { return int64(l.commit) + int64(l.overage) }
 // setClock moves the clock on to at least now.
 func (s *state) setClock(now int64) {
 	s.clock = max(s.clock, now)
-	if s.clock < s.monthEnd && s.clock >= s.monthStart && s.monthEnd != 0 {
-		return
+	if s.clock >= s.now[grainHour].end { // days and months end with an hour
+		s.turn()
 	}
-	s.month = monthOf(s.clock)
-	s.monthStart, s.monthEnd = monthBounds(s.month)
 }
 
 const (

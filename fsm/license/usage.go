@@ -9,36 +9,47 @@ import (
 )
 
 // accrue brings a license's counters up to the clock, before anything of it
-// changes: seat time is counted, and where a month has turned its record is
-// closed exactly at the boundary.
+// changes: seat time is counted, and where a month, a day or an hour has turned
+// its record is closed exactly at the boundary.
 func (s *state) accrue(store *fsm.Store, l *license) {
-	u := &l.usage
-	if u.Month == s.month && u.ChangedMillis == s.clock {
+	if u := &l.usage; u.Period == s.now[grainMonth].number && u.ChangedMillis == s.clock {
 		return
 	}
 	s.touchLicense(l)
-	if u.Month == s.month {
-		u.SeatMillis += l.pool.InUse() * (s.clock - u.ChangedMillis)
-		u.ChangedMillis = s.clock
-		return
+	s.roll(store, l, grainMonth, &l.usage)
+	if r := l.recent; r != nil {
+		s.roll(store, l, grainDay, &r.day)
+		s.roll(store, l, grainHour, &r.hour)
 	}
-	for u.Month < s.month {
-		_, end := monthBounds(u.Month)
-		closed := u.upTo(l.pool.InUse(), end)
-		if closed.used() {
-			key := key444(nil, prefixUsage, l.tenant.number, u.Month, l.number)
-			store.Set(key, appendRecord(nil, &closed))
-		}
-		if l.pool.InUse() == 0 {
-			*u = usageRecord{Month: s.month, ChangedMillis: s.monthStart}
-			break
-		}
-		*u = usageRecord{Month: u.Month + 1, ChangedMillis: end, PeakInUse: l.pool.InUse()}
-	}
-	s.accrue(store, l)
 }
 
-// upTo returns the record with the seat time up to a moment of its month.
+// roll brings the counters of one grain up to the clock.
+func (s *state) roll(store *fsm.Store, l *license, g grain, u *usageRecord) {
+	now, inUse := &s.now[g], l.pool.InUse()
+	for u.Period < now.number {
+		_, end := g.bounds(u.Period)
+		closed := u.upTo(inUse, end)
+		closed.Users = l.closeUsers(g)
+		if closed.used() {
+			store.Set(seriesKey(g, l, u.Period), appendRecord(nil, &closed))
+		}
+		if g == grainDay {
+			s.forgetHours(store, l, end)
+		}
+		if inUse == 0 {
+			*u = usageRecord{Period: now.number, ChangedMillis: now.start}
+			break
+		}
+		*u = usageRecord{Period: u.Period + 1, ChangedMillis: end, PeakInUse: inUse}
+		if g != grainMonth { // there it is the most after a grant of the month, see warning.go
+			u.OveragePeak = l.pool.Overage
+		}
+	}
+	u.SeatMillis += inUse * (s.clock - u.ChangedMillis)
+	u.ChangedMillis = s.clock
+}
+
+// upTo returns the record with the seat time up to a moment of its period.
 func (u *usageRecord) upTo(inUse, millis int64) usageRecord {
 	r := *u
 	r.SeatMillis += inUse * (millis - u.ChangedMillis)
@@ -46,9 +57,36 @@ func (u *usageRecord) upTo(inUse, millis int64) usageRecord {
 	return r
 }
 
-// used reports whether anything happened in the month.
+// used reports whether anything happened in the period.
 func (u *usageRecord) used() bool {
 	return u.CommitCheckouts+u.OverageCheckouts+u.PeakInUse+u.SeatMillis > 0 || len(u.Refusals) > 0
+}
+
+// granted counts a checkout that left a pool in use.
+func (u *usageRecord) granted(overage bool, inUse int64) {
+	if overage {
+		u.OverageCheckouts++
+	} else {
+		u.CommitCheckouts++
+	}
+	u.PeakInUse = max(u.PeakInUse, inUse)
+}
+
+// charged counts overage uses.
+func (u *usageRecord) charged(uses, minor int64) {
+	u.OverageUses += uses
+	u.OverageMinor = addUp(u.OverageMinor, minor)
+}
+
+// refused counts a refusal.
+func (u *usageRecord) refused(code cloudlicenses.Code) {
+	i, found := slices.BinarySearchFunc(u.Refusals, code, func(r Refusals, code cloudlicenses.Code) int {
+		return strings.Compare(string(r.Code), string(code))
+	})
+	if !found {
+		u.Refusals = slices.Insert(u.Refusals, i, Refusals{Code: code})
+	}
+	u.Refusals[i].Count++
 }
 
 // countRefusal counts a refusal of a known key; lic is nil where it concerned
@@ -58,40 +96,43 @@ func (m *Machine) countRefusal(lic *license, code cloudlicenses.Code) {
 		return
 	}
 	m.state.accrue(m.store, lic)
-	u := &lic.usage
-	i, found := slices.BinarySearchFunc(u.Refusals, code, func(r Refusals, code cloudlicenses.Code) int {
-		return strings.Compare(string(r.Code), string(code))
-	})
-	if !found {
-		u.Refusals = slices.Insert(u.Refusals, i, Refusals{Code: code})
-	}
-	u.Refusals[i].Count++
+	r := m.state.recentOf(lic)
+	lic.usage.refused(code)
+	r.day.refused(code)
+	r.hour.refused(code)
 	m.state.touchLicense(lic)
 }
 
 // public is a month's record as the outside sees it.
 func (u *usageRecord) public(id cloudlicenses.LicenseID) Usage {
 	return Usage{
-		LicenseID: id, Month: monthText(u.Month),
+		LicenseID: id, Month: monthText(u.Period),
 		CommitCheckouts: u.CommitCheckouts, OverageCheckouts: u.OverageCheckouts, OverageUses: u.OverageUses,
 		Refusals: slices.Clone(u.Refusals), PeakInUse: u.PeakInUse, SeatMillis: u.SeatMillis,
 	}
 }
 
-// usageIn returns what l was used for in a month, without changing it: an
+// usageIn returns what l was used for in a period, without changing it: an
 // untouched license's counters are brought up to the clock for the answer.
 // inMemory is false where only the disk knows.
-func (s *state) usageIn(l *license, month uint32) (u usageRecord, inMemory bool) {
+func (s *state) usageIn(l *license, g grain, number uint32) (u usageRecord, inMemory bool) {
+	from := l.counters(g)
 	switch {
-	case month < l.usage.Month:
+	case from == nil || number > s.now[g].number:
+		return usageRecord{Period: number}, true
+	case number < from.Period:
 		return usageRecord{}, false
-	case month > s.month:
-		return usageRecord{Month: month}, true
 	}
-	start, end := monthBounds(month)
-	from := l.usage
-	if month > l.usage.Month {
-		from = usageRecord{Month: month, ChangedMillis: start, PeakInUse: l.pool.InUse()}
+	start, end := g.bounds(number)
+	inUse := l.pool.InUse()
+	open := *from
+	if number > from.Period {
+		open = usageRecord{Period: number, ChangedMillis: start, PeakInUse: inUse}
+		if g != grainMonth {
+			open.OveragePeak = l.pool.Overage
+		}
+	} else {
+		open.Users = l.countUsers(g)
 	}
-	return from.upTo(l.pool.InUse(), min(s.clock, end)), true
+	return open.upTo(inUse, min(s.clock, end)), true
 }

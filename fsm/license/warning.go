@@ -104,7 +104,7 @@ func amount(minor int64, c cloudlicenses.Currency) json.Number {
 // warn leaves a warning in the outbox: for endpoints, owners and billing.
 func (m *Machine) warn(t *tenant, l *license, w *warning) {
 	w.TenantID, w.LicenseID, w.VendorID, w.ProductID, w.Product = t.name, l.ID, l.VendorID, l.ProductID, l.ProductName
-	w.Period = monthText(m.state.month)
+	w.Period = monthText(m.state.now[grainMonth].number)
 	m.emit(t, cloudlicenses.EventOverageWarning, w)
 	told := 0
 	for _, u := range t.users.order {

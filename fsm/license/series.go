@@ -1,0 +1,161 @@
+package license
+
+import (
+	"time"
+
+	"github.com/cloudlicenses/cloudlicenses"
+	"github.com/cloudlicenses/cloudlicenses/fsm"
+)
+
+// What a license was used for is counted by hour, by day and by month, in UTC.
+// A period's record is written once, when the period is over; the running ones
+// are in memory, and in the record of prefixLatest.
+
+// grain is the length of a series' periods.
+type grain uint8
+
+const (
+	grainHour  grain = iota // Unix hours
+	grainDay                // Unix days
+	grainMonth              // year × 12 + month, January = 0
+	grains
+)
+
+const millisPerDay = 24 * millisPerHour
+
+// hoursKept is for how long the series by hour is kept, at the least.
+const hoursKept = int64(cloudlicenses.HourSeriesKept / time.Hour)
+
+// number returns the period that a time in Unix milliseconds is in.
+func (g grain) number(millis int64) uint32 {
+	switch g {
+	case grainHour:
+		return uint32(millis / millisPerHour)
+	case grainDay:
+		return uint32(millis / millisPerDay)
+	default:
+		return monthOf(millis)
+	}
+}
+
+// bounds returns the first moment of a period and of the one after it.
+func (g grain) bounds(number uint32) (start, end int64) {
+	switch g {
+	case grainHour:
+		return int64(number) * millisPerHour, (int64(number) + 1) * millisPerHour
+	case grainDay:
+		return int64(number) * millisPerDay, (int64(number) + 1) * millisPerDay
+	default:
+		return monthBounds(number)
+	}
+}
+
+// period is the running period of a grain.
+type period struct {
+	number     uint32
+	start, end int64 // Unix ms
+}
+
+// turn moves the running periods on to the clock.
+func (s *state) turn() {
+	for g := range grains {
+		n := g.number(s.clock)
+		start, end := g.bounds(n)
+		s.now[g] = period{n, start, end}
+	}
+}
+
+// recent is what a license was used for in the hour and in the day of its
+// latest use, and who used it.
+type recent struct {
+	hour, day usageRecord
+	users     [grains]userSet
+}
+
+// recentOf returns the running counters of a license that is brought up to the
+// clock; a license that was never used has none.
+func (s *state) recentOf(l *license) *recent {
+	if l.recent == nil {
+		l.recent = &recent{
+			hour: usageRecord{Period: s.now[grainHour].number, ChangedMillis: s.clock},
+			day:  usageRecord{Period: s.now[grainDay].number, ChangedMillis: s.clock},
+		}
+	}
+	return l.recent
+}
+
+// counters returns the running record of a grain; nil: never used.
+func (l *license) counters(g grain) *usageRecord {
+	switch {
+	case g == grainMonth:
+		return &l.usage
+	case l.recent == nil:
+		return nil
+	case g == grainDay:
+		return &l.recent.day
+	default:
+		return &l.recent.hour
+	}
+}
+
+// countGrant counts a checkout that was granted, in every grain.
+func (s *state) countGrant(l *license, user string, overage bool) {
+	inUse, r := l.pool.InUse(), s.recentOf(l)
+	l.usage.granted(overage, inUse)
+	r.day.granted(overage, inUse)
+	r.hour.granted(overage, inUse)
+	r.day.OveragePeak = max(r.day.OveragePeak, l.pool.Overage)
+	r.hour.OveragePeak = max(r.hour.OveragePeak, l.pool.Overage)
+	// Who was seen in this hour was seen in its day and its month.
+	if h := hashUser(user); r.users[grainHour].add(h) && r.users[grainDay].add(h) {
+		r.users[grainMonth].add(h)
+	}
+}
+
+// countUsers returns how many users the running period of a grain has seen.
+func (l *license) countUsers(g grain) int64 {
+	if l.recent == nil {
+		return 0
+	}
+	return l.recent.users[g].count()
+}
+
+// closeUsers is countUsers, and begins a new period.
+func (l *license) closeUsers(g grain) int64 {
+	n := l.countUsers(g)
+	if l.recent != nil {
+		l.recent.users[g].clear()
+	}
+	return n
+}
+
+// seriesKey is the key of a closed period's record. Months are in the order that
+// bills are made in, hours and days in that of a license's history.
+func seriesKey(g grain, l *license, number uint32) []byte {
+	switch g {
+	case grainHour:
+		return key444(nil, prefixHour, l.tenant.number, l.number, number)
+	case grainDay:
+		return key444(nil, prefixDay, l.tenant.number, l.number, number)
+	default:
+		return key444(nil, prefixUsage, l.tenant.number, number, l.number)
+	}
+}
+
+// forgetHours drops the hours that are older than hoursKept at the end of a day.
+func (s *state) forgetHours(store *fsm.Store, l *license, dayEnd int64) {
+	if last := dayEnd/millisPerHour - hoursKept; last > 0 {
+		store.DeleteRange(seriesKey(grainHour, l, 0), seriesKey(grainHour, l, uint32(last)))
+	}
+}
+
+// latest is what the store keeps of the running periods.
+func (l *license) latest() *latestRecord {
+	r := &latestRecord{Month: l.usage}
+	if l.recent != nil {
+		r.Day, r.Hour = l.recent.day, l.recent.hour
+	}
+	return r
+}
+
+func (u *userSet) record() *usersRecord { return &usersRecord{Sparse: u.sparse, Dense: u.dense} }

@@ -1,0 +1,101 @@
+package license
+
+import (
+	"github.com/cloudlicenses/cloudlicenses"
+	"github.com/cloudlicenses/cloudlicenses/fsm"
+)
+
+//go:generate go run github.com/tinylib/msgp@v1.6.5 -file=series_query.go -o=series_query_gen.go -io=false -tests=false
+//msgp:limit arrays:65536 maps:0
+//msgp:shim cloudlicenses.Code as:string using:string/cloudlicenses.Code mode:cast
+//msgp:shim cloudlicenses.VendorID as:string using:string/cloudlicenses.VendorID mode:cast
+//msgp:shim cloudlicenses.LicenseID as:string using:string/cloudlicenses.LicenseID mode:cast
+
+// The queries about what licenses were used for; 120–124 are theirs.
+const (
+	QuerySeries  fsm.Op = 120 // ListSeries → SeriesPage
+	QueryHeatmap fsm.Op = 121 // SumHeatmap → Heatmap
+)
+
+// Grains of a series, as queries name them.
+const (
+	ByHour  = uint8(grainHour)  // periods are Unix hours
+	ByDay   = uint8(grainDay)   // Unix days
+	ByMonth = uint8(grainMonth) // year × 12 + month, January = 0
+)
+
+// ListSeries asks for what licenses were used for in the periods [From, To), in
+// order of license, after Cursor.
+//
+//msgp:tuple ListSeries
+type ListSeries struct {
+	VendorID  cloudlicenses.VendorID  // empty: of every vendor
+	LicenseID cloudlicenses.LicenseID // empty: every license
+	Grain     uint8
+	From      uint32
+	To        uint32 // at most MaxAnalyticsHours, …Days, …Months after From
+	Cursor    string
+	Limit     int64 // licenses
+}
+
+// SeriesPoint is what a license was used for in a period. Those in which nothing
+// happened are left out.
+//
+//msgp:tuple SeriesPoint
+type SeriesPoint struct {
+	Period           uint32
+	CommitCheckouts  int64 // granted without overage
+	OverageCheckouts int64 // granted with at least one overage seat
+	OverageUses      int64 // overage seats charged
+	Refusals         []Refusals
+	PeakInUse        int64
+	OveragePeak      int64
+	SeatMillis       int64
+	Users            int64 // different ones that checked out
+}
+
+// LicenseSeries is a license's series, in order of period.
+//
+//msgp:tuple LicenseSeries
+type LicenseSeries struct {
+	LicenseID cloudlicenses.LicenseID
+	Points    []SeriesPoint
+}
+
+// SeriesPage is a page of licenses; those that were not used are among them.
+//
+//msgp:tuple SeriesPage
+type SeriesPage struct {
+	Code  cloudlicenses.Code
+	Items []LicenseSeries
+	Next  string
+}
+
+// SumHeatmap asks for the hours [From, To) of a vendor's licenses, added up by
+// the hour of the week.
+//
+//msgp:tuple SumHeatmap
+type SumHeatmap struct {
+	VendorID  cloudlicenses.VendorID
+	LicenseID cloudlicenses.LicenseID // empty: every license of the vendor
+	From      uint32                  // Unix hours
+	To        uint32                  // at most MaxHeatmapDays after From
+}
+
+// HeatmapCell sums an hour of the week.
+//
+//msgp:tuple HeatmapCell
+type HeatmapCell struct {
+	Checkouts   int64
+	OverageUses int64
+	Refused     int64
+	SeatMillis  int64
+}
+
+// Heatmap has a cell for each hour of the week from Monday 00:00 UTC on, or none.
+//
+//msgp:tuple Heatmap
+type Heatmap struct {
+	Code  cloudlicenses.Code
+	Cells []HeatmapCell
+}
