@@ -139,6 +139,14 @@ func (c *call) auditPage(query *license.ListAudit, o listOptions) (list license.
 	return list, true
 }
 
+// linkNext leads to a table's next page (RFC 8288).
+func (c *call) linkNext(cursor string) {
+	var next fasthttp.Args
+	c.ctx.QueryArgs().CopyTo(&next)
+	next.Set("cursor", cursor)
+	c.ctx.Response.Header.Set("Link", "<"+(&url.URL{Path: c.route.path, RawQuery: next.String()}).String()+`>; rel="next"`)
+}
+
 // wantsCSV reports whether the Accept header names text/csv, and before JSON.
 func (c *call) wantsCSV() bool {
 	for _, accepted := range strings.Split(string(c.ctx.Request.Header.Peek("Accept")), ",") {
@@ -192,10 +200,7 @@ func (c *call) serveAuditCSV(query *license.ListAudit, o listOptions) {
 	}
 	h := &c.ctx.Response.Header
 	if query.Cursor != "" {
-		var next fasthttp.Args
-		c.ctx.QueryArgs().CopyTo(&next)
-		next.Set("cursor", query.Cursor)
-		h.Set("Link", "<"+(&url.URL{Path: "/api/v1/audit", RawQuery: next.String()}).String()+`>; rel="next"`)
+		c.linkNext(query.Cursor)
 	}
 	h.Set("Content-Disposition", `attachment; filename="audit-`+owner+`.csv"`)
 	c.out = out

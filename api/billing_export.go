@@ -47,25 +47,8 @@ type exportQuery struct {
 func (c *call) exportQuery() (q exportQuery, ok bool) {
 	args := c.ctx.QueryArgs()
 	var invalid []body.FieldError
-	day := func(name string) billing.Day {
-		text := string(args.Peek(name))
-		d, err := billing.ParseDay(text)
-		switch {
-		case text == "":
-			invalid = append(invalid, body.FieldError{Parameter: name, Detail: "is missing"})
-		case err != nil:
-			invalid = append(invalid, body.FieldError{Parameter: name, Detail: "must be a day such as 2025-11-30"})
-		}
-		return d
-	}
-	q.within = billing.Range{Start: day("start_date"), End: day("end_date")}
-	if len(invalid) == 0 {
-		switch {
-		case q.within.Validate() != nil:
-			invalid = append(invalid, body.FieldError{Parameter: "end_date", Detail: "is before start_date"})
-		case q.within.Count() > cloudlicenses.MaxExportDays:
-			invalid = append(invalid, body.FieldError{Parameter: "end_date", Detail: fmt.Sprintf("an export covers at most %d days", cloudlicenses.MaxExportDays)})
-		}
+	if q.within, invalid = c.days(); len(invalid) == 0 && q.within.Count() > cloudlicenses.MaxExportDays {
+		invalid = append(invalid, body.FieldError{Parameter: "end_date", Detail: fmt.Sprintf("an export covers at most %d days", cloudlicenses.MaxExportDays)})
 	}
 	if q.crm = string(args.Peek("customer_crm_id")); q.crm != "" && cloudlicenses.ValidateForeignID(q.crm) != nil {
 		invalid = append(invalid, body.FieldError{Parameter: "customer_crm_id", Detail: cloudlicenses.ErrForeignID.Error()})

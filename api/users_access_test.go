@@ -110,6 +110,7 @@ func userRows(p *pool, fresh func() license.User) map[string]userRow {
 		"GET /api/v1/audit/verify":            {path("/api/v1/audit/verify"), path(""), 200},
 		"GET /api/v1/licenses":                {path("/api/v1/licenses"), path(""), 200},
 		"GET /api/v1/licenses/{id}":           {path("/api/v1/licenses/" + string(p.license)), path(""), 200},
+		"GET /api/v1/licenses/{id}/usage":     {path("/api/v1/licenses/" + string(p.license) + "/usage?start_date=2026-11-01&end_date=2026-11-30"), path(""), 200},
 		"GET /api/v1/leases":                  {path("/api/v1/leases"), path(""), 200},
 		"GET /api/v1/webhooks":                {path("/api/v1/webhooks"), path(""), 200},
 		"POST /api/v1/webhooks":               {path("/api/v1/webhooks"), func() string { p.pruneEndpoints(); return `{"url":"https://acme.example/hook"}` }, 201},

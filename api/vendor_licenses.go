@@ -42,6 +42,7 @@ type shownLicense struct {
 	Entitlement   shownEntitlement            `json:"entitlement"`
 	Contract      shownContract               `json:"contract"`
 	Pool          *shownPool                  `json:"pool,omitempty"`
+	ThisMonth     *shownMonth                 `json:"this_month,omitempty"`
 	PackageURL    string                      `json:"package_url"`
 	CreatedAt     *string                     `json:"created_at"`
 	ProvisionedAt *string                     `json:"provisioned_at"`
@@ -88,6 +89,12 @@ type shownPool struct {
 	CommitInUse  int64 `json:"commit_in_use"`
 	OverageInUse int64 `json:"overage_in_use"`
 	Available    int64 `json:"available"`
+}
+
+// shownMonth is what the running month (UTC) has charged so far.
+type shownMonth struct {
+	OverageUses int64       `json:"overage_checkouts"`
+	OverageCost json.Number `json:"overage_cost"`
 }
 
 func (c *call) packageURL(id cloudlicenses.LicenseID) string {
@@ -328,7 +335,13 @@ func (c *call) serveVendorLicenses() {
 	}
 	query := shard.Command{Op: directory.QueryLicenses, Payload: list, Result: &page}
 	if c.readDirectory(query, func() cloudlicenses.Code { return page.Code }, o) {
-		c.send(fasthttp.StatusOK, newPage(page.Items, page.Next, c.showLicense))
+		shown := newPage(page.Items, page.Next, c.showLicense)
+		for i := range shown.Items {
+			if !c.inUse(&page.Items[i], &shown.Items[i], o) {
+				return
+			}
+		}
+		c.send(fasthttp.StatusOK, shown)
 	}
 }
 
@@ -344,26 +357,34 @@ func (c *call) serveVendorLicense() {
 		return
 	}
 	shown := c.showLicense(l)
-	if l.Synced > 0 {
-		var page license.LicensePage
-		fresh, err := c.server.shard.Read(c.context(), l.TenantID, shard.Command{
-			Op: license.QueryLicenses, Payload: &license.ListLicenses{ID: l.ID, Limit: 1}, Result: &page,
-		}, o.read)
-		switch {
-		case errors.Is(err, shard.ErrTenantNotFound): // suspended: nothing is in use
-		case err != nil:
-			c.fail(err)
-			return
-		case len(page.Items) == 1:
-			shown.Pool = showPool(&page.Items[0])
-			c.fresh(&fresh)
-		}
+	if c.inUse(l, &shown, o) {
+		c.send(fasthttp.StatusOK, shown)
 	}
-	c.send(fasthttp.StatusOK, shown)
 }
 
-func showPool(s *license.LicenseState) *shownPool {
-	pool := cloudlicenses.Pool{Commit: s.CommitInUse, Overage: s.OverageInUse}
-	entitlement := cloudlicenses.Entitlement{Total: s.License.Total, CommitQty: s.License.CommitQty, MaxOverage: s.License.MaxOverage}
-	return &shownPool{pool.InUse(), pool.Commit, pool.Overage, pool.Available(entitlement)}
+// inUse adds what is in use of a license, and what the running month has charged,
+// as a replica of the tenant's group knows. False means that the refusal is sent.
+func (c *call) inUse(l *directory.License, shown *shownLicense, o listOptions) bool {
+	if l.Synced == 0 {
+		return true
+	}
+	var page license.LicensePage
+	fresh, err := c.server.shard.Read(c.context(), l.TenantID, shard.Command{
+		Op: license.QueryLicenses, Payload: &license.ListLicenses{ID: l.ID, Limit: 1}, Result: &page,
+	}, o.read)
+	switch {
+	case errors.Is(err, shard.ErrTenantNotFound): // suspended: nothing is in use
+	case err != nil:
+		c.fail(err)
+		return false
+	case len(page.Items) == 1:
+		c.fresh(&fresh)
+		s := &page.Items[0]
+		pool := cloudlicenses.Pool{Commit: s.CommitInUse, Overage: s.OverageInUse}
+		entitlement := cloudlicenses.Entitlement{Total: s.License.Total, CommitQty: s.License.CommitQty, MaxOverage: s.License.MaxOverage}
+		shown.Pool = &shownPool{pool.InUse(), pool.Commit, pool.Overage, pool.Available(entitlement)}
+		cost := cloudlicenses.Money{Minor: s.OverageMinor, Currency: s.License.Currency}
+		shown.ThisMonth = &shownMonth{s.OverageUses, json.Number(cost.String())}
+	}
+	return true
 }

@@ -64,6 +64,8 @@ type LicenseState struct {
 	License      License
 	CommitInUse  int64
 	OverageInUse int64
+	OverageUses  int64 // charged in the running month
+	OverageMinor int64 // and what they cost
 }
 
 // LicensePage is a page of licenses; Next is the cursor of the next one, empty

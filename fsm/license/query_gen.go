@@ -553,15 +553,11 @@ func (z *LicensePage) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.AppendString(o, z.Detail)
 	o = msgp.AppendArrayHeader(o, uint32(len(z.Items)))
 	for za0001 := range z.Items {
-		// array header, size 3
-		o = append(o, 0x93)
-		o, err = z.Items[za0001].License.MarshalMsg(o)
+		o, err = z.Items[za0001].MarshalMsg(o)
 		if err != nil {
-			err = msgp.WrapError(err, "Items", za0001, "License")
+			err = msgp.WrapError(err, "Items", za0001)
 			return
 		}
-		o = msgp.AppendInt64(o, z.Items[za0001].CommitInUse)
-		o = msgp.AppendInt64(o, z.Items[za0001].OverageInUse)
 	}
 	o = msgp.AppendString(o, z.Next)
 	o, err = z.Rate.MarshalMsg(o)
@@ -623,29 +619,9 @@ func (z *LicensePage) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		z.Items = make([]LicenseState, zb0004)
 	}
 	for za0001 := range z.Items {
-		var zb0005 uint32
-		zb0005, bts, err = msgp.ReadArrayHeaderBytes(bts)
+		bts, err = z.Items[za0001].UnmarshalMsg(bts)
 		if err != nil {
 			err = msgp.WrapError(err, "Items", za0001)
-			return
-		}
-		if zb0005 != 3 {
-			err = msgp.ArrayError{Wanted: 3, Got: zb0005}
-			return
-		}
-		bts, err = z.Items[za0001].License.UnmarshalMsg(bts)
-		if err != nil {
-			err = msgp.WrapError(err, "Items", za0001, "License")
-			return
-		}
-		z.Items[za0001].CommitInUse, bts, err = msgp.ReadInt64Bytes(bts)
-		if err != nil {
-			err = msgp.WrapError(err, "Items", za0001, "CommitInUse")
-			return
-		}
-		z.Items[za0001].OverageInUse, bts, err = msgp.ReadInt64Bytes(bts)
-		if err != nil {
-			err = msgp.WrapError(err, "Items", za0001, "OverageInUse")
 			return
 		}
 	}
@@ -667,7 +643,7 @@ func (z *LicensePage) UnmarshalMsg(bts []byte) (o []byte, err error) {
 func (z *LicensePage) Msgsize() (s int) {
 	s = 1 + msgp.StringPrefixSize + len(string(z.Code)) + msgp.StringPrefixSize + len(string(z.Layer)) + msgp.StringPrefixSize + len(z.Detail) + msgp.ArrayHeaderSize
 	for za0001 := range z.Items {
-		s += 1 + z.Items[za0001].License.Msgsize() + msgp.Int64Size + msgp.Int64Size
+		s += z.Items[za0001].Msgsize()
 	}
 	s += msgp.StringPrefixSize + len(z.Next) + z.Rate.Msgsize()
 	return
@@ -676,8 +652,8 @@ func (z *LicensePage) Msgsize() (s int) {
 // MarshalMsg implements msgp.Marshaler
 func (z *LicenseState) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// array header, size 3
-	o = append(o, 0x93)
+	// array header, size 5
+	o = append(o, 0x95)
 	o, err = z.License.MarshalMsg(o)
 	if err != nil {
 		err = msgp.WrapError(err, "License")
@@ -685,6 +661,8 @@ func (z *LicenseState) MarshalMsg(b []byte) (o []byte, err error) {
 	}
 	o = msgp.AppendInt64(o, z.CommitInUse)
 	o = msgp.AppendInt64(o, z.OverageInUse)
+	o = msgp.AppendInt64(o, z.OverageUses)
+	o = msgp.AppendInt64(o, z.OverageMinor)
 	return
 }
 
@@ -696,8 +674,8 @@ func (z *LicenseState) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err)
 		return
 	}
-	if zb0001 != 3 {
-		err = msgp.ArrayError{Wanted: 3, Got: zb0001}
+	if zb0001 != 5 {
+		err = msgp.ArrayError{Wanted: 5, Got: zb0001}
 		return
 	}
 	bts, err = z.License.UnmarshalMsg(bts)
@@ -715,13 +693,23 @@ func (z *LicenseState) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err, "OverageInUse")
 		return
 	}
+	z.OverageUses, bts, err = msgp.ReadInt64Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "OverageUses")
+		return
+	}
+	z.OverageMinor, bts, err = msgp.ReadInt64Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "OverageMinor")
+		return
+	}
 	o = bts
 	return
 }
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z *LicenseState) Msgsize() (s int) {
-	s = 1 + z.License.Msgsize() + msgp.Int64Size + msgp.Int64Size
+	s = 1 + z.License.Msgsize() + msgp.Int64Size + msgp.Int64Size + msgp.Int64Size + msgp.Int64Size
 	return
 }
 

@@ -26,7 +26,7 @@ func (q *question) licenses() (reply, error) {
 				page.Code = cloudlicenses.NotFound
 				return nil
 			}
-			page.Items = []LicenseState{l.public(v.state.clock)}
+			page.Items = []LicenseState{v.state.shown(l)}
 			return nil
 		}
 		limit := pageSize(ask.Limit)
@@ -35,7 +35,7 @@ func (q *question) licenses() (reply, error) {
 				page.Next = string(page.Items[limit-1].License.ID)
 				break
 			}
-			page.Items = append(page.Items, l.public(v.state.clock))
+			page.Items = append(page.Items, v.state.shown(l))
 		}
 		return nil
 	})
@@ -54,10 +54,13 @@ func (t *tenant) licensesAfter(cursor string) int {
 	return i
 }
 
-func (l *license) public(clock int64) LicenseState {
-	s := LicenseState{License: l.License, CommitInUse: l.pool.Commit, OverageInUse: l.pool.Overage}
-	s.License.Status = l.statusAt(clock)
-	return s
+func (s *state) shown(l *license) LicenseState {
+	shown := LicenseState{License: l.License, CommitInUse: l.pool.Commit, OverageInUse: l.pool.Overage}
+	shown.License.Status = l.statusAt(s.clock)
+	if u, running := s.usageIn(l, grainMonth, s.now[grainMonth].number); running {
+		shown.OverageUses, shown.OverageMinor = u.OverageUses, u.OverageMinor
+	}
+	return shown
 }
 
 // leases answers QueryLeases.
