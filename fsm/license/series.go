@@ -142,10 +142,11 @@ func seriesKey(g grain, l *license, number uint32) []byte {
 	}
 }
 
-// forgetHours drops the hours that are older than hoursKept at the end of a day.
-func (s *state) forgetHours(store *fsm.Store, l *license, dayEnd int64) {
-	if last := dayEnd/millisPerHour - hoursKept; last > 0 {
-		store.DeleteRange(seriesKey(grainHour, l, 0), seriesKey(grainHour, l, uint32(last)))
+// forgetHours drops the hours that become older than hoursKept as [from, to) pass.
+// Every hour passes once, and a range would cost the more the more is pending.
+func forgetHours(store *fsm.Store, l *license, from, to uint32) {
+	for old := max(int64(from)-hoursKept, l.StartMillis/millisPerHour); old < int64(to)-hoursKept; old++ {
+		store.Delete(seriesKey(grainHour, l, uint32(old)))
 	}
 }
 

@@ -26,15 +26,15 @@ func (s *state) accrue(store *fsm.Store, l *license) {
 // roll brings the counters of one grain up to the clock.
 func (s *state) roll(store *fsm.Store, l *license, g grain, u *usageRecord) {
 	now, inUse := &s.now[g], l.pool.InUse()
+	if g == grainHour {
+		forgetHours(store, l, u.Period, now.number)
+	}
 	for u.Period < now.number {
 		_, end := g.bounds(u.Period)
 		closed := u.upTo(inUse, end)
 		closed.Users = l.closeUsers(g)
 		if closed.used() {
 			store.Set(seriesKey(g, l, u.Period), appendRecord(nil, &closed))
-		}
-		if g == grainDay {
-			s.forgetHours(store, l, end)
 		}
 		if inUse == 0 {
 			*u = usageRecord{Period: now.number, ChangedMillis: now.start}
