@@ -186,6 +186,8 @@ type VendorCharges struct {
 	Charges   []billing.Charge
 	// ClockMillis: nothing more can be charged before it.
 	ClockMillis int64
+	// Removed are the customers that are gone, with their overage records.
+	Removed map[cloudlicenses.TenantID]bool
 }
 
 // VendorCharges gathers what was charged for a vendor's licenses on the days of a
@@ -241,10 +243,15 @@ func (r *reader) vendorCharges(ctx context.Context, vendor cloudlicenses.VendorI
 // for each that has none.
 func (r *reader) chargesOf(ctx context.Context, v *VendorCharges, contracts []billing.ContractLine, crmAccount string, within billing.Range) (missing bool, err error) {
 	sums, clock, err := r.sums(ctx, contracts[0].Tenant, contracts[0].Vendor, within)
-	if err != nil && !errors.Is(err, ErrTenantNotFound) { // that one is deleted, with all that it had
+	switch {
+	case errors.Is(err, ErrTenantNotFound):
+		if v.Removed == nil {
+			v.Removed = make(map[cloudlicenses.TenantID]bool)
+		}
+		v.Removed[contracts[0].Tenant] = true
+	case err != nil:
 		return false, err
-	}
-	if v.ClockMillis == 0 || clock < v.ClockMillis {
+	case v.ClockMillis == 0 || clock < v.ClockMillis:
 		v.ClockMillis = clock
 	}
 	byLicense := make(map[cloudlicenses.LicenseID]*billing.ContractLine, len(contracts))

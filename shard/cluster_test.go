@@ -61,6 +61,7 @@ type trio struct {
 	kek    [3][]byte
 
 	resolver string
+	now      func() time.Time   // of all nodes; nil: the system's
 	asked    [3][3]atomic.Int64 // queries by node and group
 
 	mu     sync.Mutex
@@ -110,12 +111,12 @@ func (c *trio) start(which ...int) {
 				m, err := license.Open(license.Config{Dir: dir, Logger: logger, Group: uint32(id), Sealer: keys})
 				return hosted{m, &c.asked[i][id]}, err
 			},
-			Tuning: cluster.Tuning{SnapshotEntries: 50},
+			Tuning: cluster.Tuning{SnapshotEntries: 50}, Now: c.now,
 		})
 		require.NoError(c.t, err)
 		c.mu.Lock()
 		c.nodes[i] = node
-		c.shards[i] = New(Config{Node: node, Domain: "example.test", Logger: logger, Resolver: c.resolver})
+		c.shards[i] = New(Config{Node: node, Domain: "example.test", Logger: logger, Resolver: c.resolver, Now: c.now})
 		c.mu.Unlock()
 	}
 	var booting sync.WaitGroup

@@ -53,7 +53,10 @@ func (s *Shard) RunInvoices(ctx context.Context, vendor cloudlicenses.VendorID, 
 		return run, fmt.Errorf("invoices of %s for %s: %w", vendor, month, err)
 	}
 	for i := range invoices {
-		if err := s.putInvoice(ctx, &run, &invoices[i], by, byHand); err != nil {
+		// Of a customer that is gone nothing can be added up anew: what was
+		// voided stays void.
+		again := byHand && !found.Removed[invoices[i].Tenant]
+		if err := s.putInvoice(ctx, &run, &invoices[i], by, again); err != nil {
 			return run, err
 		}
 	}
@@ -65,8 +68,9 @@ func (s *Shard) RunInvoices(ctx context.Context, vendor cloudlicenses.VendorID, 
 	return run, err
 }
 
-// putInvoice puts one invoice or, by hand, its first revision that is not void.
-func (s *Shard) putInvoice(ctx context.Context, run *InvoiceRun, v *billing.Invoice, by license.By, byHand bool) error {
+// putInvoice puts one invoice or, where a void one is to be replaced, its first
+// revision that is not void.
+func (s *Shard) putInvoice(ctx context.Context, run *InvoiceRun, v *billing.Invoice, by license.By, replace bool) error {
 	for revision := 1; ; revision++ {
 		*v = v.WithRevision(revision)
 		body, err := v.AppendWebhook(nil, s.domain)
@@ -86,7 +90,7 @@ func (s *Shard) putInvoice(ctx context.Context, run *InvoiceRun, v *billing.Invo
 		case result.Fresh:
 			run.Issued = append(run.Issued, result.Invoice)
 			return nil
-		case !result.Invoice.Void || !byHand:
+		case !result.Invoice.Void || !replace:
 			run.Known++
 			return nil
 		}
@@ -113,7 +117,7 @@ func (s *Shard) finalCharges(ctx context.Context, vendor cloudlicenses.VendorID,
 			return found, err
 		case behind:
 			return found, errUnknownLicense
-		case len(found.Contracts) == 0 || found.ClockMillis >= end:
+		case found.ClockMillis >= end || found.ClockMillis == 0: // 0: no customer is there
 			return found, nil
 		}
 		parts := []string{contracts}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cloudlicenses/cloudlicenses"
+	"github.com/cloudlicenses/cloudlicenses/billing"
 	"github.com/cloudlicenses/cloudlicenses/fsm/directory"
 	"github.com/cloudlicenses/cloudlicenses/fsm/license"
 )
@@ -201,5 +202,68 @@ func (s *Shard) resumeLife(ctx context.Context, r *directory.LifeResult) error {
 		}
 		return nil // what comes after that, comes next time
 	}
+	if !r.Life.Removing {
+		if held, err := s.uninvoiced(ctx, &r.Tenant); held || err != nil {
+			return err
+		}
+	}
 	return s.removeTenant(ctx, &r.Tenant)
+}
+
+// uninvoiced reports whether a tenant that is to be removed was charged in a month
+// whose invoice is still to be made: its records stay until then, since no charge
+// may be lost. Nothing can be charged any more, so it ends with the month.
+func (s *Shard) uninvoiced(ctx context.Context, t *directory.Tenant) (bool, error) {
+	r := s.newReader(ReadOptions{Linearizable: true})
+	contracts, err := r.contracts(ctx, directory.ListLicenses{TenantID: t.ID})
+	if err == nil {
+		contracts, err = r.ownContracts(ctx, t, "", contracts)
+	}
+	if err != nil {
+		return false, fmt.Errorf("read what %s was charged: %w", t.ID, err)
+	}
+	asked := make(map[cloudlicenses.VendorID]bool)
+	for i := range contracts {
+		vendor := contracts[i].Vendor
+		if asked[vendor] {
+			continue
+		}
+		asked[vendor] = true
+		since, err := r.invoicedBefore(ctx, vendor)
+		if err != nil {
+			return false, err
+		}
+		within := billing.Range{Start: max(since.First(), billing.DayAt(t.CreatedMillis)), End: billing.DayAt(s.now().UnixMilli())}
+		if within.End < within.Start {
+			continue
+		}
+		sums, _, err := r.sums(ctx, t.ID, vendor, within)
+		if err != nil {
+			return false, fmt.Errorf("read what %s was charged: %w", t.ID, err)
+		}
+		for _, sum := range sums {
+			if sum.Uses == 0 && sum.Minor == 0 {
+				continue
+			}
+			if _, told := s.held.LoadOrStore(t.ID, vendor); !told {
+				s.logger.Info("a tenant is kept until its overage is invoiced", "tenant", string(t.ID), "vendor", string(vendor), "month", sum.Month.String())
+			}
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// invoicedBefore returns the first month that a vendor's invoices are still to be
+// made of.
+func (r *reader) invoicedBefore(ctx context.Context, vendor cloudlicenses.VendorID) (billing.Month, error) {
+	var through license.InvoicedResult
+	err := r.account(ctx, vendor.Account(), Command{Op: license.QueryInvoiced, Payload: &license.GetInvoiced{}, Result: &through})
+	if err == nil {
+		err = refused(through.Code, "")
+	}
+	if err != nil {
+		return 0, fmt.Errorf("read what %s was invoiced for: %w", vendor, err)
+	}
+	return billing.Month(through.Month) + 1, nil
 }

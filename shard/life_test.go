@@ -2,12 +2,14 @@ package shard
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/cloudlicenses/cloudlicenses"
+	"github.com/cloudlicenses/cloudlicenses/billing"
 	"github.com/cloudlicenses/cloudlicenses/cluster"
 	"github.com/cloudlicenses/cloudlicenses/fsm/directory"
 	"github.com/cloudlicenses/cloudlicenses/fsm/license"
@@ -146,4 +148,72 @@ func TestPlanLimits(t *testing.T) {
 	_, _, err = s.ChangeTenant(ctx, "nobody", TenantChange{Plan: cloudlicenses.PlanFree})
 	require.ErrorAs(t, err, &refusal)
 	require.Equal(t, cloudlicenses.TenantNotFound, refusal.Code)
+}
+
+// TestNoChargeGoesWithItsTenant: a tenant is removed once its overage is invoiced,
+// and the invoice stays.
+func TestNoChargeGoesWithItsTenant(t *testing.T) {
+	c := newTrio(t)
+	var ahead atomic.Int64
+	c.now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+	c.start(0, 1, 2)
+	s, ctx := c.shards[c.leader(directoryGroup)], t.Context()
+	_, _, err := s.CreateVendor(ctx, CreateVendorRequest{ID: "vector-de", Name: "Vector GmbH", LicensePrefix: "vector"})
+	require.NoError(t, err)
+	made := map[cloudlicenses.TenantID]CreatedTenant{}
+	for _, id := range []cloudlicenses.TenantID{"mercedes", "bmw"} {
+		made[id], err = s.CreateTenant(ctx, CreateTenantRequest{ID: id})
+		require.NoError(t, err)
+		g, contact := wish(id, "cad")
+		g.OpportunityID += "-" + string(id)
+		_, _, err = s.Generate(ctx, g, contact)
+		require.NoError(t, err)
+	}
+	for intent := range byte(7) { // two past the five committed seats
+		lease, _ := c.checkout(0, made["mercedes"], "cad", intent+1)
+		require.Equal(t, cloudlicenses.OK, lease.Code, lease.Detail)
+	}
+	month := billing.DayAt(c.now().UnixMilli()).Month()
+	for id := range made {
+		r := beginChange(t, s, directory.ChangeTenant{ID: id, Status: cloudlicenses.TenantDeleting, Actor: "operator"})
+		_, _, err := s.settleTenant(ctx, &r)
+		require.NoError(t, err)
+	}
+	for range 3 {
+		require.NoError(t, s.resumeLives(ctx))
+	}
+	life, _, err := s.Life(ctx, "bmw")
+	require.NoError(t, err)
+	require.Equal(t, cloudlicenses.TenantNotFound, life.Code, "nothing was charged")
+	life, _, err = s.Life(ctx, "mercedes")
+	require.NoError(t, err)
+	require.Equal(t, cloudlicenses.OK, life.Code, "it is kept")
+
+	ahead.Store(int64((month+1).First().UnixMillis()-time.Now().UnixMilli())*int64(time.Millisecond) + int64(time.Hour))
+	require.NoError(t, s.resumeLives(ctx))
+	life, _, err = s.Life(ctx, "mercedes")
+	require.NoError(t, err)
+	require.Equal(t, cloudlicenses.OK, life.Code, "its month is over, and not invoiced yet")
+	platform := license.By{Platform: true}
+	run, err := s.RunInvoices(ctx, "vector-de", month, platform, false)
+	require.NoError(t, err)
+	require.Len(t, run.Issued, 2)
+	require.NoError(t, s.resumeLives(ctx))
+	life, _, err = s.Life(ctx, "mercedes")
+	require.NoError(t, err)
+	require.Equal(t, cloudlicenses.TenantNotFound, life.Code)
+
+	for i := range run.Issued {
+		v := &run.Issued[i]
+		if v.TenantID != "mercedes" {
+			continue
+		}
+		require.Len(t, v.Lines, 2)
+		require.Equal(t, "cad - Overage (2 checkouts)", v.Lines[1].Description)
+		_, _, _, err := s.VoidInvoice(ctx, "vector-de", v.ID, platform)
+		require.NoError(t, err)
+	}
+	again, err := s.RunInvoices(ctx, "vector-de", month, platform, true)
+	require.NoError(t, err)
+	require.Empty(t, again.Issued, "an invoice without its overage would be wrong")
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -102,6 +103,7 @@ type Shard struct {
 	domain     string // the platform's
 	now        func() time.Time
 	grace      time.Duration // of a deletion
+	held       sync.Map      // TenantID → VendorID: removals that wait for an invoice, as logged
 
 	secrets atomic.Pointer[Secrets]
 	keys    atomic.Pointer[Keys]   // with secrets
