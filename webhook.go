@@ -22,12 +22,14 @@ const (
 	EventUserCreated        EventKind = "user.created"
 	EventUserRemoved        EventKind = "user.removed"
 	EventOverageWarning     EventKind = "overage.warning"
+	EventInvoiceIssued      EventKind = "invoice.issued" // of a vendor's account
+	EventInvoiceVoided      EventKind = "invoice.voided"
 )
 
 // EventKinds lists every kind.
 var EventKinds = []EventKind{
 	EventLicenseProvisioned, EventLicenseAmended, EventLicenseSuspended, EventLicenseResumed, EventLicenseRevoked,
-	EventUserCreated, EventUserRemoved, EventOverageWarning,
+	EventUserCreated, EventUserRemoved, EventOverageWarning, EventInvoiceIssued, EventInvoiceVoided,
 }
 
 // Valid reports whether k is one of the kinds.

@@ -11,7 +11,7 @@ import (
 // vendorRoutes are the rows of routeTable for the vendors' host.
 func vendorRoutes() []route {
 	return append(slices.Concat(vendorUserRoutes(), vendorSignUpRoutes(onVendorsOpen), vendorSignUpRoutes(onApex),
-		vendorKeyRoutes(), vendorSettingsRoutes(), vendorProductRoutes()),
+		vendorKeyRoutes(), vendorSettingsRoutes(), vendorProductRoutes(), vendorWebhookRoutes()),
 		route{method: "GET", path: "/api/v1/me", name: "vendor_me", on: onVendors, action: cloudlicenses.ActOwnAccount, handle: (*call).serveVendorMe},
 	)
 }
@@ -31,6 +31,15 @@ func vendorUserRoutes() []route {
 		}
 		row.name = "vendor_" + row.name
 		rows = append(rows, row)
+	}
+	return rows
+}
+
+// vendorWebhookRoutes are webhookRoutes on the vendors' host.
+func vendorWebhookRoutes() []route {
+	rows := webhookRoutes()
+	for i := range rows {
+		rows[i].on, rows[i].name = onVendors, "vendor_"+rows[i].name
 	}
 	return rows
 }

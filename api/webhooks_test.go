@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -56,9 +58,17 @@ func (p *pool) newEndpoint() cloudlicenses.EndpointID {
 	}}).ID
 }
 
+var events atomic.Int64
+
 // event makes something that endpoints are told of.
 func (p *pool) event() {
 	p.t.Helper()
+	if p.license == "" { // a vendor's account
+		for range 2 {
+			p.newUser("new-"+strconv.Itoa(int(events.Add(1))), cloudlicenses.RoleViewer)
+		}
+		return
+	}
 	for _, status := range []cloudlicenses.LicenseStatus{cloudlicenses.LicenseSuspended, cloudlicenses.LicenseProvisioned} {
 		p.command(license.OpStatus, &license.SetLicenseStatus{ID: p.license, Status: status})
 	}
@@ -229,4 +239,23 @@ func TestOutboxOfOperators(t *testing.T) {
 	for _, none := range []string{"0", "99", "x"} {
 		adminDo(t, http.MethodGet, "/v1/groups/"+none+"/dead-mails", "").wants(t, 404, "not_found")
 	}
+}
+
+// TestVendorWebhooks: a vendor has endpoints of its own, by key and by session,
+// and is told there of its invoices.
+func TestVendorWebhooks(t *testing.T) {
+	v, _ := newVendor(t)
+	other, _ := newVendor(t)
+	made := vendorDo(t, v.key, "POST", "/api/v1/webhooks", `{"url":"https://vector.example/hook","events":["invoice.issued","invoice.voided"]}`).wants(t, 201, "")
+	require.Regexp(t, `^whsec_`, made.text("secret"))
+	id := v.newInvoice()
+	vendorDo(t, v.key, "POST", "/api/v1/billing/invoices/"+id+"/void", "").wants(t, 200, "")
+	list := string(vendorDo(t, v.key, "GET", "/api/v1/webhooks/deliveries?endpoint_id="+made.text("id"), "").wants(t, 200, "").raw)
+	require.Equal(t, 2, strings.Count(list, `"endpoint_id":"`+made.text("id")+`"`))
+	require.Contains(t, list, `"data":{"invoice_id":"`+id+`","voids":null,`)
+	require.Contains(t, list, `"data":{"invoice_id":"void-`+id+`","voids":"`+id+`",`)
+	require.Contains(t, list, `"event":"invoice.voided"`)
+	vendorDo(t, other.key, "GET", "/api/v1/webhooks/"+made.text("id"), "").wants(t, 404, "not_found")
+	vendorDo(t, other.key, "POST", "/api/v1/webhooks/deliveries/"+made.text("id")+"-1/replay", "").wants(t, 404, "not_found")
+	vendorDo(t, v.key, "POST", "/api/v1/webhooks/deliveries/"+made.text("id")+"-1/replay", "").wants(t, 202, "")
 }

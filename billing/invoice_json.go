@@ -6,10 +6,13 @@ import "strconv"
 // seed's JSON ("Automatic Invoicing Integration"), without blanks. source is
 // the platform's domain. A customer without CRM account has crm_account_id
 // null, and a tenant_id after it. A credit note is the same with negative
-// amounts. Error: cloudlicenses.ErrCurrency.
+// amounts, and names the invoice that it cancels. Error: cloudlicenses.ErrCurrency.
 func (v *Invoice) AppendWebhook(b []byte, source string) ([]byte, error) {
 	b = append(b, '{')
 	b = appendTextField(b, "source", source)
+	if v.Voids != "" {
+		b = appendTextField(b, "voids", v.Voids)
+	}
 	b = appendTextField(b, "period", v.Period.String())
 	return v.appendBody(b)
 }

@@ -178,7 +178,32 @@ func (m *Machine) applyPutInvoice(t *tenant, payload []byte) (reply, error) {
 	}
 	v.Void, v.VoidedMillis = false, 0
 	m.issue(t, v, p.Body, actionInvoiceIssue, actor, &p.By)
+	m.emit(t, cloudlicenses.EventInvoiceIssued, dataOf(v))
 	return &InvoiceResult{Invoice: *v, Fresh: true}, nil
+}
+
+// invoiceData is the data of the events about invoices; that of a voided one is
+// of what cancels it.
+type invoiceData struct {
+	InvoiceID    string                 `json:"invoice_id"`
+	Voids        *string                `json:"voids"` // the invoice that it cancels
+	Period       string                 `json:"period"`
+	CRMAccount   string                 `json:"crm_account_id"`
+	TenantID     cloudlicenses.TenantID `json:"tenant_id"`
+	CustomerName string                 `json:"customer_name"`
+	Total        json.Number            `json:"total"`
+	Currency     cloudlicenses.Currency `json:"currency"`
+}
+
+func dataOf(v *Invoice) *invoiceData {
+	d := &invoiceData{
+		InvoiceID: v.ID, Period: monthText(v.Month), CRMAccount: v.CRMAccount, TenantID: v.TenantID, CustomerName: v.CustomerName,
+		Total: amount(v.Total, v.Currency), Currency: v.Currency,
+	}
+	if v.Voids != "" {
+		d.Voids = &v.Voids
+	}
+	return d
 }
 
 // issue keeps a new invoice, sends it and leaves that in the audit log.
@@ -254,6 +279,7 @@ func (m *Machine) applyVoidInvoice(t *tenant, payload []byte) (reply, error) {
 	v.Void, v.VoidedMillis = true, m.state.clock
 	m.storeInvoice(t, v)
 	m.issue(t, mirror, p.Body, actionInvoiceVoid, actor, &p.By)
+	m.emit(t, cloudlicenses.EventInvoiceVoided, dataOf(mirror))
 	return &InvoiceResult{Invoice: *v, Fresh: true}, nil
 }
 
