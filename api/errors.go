@@ -26,7 +26,7 @@ type meaning struct {
 // meanings holds every public code once. Its order is that of the metrics.
 var meanings = [...]meaning{
 	{cloudlicenses.MalformedRequest, 400, "Malformed request", false, 0},
-	{cloudlicenses.Unauthenticated, 401, "No valid API key", false, 0},
+	{cloudlicenses.Unauthenticated, 401, "Not authenticated", false, 0},
 	{cloudlicenses.KeyExpired, 401, "API key expired", false, 0},
 	{cloudlicenses.KeyRevoked, 401, "API key revoked", false, 0},
 	{cloudlicenses.PlanLimitExceeded, 402, "Plan limit exceeded", false, 0},

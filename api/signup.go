@@ -141,6 +141,12 @@ func (c *call) registered(in *shard.SignUp, r *shard.Registered) {
 // signUpWindow is the hour over which tries of a token are counted, in seconds.
 const signUpWindow = 3600
 
+// bareToken is a token as a person may have pasted it: with what stands before it
+// in the record's value.
+func bareToken(pasted string) string {
+	return strings.TrimPrefix(strings.TrimSpace(pasted), shard.VerificationPrefix)
+}
+
 // serveVerify is POST /api/v1/tenants/verify.
 func (c *call) serveVerify() {
 	var n struct {
@@ -150,6 +156,7 @@ func (c *call) serveVerify() {
 	if !c.decode(&n) {
 		return
 	}
+	n.Token = bareToken(n.Token)
 	var w wrong
 	w.verification("tenant_id", "a tenant id", n.TenantID, n.Token)
 	if !c.valid(w) {

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"encoding/json"
 	"strconv"
 	"time"
@@ -52,12 +53,14 @@ func showUser(u *license.User) shownUser {
 
 // send replies with v as JSON, which no cache may keep.
 func (c *call) send(status int, v any) {
-	b, err := json.Marshal(v)
-	if err != nil {
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false) // ">=8.0.0" is not HTML
+	if err := encoder.Encode(v); err != nil {
 		c.fail(err)
 		return
 	}
-	c.out = append(c.out[:0], b...)
+	c.out = append(c.out[:0], bytes.TrimSuffix(b.Bytes(), []byte{'\n'})...)
 	c.ctx.Response.Header.Set("Cache-Control", "no-store")
 	c.reply(status)
 }

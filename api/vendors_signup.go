@@ -78,6 +78,7 @@ func (c *call) serveVendorVerify() {
 	if !c.decode(&n) {
 		return
 	}
+	n.Token = bareToken(n.Token)
 	var w wrong
 	w.verification("vendor_id", "a vendor id", n.VendorID, n.Token)
 	if !c.valid(w) {

@@ -92,17 +92,19 @@ type Config struct {
 
 // Sizes are how far the scenarios go that are more than a load.
 type Sizes struct {
-	Leases    int           // of million
-	Kills     int           // of kills
-	Idle      time.Duration // of idle
-	Elections time.Duration // of elections
+	Leases int // of million
+	// Of billing: customers of the vendor, and their overage records in all.
+	BilledTenants, BilledRecords int
+	Kills                        int           // of kills
+	Idle                         time.Duration // of idle
+	Elections                    time.Duration // of elections
 	// SnapshotEntries bounds the log between two snapshots; 0: the engine's own
 	// bound.
 	SnapshotEntries int
 }
 
 // DefaultSizes are those of the performance table.
-var DefaultSizes = Sizes{Leases: 1_000_000, Kills: 50, Idle: time.Minute, Elections: 5 * time.Minute}
+var DefaultSizes = Sizes{Leases: 1_000_000, BilledTenants: 1000, BilledRecords: 1_000_000, Kills: 50, Idle: time.Minute, Elections: 5 * time.Minute}
 
 // Progress is told how far a run has come.
 type Progress interface {

@@ -38,6 +38,7 @@ func (r *Report) judge() []Goal {
 	j.engine()
 	j.batches()
 	j.million()
+	j.billing()
 	j.idle()
 	j.kills()
 	j.elections()
@@ -202,6 +203,15 @@ func (j *judge) million() {
 	j.row(leases+"longest operation while a snapshot is taken", "≤ 50 ms",
 		fmt.Sprintf("%.0f ms (%.0f snapshots; %.0f ms without one)", f["longest_with_snapshot_ms"], f["snapshots"], f["longest_without_snapshot_ms"]),
 		f != nil, f["longest_with_snapshot_ms"] <= 50)
+}
+
+func (j *judge) billing() {
+	f := j.figures("billing")
+	j.row(fmt.Sprintf("a month's export of %s tenants with %s overage records", thousands(f["tenants"]), thousands(f["records"])), "",
+		fmt.Sprintf("%.1f s as CSV, %.1f s as JSON", f["export_csv_seconds"], f["export_json_seconds"]), f != nil, true)
+	ratio := f["p99_beside_exports_us"] / max(f["p99_us"], 1)
+	j.row(fmt.Sprintf("p99 of checkouts at %d/s while exports run, against none running", besideRate), "≤ 1.5 ×",
+		fmt.Sprintf("%.2f × (%.0f µs against %.0f µs, %.0f exports)", ratio, f["p99_beside_exports_us"], f["p99_us"], f["exports_beside"]), f != nil, ratio <= 1.5)
 }
 
 func (j *judge) idle() {

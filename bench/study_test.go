@@ -97,8 +97,8 @@ func TestEngineVerifies(t *testing.T) {
 // TestStudies makes the studies small and looks at what they report.
 func TestStudies(t *testing.T) {
 	cfg := quickConfig(t)
-	cfg.Scenarios = []string{"million", "idle", "kills", "elections"}
-	cfg.Sizes = Sizes{Leases: 5000, Kills: 2, Idle: time.Second, Elections: time.Second, SnapshotEntries: 50}
+	cfg.Scenarios = []string{"million", "billing", "idle", "kills", "elections"}
+	cfg.Sizes = Sizes{Leases: 5000, BilledTenants: 3, BilledRecords: 60, Kills: 2, Idle: time.Second, Elections: time.Second, SnapshotEntries: 50}
 	report, err := Run(t.Context(), cfg)
 	require.NoError(t, err)
 	figures := map[string]map[string]float64{}
@@ -112,6 +112,10 @@ func TestStudies(t *testing.T) {
 		"restart_after_kill_seconds", "restart_after_drain_seconds", "data_folder_mib",
 	} {
 		require.Positive(t, million[name], name)
+	}
+	require.InDelta(t, 60, figures["billing"]["records"], 0)
+	for _, name := range []string{"export_csv_seconds", "export_json_seconds", "p99_us", "p99_beside_exports_us", "exports_beside"} {
+		require.Positive(t, figures["billing"][name], name)
 	}
 	require.Contains(t, figures["idle"], "cpu_percent_of_one_core")
 	require.InDelta(t, 2, figures["kills"]["kills"], 0)

@@ -124,7 +124,7 @@ func (r *reader) ownContracts(ctx context.Context, tenant *directory.Tenant, ven
 // sums adds up a tenant's overage records of whole days. clock is up to when
 // nothing more can be charged.
 func (r *reader) sums(ctx context.Context, tenant cloudlicenses.TenantID, vendor cloudlicenses.VendorID, within billing.Range) (all []billing.OverageSum, clock int64, err error) {
-	ask := license.SumOverage{VendorID: vendor, FromMillis: max(0, within.Start.UnixMillis()), ToMillis: max(1, (within.End + 1).UnixMillis())}
+	ask := license.SumOverage{VendorID: vendor, FromMillis: max(0, within.Start.UnixMillis()), ToMillis: max(1, (within.End + 1).UnixMillis()), Limit: reportRecords}
 	for more := true; more; {
 		var page license.OverageSums
 		if err := r.account(ctx, tenant, Command{Op: license.QueryOverageSums, Payload: &ask, Result: &page}); err != nil {

@@ -26,9 +26,9 @@ func TestProofTellsNoFromMaybe(t *testing.T) {
 	}
 	name := verificationLabel + "example.test"
 	pending(s.proved(context.Background(), "example.test", "right"))
-	require.NoError(t, dns.Set(name, verificationValue+"other", "unrelated"))
+	require.NoError(t, dns.Set(name, VerificationPrefix+"other", "unrelated"))
 	pending(s.proved(context.Background(), "example.test", "right"))
-	require.NoError(t, dns.Set(name, verificationValue+"other", verificationValue+"right"))
+	require.NoError(t, dns.Set(name, VerificationPrefix+"other", VerificationPrefix+"right"))
 	require.NoError(t, s.proved(context.Background(), "example.test", "right"))
 
 	silent, err := net.ListenPacket("udp", "127.0.0.1:0") // hears, and never answers

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/tinylib/msgp/msgp"
 
@@ -24,6 +25,40 @@ type reader struct {
 	opt     ReadOptions
 	indexes map[cluster.GroupID]uint64 // the lowest of each group
 	stale   int64                      // ms, of the stalest answer; -1: nobody knows
+	worked  time.Duration              // since the report last rested
+}
+
+const (
+	// reportStretch is how long a report reads before it rests, reportRest times
+	// as long: checkouts share the processors with it, and must not notice.
+	reportStretch = time.Millisecond
+	reportRest    = 3
+	// reportRecords bounds the records that one query of a report reads, some
+	// half a millisecond's.
+	reportRecords = 2000
+)
+
+// rest lets others work once a report has read for a stretch. All reports of the
+// node rest one after the other, so that many read no more than one does.
+func (r *reader) rest(ctx context.Context) error {
+	if r.worked < reportStretch {
+		return nil
+	}
+	select {
+	case r.shard.resting <- struct{}{}:
+		defer func() { <-r.shard.resting }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	pause := time.NewTimer(reportRest * min(r.worked, 10*reportStretch)) // a slow group is no reason to rest long
+	defer pause.Stop()
+	r.worked = 0
+	select {
+	case <-pause.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 func (s *Shard) newReader(opt ReadOptions) *reader {
@@ -55,7 +90,13 @@ func (r *reader) ask(ctx context.Context, group cluster.GroupID, header fsm.Head
 	if err != nil {
 		return cluster.Reply{}, err
 	}
-	return r.shard.ask(ctx, group, header, payload, cluster.ReadOptions{Linearizable: linearizable, MinIndex: minIndex})
+	if err := r.rest(ctx); err != nil {
+		return cluster.Reply{}, err
+	}
+	began := time.Now()
+	reply, err := r.shard.ask(ctx, group, header, payload, cluster.ReadOptions{Linearizable: linearizable, MinIndex: minIndex})
+	r.worked += time.Since(began)
+	return reply, err
 }
 
 // directory answers a query of the directory.

@@ -103,6 +103,7 @@ type Shard struct {
 	domain     string // the platform's
 	now        func() time.Time
 	grace      time.Duration // of a deletion
+	resting    chan struct{} // taken while a report rests, see report.go
 	held       sync.Map      // TenantID → VendorID: removals that wait for an invoice, as logged
 
 	secrets atomic.Pointer[Secrets]
@@ -120,7 +121,7 @@ func New(cfg Config) *Shard {
 func newShard(e engine, cfg Config) *Shard {
 	s := &Shard{
 		engine: e, tenantURL: cfg.TenantURL, vendorsURL: cfg.VendorsURL, logger: cfg.Logger, resolver: cfg.Resolver, domain: cfg.Domain,
-		now: cfg.Now, grace: cfg.DeletionGrace,
+		now: cfg.Now, grace: cfg.DeletionGrace, resting: make(chan struct{}, 1),
 	}
 	if s.logger == nil {
 		s.logger = slog.Default()

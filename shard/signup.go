@@ -17,12 +17,12 @@ import (
 	"github.com/cloudlicenses/cloudlicenses/internal/dnstxt"
 )
 
-// The TXT record that proves a domain: its name is verificationLabel before
-// the domain, its value verificationValue before the token.
-const (
-	verificationLabel = "_cloudlicenses."
-	verificationValue = "cloudlicenses-verify="
-)
+// verificationLabel stands before a domain in the name of the TXT record that
+// proves it.
+const verificationLabel = "_cloudlicenses."
+
+// VerificationPrefix stands before the token in that record's value.
+const VerificationPrefix = "cloudlicenses-verify="
 
 // verificationRandom is the length of a token in base62: 131 random bits.
 const verificationRandom = 22
@@ -129,7 +129,7 @@ func (s *Shard) Register(ctx context.Context, in SignUp) (Registered, error) {
 		return Registered{}, err
 	}
 	return Registered{
-		ID: r.ID, RecordName: verificationLabel + r.Domain, RecordValue: verificationValue + token, Written: written,
+		ID: r.ID, RecordName: verificationLabel + r.Domain, RecordValue: VerificationPrefix + token, Written: written,
 	}, nil
 }
 
@@ -222,7 +222,7 @@ func (s *Shard) proved(ctx context.Context, domain, token string) error {
 	case errors.Is(err, dnstxt.ErrNoRecord):
 	case err != nil:
 		return fmt.Errorf("%w: %w", ErrResolver, err)
-	case slices.Contains(values, verificationValue+token):
+	case slices.Contains(values, VerificationPrefix+token):
 		return nil
 	}
 	return &Refusal{Code: cloudlicenses.VerificationPending, Detail: "there is no TXT record " + name + " with the token yet; ask again once it is set"}

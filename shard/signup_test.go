@@ -48,7 +48,7 @@ func TestSignUpSurvivesTheLossOfANode(t *testing.T) {
 		registered, err := s.Register(t.Context(), sampleSignUp(id))
 		require.NoError(t, err)
 		require.NoError(t, dns.Set(registered.RecordName, registered.RecordValue))
-		tokens[id] = strings.TrimPrefix(registered.RecordValue, verificationValue)
+		tokens[id] = strings.TrimPrefix(registered.RecordValue, VerificationPrefix)
 		r, err := s.registration(t.Context(), id)
 		require.NoError(t, err)
 		var admitted directory.TenantResult

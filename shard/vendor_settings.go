@@ -142,7 +142,7 @@ func (s *Shard) SetVendor(ctx context.Context, id cloudlicenses.VendorID, name s
 // follows from vendor and host, so that it is the same whenever it is asked for.
 func (s *Shard) HostRecord(vendor cloudlicenses.VendorID, host string) (name, value string, err error) {
 	token, err := s.hostToken(vendor, host)
-	return verificationLabel + host, verificationValue + token, err
+	return verificationLabel + host, VerificationPrefix + token, err
 }
 
 func (s *Shard) hostToken(vendor cloudlicenses.VendorID, host string) (string, error) {

@@ -129,6 +129,8 @@ func addBenchFlags(fs *pflag.FlagSet, cfg *bench.Config, flags *benchFlags) {
 	fs.StringVar(&cfg.Dir, "dir", "", "folder on a real disk for the data of what is measured (default: the system's for temporary files)")
 	fs.StringVar(&flags.out, "out", "", "folder for "+benchReportFile+", plots and profiles, made when missing")
 	fs.Uint64Var(&cfg.Seed, "seed", 1, "seed of the order of pools")
+	fs.IntVar(&cfg.Sizes.BilledTenants, "billed-tenants", cfg.Sizes.BilledTenants, "customers of scenario billing")
+	fs.IntVar(&cfg.Sizes.BilledRecords, "billed-records", cfg.Sizes.BilledRecords, "overage records of scenario billing, in all")
 	fs.IntVar(&cfg.Sizes.Leases, "leases", cfg.Sizes.Leases, "live leases of scenario million")
 	fs.IntVar(&cfg.Sizes.Kills, "kills", cfg.Sizes.Kills, "kills of scenario kills")
 	fs.DurationVar(&cfg.Sizes.Idle, "idle", cfg.Sizes.Idle, "time of scenario idle")

@@ -313,6 +313,8 @@ func (d *devCluster) welcome(w io.Writer, file *readyFile, took time.Duration) e
 		p.printf("  %s  %s  admin %s\n", n.ID, n.HTTP, n.Admin)
 	}
 	p.printf("\n  admin token  %s\n  mails        %s (one .eml file each)\n", file.AdminToken, file.MailDir)
+	p.printf("  DNS          %s; a record for the verification of a domain:\n", file.DNSAddr)
+	p.printf("               curl -X PUT %s/v1/dev/dns -H 'Authorization: Bearer %s' -d '{\"name\":\"_cloudlicenses.acme.example\",\"type\":\"TXT\",\"value\":\"…\"}'\n", file.Nodes[0].Admin, file.AdminToken)
 	p.printf("  The key that wraps the cluster's secrets lies in %s and protects nothing.\n", filepath.Join(d.cfg.dataDir, kekFile))
 	if demo := file.Demo; demo != nil {
 		p.printf("\n  tenant       %s\n  API key      %s\n  license      %s: 5 committed seats, 15 more as overage\n", demo.TenantURL, demo.APIKey, demo.LicenseID)
