@@ -244,7 +244,7 @@ func TestFactsAreChecked(t *testing.T) {
 	}
 	p.checkout("u", header{headerHostname, "ws"}, header{headerFingerprint, "sha256:00"}, header{headerLibVersion, "1.2.3"}).wants(t, 201, "")
 	audit := adminDo(t, http.MethodGet, "/v1/tenants/"+string(p.tenant)+"/audit?consistency=linearizable", "").wants(t, 200, "")
-	last := audit.body["items"].([]any)[1].(map[string]any) // after the key's making
+	last := audit.body["items"].([]any)[2].(map[string]any) // after the making of license and key
 	require.Equal(t, "ws", last["hostname"])
 	require.Equal(t, "sha256:00", last["fingerprint"])
 	require.Equal(t, "1.2.3", last["lib_version"])

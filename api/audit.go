@@ -14,6 +14,7 @@ import (
 	"github.com/cloudlicenses/cloudlicenses/api/body"
 	"github.com/cloudlicenses/cloudlicenses/billing"
 	"github.com/cloudlicenses/cloudlicenses/fsm/license"
+	"github.com/cloudlicenses/cloudlicenses/shard"
 )
 
 // auditRoutes are the rows of routeTable for a tenant's audit log.
@@ -137,6 +138,19 @@ func (c *call) auditPage(query *license.ListAudit, o listOptions) (list license.
 		return list, false
 	}
 	return list, true
+}
+
+// note leaves in the account's audit log what was done in the directory. That is
+// done by then: a note that fails is told in the node's log.
+func (c *call) note(action string, id cloudlicenses.LicenseID, product cloudlicenses.ProductID, subject string) {
+	var ack license.Ack
+	_, err := c.server.shard.Do(c.context(), c.tenant, shard.Command{Op: license.OpNote, Result: &ack, Payload: &license.Note{
+		By: c.by(), Action: action, LicenseID: id, ProductID: product, Subject: subject,
+	}})
+	if err != nil || ack.Code != cloudlicenses.OK {
+		c.server.logger.Warn("an action is missing in an audit log", "account", string(c.tenant), "action", action, "license", string(id),
+			"code", string(ack.Code), "error", err)
+	}
 }
 
 // linkNext leads to a table's next page (RFC 8288).

@@ -155,6 +155,7 @@ func (c *call) serveUpdateCustomer() {
 	}
 	r, written, err := c.server.shard.SetCustomer(c.context(), set)
 	if c.decidedLicense(written, err) {
+		c.note("customer.update", "", "", set.CRMAccount)
 		c.send(fasthttp.StatusOK, c.showCustomer(&r.Customer))
 	}
 }
@@ -197,6 +198,11 @@ func (c *call) blockVendor(blocked bool) {
 		TenantID: c.tenant, VendorID: cloudlicenses.VendorID(c.pathID), Blocked: blocked,
 	})
 	if c.decidedLicense(written, err) {
+		action := "vendor.unblock"
+		if blocked {
+			action = "vendor.block"
+		}
+		c.note(action, "", "", string(c.pathID))
 		c.send(fasthttp.StatusOK, showLink(&r.Link))
 	}
 }

@@ -522,7 +522,7 @@ func TestStrangersAreCounted(t *testing.T) {
 	for _, item := range audit.body["items"].([]any) {
 		results = append(results, item.(map[string]any)["action"].(string)+" "+item.(map[string]any)["result"].(string))
 	}
-	require.Equal(t, []string{"key.generate success", "key.generate success", "key.revoke success", "checkout key_revoked"}, results)
+	require.Equal(t, []string{"license.provisioned success", "key.generate success", "key.generate success", "key.revoke success", "checkout key_revoked"}, results)
 }
 
 // TestTenantLimit: an operator limits all keys of a tenant together.

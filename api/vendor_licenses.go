@@ -153,10 +153,12 @@ func (c *call) serveGenerate() {
 		return
 	}
 	status := fasthttp.StatusCreated
+	l := &r.License
 	if r.Replayed {
 		status = fasthttp.StatusOK
+	} else {
+		c.note("license.generate", l.ID, l.ProductID, l.CRMAccount)
 	}
-	l := &r.License
 	c.send(status, struct {
 		LicenseID     cloudlicenses.LicenseID     `json:"license_id"`
 		OpportunityID string                      `json:"crm_opportunity_id"`
@@ -202,6 +204,7 @@ func (c *call) serveProvision() {
 		return
 	}
 	l := &r.License
+	c.note("license.provision", l.ID, l.ProductID, l.CRMAccount)
 	c.send(fasthttp.StatusOK, struct {
 		Status        cloudlicenses.LicenseStatus `json:"status"`
 		TenantURL     string                      `json:"tenant_url"`
@@ -228,20 +231,22 @@ func (c *call) serveAmend() {
 	a.VendorID, a.ID = c.vendor, id
 	r, written, err := c.server.shard.AmendLicense(c.context(), a)
 	if c.decidedLicense(written, err) {
+		c.note("license.amend", id, r.License.ProductID, r.License.CRMAccount)
 		c.send(fasthttp.StatusOK, c.showLicense(&r.License))
 	}
 }
 
-func (c *call) serveSuspend() { c.changeStatus(cloudlicenses.LicenseSuspended) }
-func (c *call) serveResume()  { c.changeStatus(cloudlicenses.LicenseProvisioned) }
-func (c *call) serveRevoke()  { c.changeStatus(cloudlicenses.LicenseRevoked) }
+func (c *call) serveSuspend() { c.changeStatus(cloudlicenses.LicenseSuspended, "license.suspend") }
+func (c *call) serveResume()  { c.changeStatus(cloudlicenses.LicenseProvisioned, "license.resume") }
+func (c *call) serveRevoke()  { c.changeStatus(cloudlicenses.LicenseRevoked, "license.revoke") }
 
 // changeStatus is POST /api/v1/licenses/{id}/suspend, resume and revoke.
-func (c *call) changeStatus(to cloudlicenses.LicenseStatus) {
+func (c *call) changeStatus(to cloudlicenses.LicenseStatus, action string) {
 	r, written, err := c.server.shard.SetLicenseStatus(c.context(), directory.SetLicenseStatus{
 		VendorID: c.vendor, ID: cloudlicenses.LicenseID(c.pathID), Status: to,
 	})
 	if c.decidedLicense(written, err) {
+		c.note(action, r.License.ID, r.License.ProductID, r.License.CRMAccount)
 		c.send(fasthttp.StatusOK, c.showLicense(&r.License))
 	}
 }

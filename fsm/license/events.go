@@ -62,8 +62,11 @@ const announcedLicenses = 20
 
 func day(millis int64) string { return time.UnixMilli(millis).UTC().Format(time.DateOnly) }
 
-// licenseEvent tells the account's endpoints of a license.
+// licenseEvent leaves in the audit log what a vendor has done to a license, and
+// tells the account's endpoints.
 func (m *Machine) licenseEvent(t *tenant, kind cloudlicenses.EventKind, l *License) {
+	m.entry = Audit{Action: string(kind), Result: resultSuccess, LicenseID: l.ID, ProductID: l.ProductID, Actor: string(l.VendorID)}
+	m.recordAudit(t)
 	if len(t.hooks) == 0 {
 		return
 	}
