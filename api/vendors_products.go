@@ -104,7 +104,14 @@ func (c *call) serveUpdateProduct() {
 		return
 	}
 	put.Product.ID = cloudlicenses.ProductID(c.pathID)
-	if product, ok := c.doProduct(put); ok {
+	product, ok := c.doProduct(put)
+	if ok && in.MinLibVersion != nil {
+		if err := c.server.shard.SetFloors(c.context(), c.vendor, &product); err != nil {
+			c.fail(err)
+			return
+		}
+	}
+	if ok {
 		c.send(fasthttp.StatusOK, showProduct(&product))
 	}
 }

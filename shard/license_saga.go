@@ -16,6 +16,7 @@ import (
 // repeated, by any node.
 //
 //	tell the tenant of the vendor   LinkVendor → LinkTold
+//	and of its catalog's floor      SetFloor, where there is one
 //	bring the license up to date    Provision → DropNotice, where one waits
 //	                                with the vendor → LicenseSynced
 
@@ -38,6 +39,9 @@ func (s *Shard) syncLicense(ctx context.Context, r *directory.LicenseResult) (di
 		if provision.Notice, err = s.noticeOf(ctx, &n); err != nil {
 			return *l, Written{}, err
 		}
+	}
+	if err := s.floorBefore(ctx, l); err != nil {
+		return *l, Written{}, err
 	}
 	var ack license.Ack
 	provisioned, err := s.Do(ctx, l.TenantID, Command{Op: license.OpProvision, Payload: provision, Result: &ack})

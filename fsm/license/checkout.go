@@ -51,6 +51,11 @@ func (m *Machine) applyCheckout(t *tenant, payload []byte) (reply, error) {
 	if code == cloudlicenses.OK {
 		code, detail = lic.acceptsVersion(c.AppVersion)
 	}
+	if code == cloudlicenses.OK {
+		if detail = lic.refuses(c.Caller.LibVersion); detail != "" {
+			code = cloudlicenses.VersionNotAllowed
+		}
+	}
 	if code != cloudlicenses.OK {
 		m.refuseCheckout(t, k, lic, code, cloudlicenses.LayerNone, detail)
 	} else {

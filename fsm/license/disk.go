@@ -99,6 +99,7 @@ func load(store *fsm.Store) (*state, error) {
 		{prefixLicense, l.license},
 		{prefixLatest, l.latest},
 		{prefixUsers, l.users},
+		{prefixFloor, l.floor},
 		{prefixKey, l.key},
 		{prefixSpend, l.spend},
 		{prefixKeyUse, l.use},

@@ -142,6 +142,7 @@ func (s *state) admitLicense(t *tenant, l *license) {
 	s.shareTexts(l)
 	t.licenseByNumber = append(t.licenseByNumber, l)
 	t.licenses[l.ID] = l
+	l.floor = t.floorOf(l.VendorID, l.ProductID)
 	t.products[l.ProductID] = append(t.products[l.ProductID], l)
 }
 

@@ -8,12 +8,14 @@ import (
 //go:generate go run github.com/tinylib/msgp@v1.6.5 -file=note_command.go -o=note_command_gen.go -io=false -tests=false
 //msgp:limit arrays:65536 maps:0
 //msgp:shim cloudlicenses.LicenseID as:string using:string/cloudlicenses.LicenseID mode:cast
+//msgp:shim cloudlicenses.VendorID as:string using:string/cloudlicenses.VendorID mode:cast
 //msgp:shim cloudlicenses.ProductID as:string using:string/cloudlicenses.ProductID mode:cast
 
-// The commands that leave something in an account's audit log; 110–114 are
-// theirs. Append only.
+// Commands that what happens elsewhere leaves in an account; 110–114 are theirs.
+// Append only.
 const (
-	OpNote fsm.Op = 110 // Note → Ack
+	OpNote     fsm.Op = 110 // Note → Ack
+	OpSetFloor fsm.Op = 111 // Floor → Ack
 )
 
 // Note leaves in an account's audit log what one of its people, or one of its
@@ -26,4 +28,15 @@ type Note struct {
 	LicenseID cloudlicenses.LicenseID
 	ProductID cloudlicenses.ProductID
 	Subject   string // what else it was done to: a CRM account, a vendor
+}
+
+// Floor is the lowest version of client libraries that may check a product out,
+// as the vendor's catalog says. An older one than what is there changes nothing.
+//
+//msgp:tuple Floor
+type Floor struct {
+	VendorID      cloudlicenses.VendorID
+	ProductID     cloudlicenses.ProductID
+	MinLibVersion string // semver; empty: any
+	AtMillis      int64  // when the catalog was changed
 }

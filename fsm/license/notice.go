@@ -143,8 +143,11 @@ func (l *loader) link(key, value []byte) error {
 	return nil
 }
 
-// provisioning adds a tenant's links and notices.
+// provisioning adds a tenant's floors, links and notices.
 func (h *stateHasher) provisioning(t *tenant) {
+	for _, f := range t.floors {
+		h.add(&f.Floor)
+	}
 	for i := range t.links {
 		h.add(&t.links[i])
 	}

@@ -43,6 +43,7 @@ import (
 //	'W', 'G'                                   of users, see users_records.go
 //	'i' tenant(4)                              SSO
 //	'R'                                        of sign-ups, see signup.go
+//	'w'                                        of catalogs' floors, see floor.go
 //	'J', 'N'                                   of provisioning, see provision.go and notice.go
 //	'F', 'I'                                   of invoices, see invoice.go
 //	'B', 'D'                                   of vendors' accounts, see vendor.go

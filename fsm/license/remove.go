@@ -50,6 +50,7 @@ var recordKinds = []recordKind{
 	{prefix: prefixDelivery, tenantAt: 1, sealed: true},
 	{prefix: prefixInvoiceHook, tenantAt: 1, sealed: true},
 	{prefix: prefixProduct, tenantAt: 1},
+	{prefix: prefixFloor, tenantAt: 1},
 	{prefix: prefixBook, tenantAt: 1, sealed: true},
 	{prefix: prefixInvoice, tenantAt: 1, sealed: true},
 	{prefix: prefixSSO, tenantAt: 1, sealed: true},

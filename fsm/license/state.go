@@ -86,6 +86,8 @@ type tenant struct {
 	hooks  []*endpoint // by number, which is in order of creation
 	vendor catalog     // of a vendor's account alone
 
+	floors []*floor // by number, which is in order of creation
+
 	links   []linkRecord // vendors that the tenant knows of, in order of creation
 	notices []*notice    // to contacts of licenses that wait, by number
 
@@ -112,6 +114,7 @@ type license struct {
 	usage  usageRecord // of the month
 	recent *recent     // nil: never used
 
+	floor       *floor              // nil: any client library
 	constraint  *semver.Constraints // nil: any version
 	lastVersion string              // whose verdict is lastVerdict
 	lastVerdict cloudlicenses.Code
