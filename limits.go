@@ -61,6 +61,18 @@ const (
 	MaxAnalyticsHours  = 31 * 24
 	MaxAnalyticsDays   = 366
 	MaxAnalyticsMonths = 60
+	// MaxEventStreams bounds the streams of events that a node has open (503
+	// overloaded), MaxTenantStreams those of a tenant on it (429 rate_limited).
+	MaxEventStreams  = 5000
+	MaxTenantStreams = 1000
+	// EventLook is how often a node looks for what streams are to be told, and
+	// EventHeartbeat how often a stream that has nothing to tell says so.
+	EventLook      = 400 * time.Millisecond
+	EventHeartbeat = 10 * time.Second
+	// MaxEventsAtOnce bounds the events about leases of one look: of more, the
+	// newest are told. Past MaxEventsLooked a stream is told to read anew.
+	MaxEventsAtOnce = 25
+	MaxEventsLooked = 500
 	// MaxHeatmapDays bounds the days of a heat map (422).
 	MaxHeatmapDays = 92
 

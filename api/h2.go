@@ -165,7 +165,33 @@ func copyH2(w http.ResponseWriter, r *http.Request, response *fasthttp.Response)
 		}
 	}
 	w.WriteHeader(response.StatusCode())
+	if response.IsBodyStream() {
+		copyStream(w, r, response)
+		return
+	}
 	if r.Method != http.MethodHead {
 		_, _ = w.Write(response.Body())
+	}
+}
+
+// copyStream sends what a handler streams as it comes.
+func copyStream(w http.ResponseWriter, r *http.Request, response *fasthttp.Response) {
+	stop := context.AfterFunc(r.Context(), func() { _ = response.CloseBodyStream() })
+	defer func() {
+		if stop() {
+			_ = response.CloseBodyStream()
+		}
+	}()
+	control, stream, b := http.NewResponseController(w), response.BodyStream(), make([]byte, 16<<10)
+	for {
+		n, err := stream.Read(b)
+		if n > 0 {
+			if _, failed := w.Write(b[:n]); failed != nil || control.Flush() != nil {
+				return
+			}
+		}
+		if err != nil {
+			return
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -227,7 +228,11 @@ func send(t testing.TB, address, host, method, path, body string, headers ...hea
 	require.NoError(t, err)
 	defer response.Body.Close()
 	r := &reply{Response: response}
-	r.raw, err = io.ReadAll(response.Body)
+	if response.Header.Get("Content-Type") == "text/event-stream" { // without end: the first event will do
+		r.raw, err = readEvent(bufio.NewReader(response.Body))
+	} else {
+		r.raw, err = io.ReadAll(response.Body)
+	}
 	require.NoError(t, err)
 	if strings.Contains(response.Header.Get("Content-Type"), "json") && method != http.MethodHead {
 		decoder := json.NewDecoder(bytes.NewReader(r.raw))
@@ -236,6 +241,18 @@ func send(t testing.TB, address, host, method, path, body string, headers ...hea
 	}
 	keepsContract(t, host, method, path, body, headers, r)
 	return r
+}
+
+// readEvent reads a stream up to the end of an event.
+func readEvent(r *bufio.Reader) (event []byte, err error) {
+	for !bytes.HasSuffix(event, []byte("\n\n")) {
+		line, err := r.ReadBytes('\n')
+		if err != nil {
+			return event, err
+		}
+		event = append(event, line...)
+	}
+	return event, nil
 }
 
 // wants checks status and, for a problem, code and shape.

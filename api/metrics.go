@@ -68,6 +68,17 @@ func newMetrics(registry prometheus.Registerer, table []route) *metrics {
 	return m
 }
 
+// streams shows the streams of events.
+func (m *metrics) streams(registry prometheus.Registerer, h *hub) {
+	registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "cloudlicenses_event_streams",
+		Help: "Streams of events that are open.",
+	}, h.streams), prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "cloudlicenses_event_streams_slow_total",
+		Help: "Streams of events that were ended because their client did not keep up.",
+	}, h.tooSlow))
+}
+
 func meaningIndexOrOK(code cloudlicenses.Code) int {
 	if code == cloudlicenses.OK {
 		return okIndex

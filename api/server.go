@@ -69,6 +69,7 @@ type Server struct {
 	openID  *providers
 
 	registrations registrations
+	events        *hub
 
 	http  *fasthttp.Server
 	admin *http.Server
@@ -116,6 +117,8 @@ func New(cfg Config) *Server {
 			s.everywhere = append(s.everywhere, &table[i])
 		}
 	}
+	s.events = newHub(s)
+	s.metrics.streams(cfg.Metrics, s.events)
 	s.calls.New = func() any { return &call{server: s} }
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.http = newHTTP(s.front)
@@ -173,6 +176,7 @@ func (s *Server) ServeAdmin(ln net.Listener) error {
 func (s *Server) Shutdown(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, s.cancel)
 	defer stop()
+	s.events.close() // streams never end by themselves
 	// First, for fasthttp waits for the connections it gave away.
 	err := s.h2.shutdown(ctx)
 	return errors.Join(err, s.http.ShutdownWithContext(ctx), s.admin.Shutdown(ctx))

@@ -125,6 +125,7 @@ func userRows(p *pool, fresh func() license.User) map[string]userRow {
 		"POST /api/v1/webhooks/deliveries/{id}/replay": {func() string {
 			return "/api/v1/webhooks/deliveries/" + p.newDelivery() + "/replay"
 		}, path(""), 202},
+		"GET /api/v1/events":      {path("/api/v1/events"), path(""), 200},
 		"GET /api/v1/costs":       {path("/api/v1/costs?period=2026-11"), path(""), 200},
 		"GET /api/v1/settings":    {path("/api/v1/settings"), path(""), 200},
 		"PATCH /api/v1/settings":  {path("/api/v1/settings"), path(`{"overage":{"deny":false}}`), 200},

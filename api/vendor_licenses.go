@@ -386,10 +386,15 @@ func (c *call) inUse(l *directory.License, shown *shownLicense, o listOptions) b
 		c.fresh(&fresh)
 		s := &page.Items[0]
 		pool := cloudlicenses.Pool{Commit: s.CommitInUse, Overage: s.OverageInUse}
-		entitlement := cloudlicenses.Entitlement{Total: s.License.Total, CommitQty: s.License.CommitQty, MaxOverage: s.License.MaxOverage}
-		shown.Pool = &shownPool{pool.InUse(), pool.Commit, pool.Overage, pool.Available(entitlement)}
+		inUse := showPool(s, pool)
+		shown.Pool = &inUse
 		cost := cloudlicenses.Money{Minor: s.OverageMinor, Currency: s.License.Currency}
 		shown.ThisMonth = &shownMonth{s.OverageUses, json.Number(cost.String())}
 	}
 	return true
+}
+
+func showPool(s *license.LicenseState, pool cloudlicenses.Pool) shownPool {
+	entitlement := cloudlicenses.Entitlement{Total: s.License.Total, CommitQty: s.License.CommitQty, MaxOverage: s.License.MaxOverage}
+	return shownPool{pool.InUse(), pool.Commit, pool.Overage, pool.Available(entitlement)}
 }

@@ -189,7 +189,7 @@ func TestNoChargeGoesWithItsTenant(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, cloudlicenses.OK, life.Code, "it is kept")
 
-	ahead.Store(int64((month+1).First().UnixMillis()-time.Now().UnixMilli())*int64(time.Millisecond) + int64(time.Hour))
+	ahead.Store(((month+1).First().UnixMillis()-time.Now().UnixMilli())*int64(time.Millisecond) + int64(time.Hour))
 	require.NoError(t, s.resumeLives(ctx))
 	life, _, err = s.Life(ctx, "mercedes")
 	require.NoError(t, err)

@@ -22,6 +22,7 @@ func billingQuerySamples() []sample {
 		{"QueryInvoices", license.QueryInvoices, true, &license.ListInvoices{Month: 24322, Cursor: "inv-2026-11-0a", Limit: 2}},
 		{"QueryInvoiced", license.QueryInvoiced, true, &license.GetInvoiced{}},
 		{"QuerySeries", license.QuerySeries, true, &license.ListSeries{VendorID: "vector", LicenseID: "lic-1", Grain: license.ByDay, From: 20000, To: 20031, Cursor: "lic-0", Limit: 7}},
+		{"QueryTail", license.QueryTail, true, &license.TailAudit{AfterMillis: epochStart, After: 7, Limit: 100}},
 		{"QueryHeatmap", license.QueryHeatmap, true, &license.SumHeatmap{VendorID: "vector", LicenseID: "lic-1", From: 490000, To: 490100}},
 	}
 }

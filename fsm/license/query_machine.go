@@ -107,6 +107,8 @@ func (q *question) ask(op fsm.Op) (reply, error) {
 		return q.overageSums()
 	case QuerySeries:
 		return q.series()
+	case QueryTail:
+		return q.tail()
 	case QueryHeatmap:
 		return q.heatmap()
 	case QueryInvoices:

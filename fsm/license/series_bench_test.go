@@ -41,7 +41,7 @@ func BenchmarkYear(b *testing.B) {
 	}
 	_, err = m.Apply(2, epochStart, commands, false)
 	require.NoError(b, err)
-	index, now := uint64(2), int64(epochStart)
+	index, now := uint64(2), epochStart
 	for range days {
 		now += 24 * hour
 		index++

@@ -11,10 +11,11 @@ import (
 //msgp:shim cloudlicenses.VendorID as:string using:string/cloudlicenses.VendorID mode:cast
 //msgp:shim cloudlicenses.LicenseID as:string using:string/cloudlicenses.LicenseID mode:cast
 
-// The queries about what licenses were used for; 120–124 are theirs.
+// The queries about what licenses are used for; 120–124 are theirs.
 const (
 	QuerySeries  fsm.Op = 120 // ListSeries → SeriesPage
 	QueryHeatmap fsm.Op = 121 // SumHeatmap → Heatmap
+	QueryTail    fsm.Op = 122 // TailAudit → Tail
 )
 
 // Grains of a series, as queries name them.
@@ -69,6 +70,29 @@ type SeriesPage struct {
 	Code  cloudlicenses.Code
 	Items []LicenseSeries
 	Next  string
+}
+
+// TailAudit asks for what came into a tenant's audit log after a record, 0 being
+// before the first.
+//
+//msgp:tuple TailAudit
+type TailAudit struct {
+	AfterMillis int64  // of that record
+	After       uint64 // its sequence
+	Limit       int64  // 0: Head alone is asked for
+}
+
+// Tail is the newest of the records asked for, with the pools of their licenses.
+//
+//msgp:tuple Tail
+type Tail struct {
+	Code       cloudlicenses.Code
+	Head       uint64 // sequence of the last record
+	HeadMillis int64  // no later record is from before it
+	Items      []Audit
+	// More than Limit came: none is in Items.
+	Skipped bool
+	Pools   []LicenseState
 }
 
 // SumHeatmap asks for the hours [From, To) of a vendor's licenses, added up by

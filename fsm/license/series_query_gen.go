@@ -591,3 +591,176 @@ func (z *SumHeatmap) Msgsize() (s int) {
 	s = 1 + msgp.StringPrefixSize + len(string(z.VendorID)) + msgp.StringPrefixSize + len(string(z.LicenseID)) + msgp.Uint32Size + msgp.Uint32Size
 	return
 }
+
+// MarshalMsg implements msgp.Marshaler
+func (z *Tail) MarshalMsg(b []byte) (o []byte, err error) {
+	o = msgp.Require(b, z.Msgsize())
+	// array header, size 6
+	o = append(o, 0x96)
+	o = msgp.AppendString(o, string(z.Code))
+	o = msgp.AppendUint64(o, z.Head)
+	o = msgp.AppendInt64(o, z.HeadMillis)
+	o = msgp.AppendArrayHeader(o, uint32(len(z.Items)))
+	for za0001 := range z.Items {
+		o, err = z.Items[za0001].MarshalMsg(o)
+		if err != nil {
+			err = msgp.WrapError(err, "Items", za0001)
+			return
+		}
+	}
+	o = msgp.AppendBool(o, z.Skipped)
+	o = msgp.AppendArrayHeader(o, uint32(len(z.Pools)))
+	for za0002 := range z.Pools {
+		o, err = z.Pools[za0002].MarshalMsg(o)
+		if err != nil {
+			err = msgp.WrapError(err, "Pools", za0002)
+			return
+		}
+	}
+	return
+}
+
+// UnmarshalMsg implements msgp.Unmarshaler
+func (z *Tail) UnmarshalMsg(bts []byte) (o []byte, err error) {
+	var zb0001 uint32
+	zb0001, bts, err = msgp.ReadArrayHeaderBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err)
+		return
+	}
+	if zb0001 != 6 {
+		err = msgp.ArrayError{Wanted: 6, Got: zb0001}
+		return
+	}
+	{
+		var zb0002 string
+		zb0002, bts, err = msgp.ReadStringBytes(bts)
+		if err != nil {
+			err = msgp.WrapError(err, "Code")
+			return
+		}
+		z.Code = cloudlicenses.Code(zb0002)
+	}
+	z.Head, bts, err = msgp.ReadUint64Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Head")
+		return
+	}
+	z.HeadMillis, bts, err = msgp.ReadInt64Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "HeadMillis")
+		return
+	}
+	var zb0003 uint32
+	zb0003, bts, err = msgp.ReadArrayHeaderBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Items")
+		return
+	}
+	if zb0003 > z7a65bc1climitArrays {
+		err = msgp.ErrLimitExceeded
+		return
+	}
+	if cap(z.Items) >= int(zb0003) {
+		z.Items = (z.Items)[:zb0003]
+	} else {
+		z.Items = make([]Audit, zb0003)
+	}
+	for za0001 := range z.Items {
+		bts, err = z.Items[za0001].UnmarshalMsg(bts)
+		if err != nil {
+			err = msgp.WrapError(err, "Items", za0001)
+			return
+		}
+	}
+	z.Skipped, bts, err = msgp.ReadBoolBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Skipped")
+		return
+	}
+	var zb0004 uint32
+	zb0004, bts, err = msgp.ReadArrayHeaderBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Pools")
+		return
+	}
+	if zb0004 > z7a65bc1climitArrays {
+		err = msgp.ErrLimitExceeded
+		return
+	}
+	if cap(z.Pools) >= int(zb0004) {
+		z.Pools = (z.Pools)[:zb0004]
+	} else {
+		z.Pools = make([]LicenseState, zb0004)
+	}
+	for za0002 := range z.Pools {
+		bts, err = z.Pools[za0002].UnmarshalMsg(bts)
+		if err != nil {
+			err = msgp.WrapError(err, "Pools", za0002)
+			return
+		}
+	}
+	o = bts
+	return
+}
+
+// Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
+func (z *Tail) Msgsize() (s int) {
+	s = 1 + msgp.StringPrefixSize + len(string(z.Code)) + msgp.Uint64Size + msgp.Int64Size + msgp.ArrayHeaderSize
+	for za0001 := range z.Items {
+		s += z.Items[za0001].Msgsize()
+	}
+	s += msgp.BoolSize + msgp.ArrayHeaderSize
+	for za0002 := range z.Pools {
+		s += z.Pools[za0002].Msgsize()
+	}
+	return
+}
+
+// MarshalMsg implements msgp.Marshaler
+func (z TailAudit) MarshalMsg(b []byte) (o []byte, err error) {
+	o = msgp.Require(b, z.Msgsize())
+	// array header, size 3
+	o = append(o, 0x93)
+	o = msgp.AppendInt64(o, z.AfterMillis)
+	o = msgp.AppendUint64(o, z.After)
+	o = msgp.AppendInt64(o, z.Limit)
+	return
+}
+
+// UnmarshalMsg implements msgp.Unmarshaler
+func (z *TailAudit) UnmarshalMsg(bts []byte) (o []byte, err error) {
+	var zb0001 uint32
+	zb0001, bts, err = msgp.ReadArrayHeaderBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err)
+		return
+	}
+	if zb0001 != 3 {
+		err = msgp.ArrayError{Wanted: 3, Got: zb0001}
+		return
+	}
+	z.AfterMillis, bts, err = msgp.ReadInt64Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "AfterMillis")
+		return
+	}
+	z.After, bts, err = msgp.ReadUint64Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "After")
+		return
+	}
+	z.Limit, bts, err = msgp.ReadInt64Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Limit")
+		return
+	}
+	o = bts
+	return
+}
+
+// Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
+func (z TailAudit) Msgsize() (s int) {
+	s = 1 + msgp.Int64Size + msgp.Uint64Size + msgp.Int64Size
+	return
+}

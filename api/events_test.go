@@ -1,0 +1,157 @@
+package api
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloudlicenses/cloudlicenses"
+	"github.com/cloudlicenses/cloudlicenses/fsm/license"
+	"github.com/cloudlicenses/cloudlicenses/shard"
+)
+
+// sse is a stream being read.
+type sse struct {
+	t      *testing.T
+	lines  *bufio.Reader
+	last   string // id
+	cancel context.CancelFunc
+}
+
+// sent is one event.
+type sent struct {
+	id, name string
+	data     map[string]any
+}
+
+// listen opens a stream of a tenant.
+func (p *pool) listen(t *testing.T, session, last string) *sse {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	t.Cleanup(cancel)
+	request, err := http.NewRequestWithContext(ctx, "GET", "http://"+live.edge+"/api/v1/events", nil)
+	require.NoError(t, err)
+	request.Host = string(p.tenant) + ".localhost"
+	request.Header.Set("Authorization", "Bearer "+session)
+	if last != "" {
+		request.Header.Set("Last-Event-ID", last)
+	}
+	response, err := client.Do(request)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = response.Body.Close() })
+	require.Equal(t, 200, response.StatusCode)
+	require.Equal(t, "text/event-stream", response.Header.Get("Content-Type"))
+	return &sse{t: t, lines: bufio.NewReader(response.Body), cancel: cancel}
+}
+
+// next returns the next event.
+func (s *sse) next() sent {
+	s.t.Helper()
+	for {
+		text, err := readEvent(s.lines)
+		require.NoError(s.t, err)
+		var e sent
+		for line := range strings.Lines(string(text)) {
+			field, value, _ := strings.Cut(strings.TrimSpace(line), ": ")
+			switch field {
+			case "id":
+				e.id, s.last = value, value
+			case "event":
+				e.name = value
+			case "data":
+				require.NoError(s.t, json.Unmarshal([]byte(value), &e.data))
+			}
+		}
+		if e.name != "" {
+			return e
+		}
+	}
+}
+
+// TestEvents: a stream tells of seats granted, denied and returned, and of the
+// pool; taken up again after its last event, it leaves nothing out and repeats
+// nothing; another tenant's events are not in it.
+func TestEvents(t *testing.T) {
+	p, other := newPool(t, 2, 0), newPool(t, 5, 0)
+	session := p.newSession(p.newUser("viewer", cloudlicenses.RoleViewer))
+	s := p.listen(t, session, "")
+	require.Equal(t, "ready", s.next().name)
+	other.checkout("stranger").wants(t, 201, "")
+	first := p.checkout("alice").wants(t, 201, "")
+	e := s.next()
+	require.Equal(t, "lease.granted", e.name)
+	require.Equal(t, first.text("lease_id"), e.data["lease_id"])
+	require.Equal(t, "alice", e.data["user"])
+	require.Equal(t, "commit", e.data["type"])
+	e = s.next()
+	require.Equal(t, "pool.changed", e.name)
+	require.EqualValues(t, 1, e.data["in_use"])
+	require.EqualValues(t, 1, e.data["available"])
+	last := s.last
+	s.cancel()
+
+	p.checkout("bob").wants(t, 201, "")
+	p.checkout("carol").wants(t, 409, "license_unavailable")
+	p.post("/api/v1/licenses/return", fmt.Sprintf(`{"lease_id":%q}`, first.text("lease_id"))).wants(t, 200, "")
+	again := p.listen(t, session, last)
+	var names []string
+	for len(names) == 0 || names[len(names)-1] != "lease.returned" {
+		if e := again.next(); e.name != "ready" && e.name != "pool.changed" {
+			names = append(names, e.name)
+		}
+	}
+	require.Equal(t, []string{"lease.granted", "checkout.denied", "lease.returned"}, names)
+
+	send(t, live.edge, string(p.tenant)+".localhost", "GET", "/api/v1/events", "", header{"Authorization", "Bearer " + session}, header{"Last-Event-ID", "7"}).wants(t, 422, "invalid_field")
+}
+
+// TestManyEvents: of more than a stream tells at once it tells the newest, and
+// past what it looks at it says that the lists are to be read anew.
+func TestManyEvents(t *testing.T) {
+	p := newPool(t, 1000, 0)
+	session := p.newSession(p.newUser("viewer", cloudlicenses.RoleViewer))
+	s := p.listen(t, session, "")
+	require.Equal(t, "ready", s.next().name)
+	checkouts := func(n int) {
+		body := strings.Repeat(`{"op":"checkout","product_id":"cad","user":"u"},`, n)
+		p.post("/api/v1/licenses/batch", `{"operations":[`+body[:len(body)-1]+`]}`).wants(t, 200, "")
+	}
+	checkouts(60)
+	granted := 0
+	for {
+		e := s.next()
+		if e.name != "lease.granted" {
+			require.Equal(t, "pool.changed", e.name)
+			require.EqualValues(t, 60, e.data["in_use"])
+			break
+		}
+		granted++
+	}
+	require.Equal(t, cloudlicenses.MaxEventsAtOnce, granted)
+	last := s.last
+	checkouts(cloudlicenses.MaxEventsLooked + 1)
+	e := s.next()
+	require.Equal(t, "resync", e.name)
+	require.EqualValues(t, cloudlicenses.MaxEventsLooked+1, e.data["skipped"])
+	s.cancel()
+	require.Equal(t, "resync", p.listen(t, session, last).next().name)
+}
+
+// TestEventsEndWithTheSession: who may not look any more is not told any more.
+func TestEventsEndWithTheSession(t *testing.T) {
+	p := newPool(t, 5, 0)
+	session := p.newSession(p.newUser("viewer", cloudlicenses.RoleViewer))
+	s := p.listen(t, session, "")
+	require.Equal(t, "ready", s.next().name)
+	p.userDo(license.OpLogout, &license.Logout{Session: shard.HashToken(session)})
+	e := s.next()
+	require.Equal(t, "end", e.name)
+	require.Equal(t, "session", e.data["reason"])
+}

@@ -1,0 +1,63 @@
+package license
+
+import (
+	"github.com/cloudlicenses/cloudlicenses"
+	"github.com/cloudlicenses/cloudlicenses/fsm"
+)
+
+// tail answers QueryTail. Where nothing has come it costs a look-up.
+func (q *question) tail() (reply, error) {
+	var ask TailAudit
+	if err := q.decode(&ask); err != nil {
+		return nil, err
+	}
+	tail := &Tail{}
+	var scan *fsm.Scan
+	code, err := q.read(func(v view) (err error) {
+		tail.Head, tail.HeadMillis = v.tenant.audit.sequence, v.state.clock
+		switch limit := uint64(pageSize(ask.Limit)); {
+		case ask.Limit == 0 || tail.Head <= ask.After:
+			return nil
+		case tail.Head-ask.After > limit:
+			tail.Skipped = true
+			return nil
+		}
+		number := v.tenant.number
+		scan, err = v.store.Scan(key488(nil, prefixAudit, number, uint64(max(ask.AfterMillis, 0)), 0), successor(key4(prefixAudit, number)))
+		return err
+	})
+	if err != nil || code != cloudlicenses.OK {
+		return &Tail{Code: code}, err
+	}
+	if scan == nil {
+		return tail, nil
+	}
+	page, err := (&ListAudit{Limit: ask.Limit}).collect(scan, ask.After)
+	if closeErr := scan.Close(); err == nil {
+		err = closeErr
+	}
+	if err != nil {
+		return nil, err
+	}
+	tail.Items = page.Items
+	if n := len(tail.Items); n > 0 {
+		tail.Head, tail.HeadMillis = tail.Items[n-1].Sequence, tail.Items[n-1].AtMillis
+	}
+	tail.Code, err = q.pools(tail)
+	return tail, err
+}
+
+// pools adds those of the licenses that the records are about.
+func (q *question) pools(tail *Tail) (cloudlicenses.Code, error) {
+	return q.read(func(v view) error {
+		seen := make(map[cloudlicenses.LicenseID]bool)
+		for i := range tail.Items {
+			id := tail.Items[i].LicenseID
+			if l := v.tenant.licenses[id]; l != nil && !seen[id] {
+				seen[id] = true
+				tail.Pools = append(tail.Pools, v.state.shown(l))
+			}
+		}
+		return nil
+	})
+}
