@@ -3,6 +3,8 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"maps"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -183,17 +185,49 @@ func (h *hub) look(ctx context.Context, f *feed) {
 		if err != nil || tail.Code != cloudlicenses.OK || tail.Head <= at.sequence {
 			continue // a group without replica here, or a tenant on its way: later
 		}
-		h.tell(f, encodeTail(&tail, at), position{tail.HeadMillis, tail.Head})
+		h.tell(ctx, f, encodeTail(&tail, at), position{tail.HeadMillis, tail.Head})
 	}
 }
 
-// tell gives every stream of a feed a chunk. One that has not taken the last ones
+const (
+	// A thousand streams that wake at once keep checkouts waiting for the
+	// processors: a few of them every tellEvery are told, all of them within
+	// tellWithin.
+	tellEvery  = 2 * time.Millisecond
+	tellWithin = cloudlicenses.EventLook / 2
+)
+
+// tell gives every stream of a feed a chunk.
+func (h *hub) tell(ctx context.Context, f *feed, c *chunk, to position) {
+	h.mu.Lock()
+	f.at = to // who joins from here on has it
+	all := slices.Collect(maps.Keys(f.all))
+	h.mu.Unlock()
+	few := max(4, len(all)/int(tellWithin/tellEvery)+1)
+	pause := time.NewTicker(tellEvery)
+	defer pause.Stop()
+	for some := range slices.Chunk(all, few) {
+		h.give(f, some, c)
+		if len(all) <= few {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-pause.C:
+		}
+	}
+}
+
+// give gives some streams of a feed a chunk. One that has not taken the last ones
 // is ended: its client comes back, and is told from where it was.
-func (h *hub) tell(f *feed, c *chunk, to position) {
+func (h *hub) give(f *feed, some []*watcher, c *chunk) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	f.at = to
-	for w := range f.all {
+	for _, w := range some {
+		if _, there := f.all[w]; !there {
+			continue
+		}
 		select {
 		case w.chunks <- c:
 		default:

@@ -3,8 +3,11 @@ package api
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -154,4 +157,41 @@ func TestEventsEndWithTheSession(t *testing.T) {
 	e := s.next()
 	require.Equal(t, "end", e.name)
 	require.Equal(t, "session", e.data["reason"])
+}
+
+// TestEventsOverH2: a stream over HTTP/2 tells as things happen, not at its end.
+func TestEventsOverH2(t *testing.T) {
+	certificate, roots := selfSigned(t, "*.localhost")
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	server := New(Config{Shard: live.shard, Node: live.node, NodeID: "n1", Domain: "localhost"})
+	served := make(chan error, 1)
+	go func() {
+		served <- server.Serve(tls.NewListener(ln, &tls.Config{
+			Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS13, NextProtos: []string{"h2", "http/1.1"},
+		}))
+	}()
+	p := newPool(t, 2, 0)
+	host := string(p.tenant) + ".localhost"
+	transport := &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{ServerName: host, RootCAs: roots}}
+	request, err := http.NewRequestWithContext(t.Context(), "GET", "https://"+ln.Addr().String()+"/api/v1/events", nil)
+	require.NoError(t, err)
+	request.Host = host
+	request.Header.Set("Authorization", "Bearer "+p.newSession(p.newUser("viewer", cloudlicenses.RoleViewer)))
+	response, err := transport.RoundTrip(request)
+	require.NoError(t, err)
+	defer response.Body.Close()
+	require.Equal(t, 2, response.ProtoMajor)
+	s := &sse{t: t, lines: bufio.NewReader(response.Body)}
+	require.Equal(t, "ready", s.next().name)
+	p.checkout("alice").wants(t, 201, "")
+	require.Equal(t, "lease.granted", s.next().name)
+
+	// A node that stops ends its streams, and does not wait for them.
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	require.NoError(t, server.Shutdown(ctx))
+	require.NoError(t, <-served)
+	_, err = io.ReadAll(response.Body)
+	require.NoError(t, err)
 }

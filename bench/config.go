@@ -95,6 +95,7 @@ type Sizes struct {
 	Leases int // of million
 	// Of billing: customers of the vendor, and their overage records in all.
 	BilledTenants, BilledRecords int
+	Dashboards                   int           // open ones of dashboards
 	Kills                        int           // of kills
 	Idle                         time.Duration // of idle
 	Elections                    time.Duration // of elections
@@ -104,7 +105,7 @@ type Sizes struct {
 }
 
 // DefaultSizes are those of the performance table.
-var DefaultSizes = Sizes{Leases: 1_000_000, BilledTenants: 1000, BilledRecords: 1_000_000, Kills: 50, Idle: time.Minute, Elections: 5 * time.Minute}
+var DefaultSizes = Sizes{Leases: 1_000_000, BilledTenants: 1000, BilledRecords: 1_000_000, Dashboards: 1000, Kills: 50, Idle: time.Minute, Elections: 5 * time.Minute}
 
 // Progress is told how far a run has come.
 type Progress interface {

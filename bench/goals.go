@@ -39,6 +39,7 @@ func (r *Report) judge() []Goal {
 	j.batches()
 	j.million()
 	j.billing()
+	j.dashboards()
 	j.idle()
 	j.kills()
 	j.elections()
@@ -212,6 +213,12 @@ func (j *judge) billing() {
 	ratio := f["p99_beside_exports_us"] / max(f["p99_us"], 1)
 	j.row(fmt.Sprintf("p99 of checkouts at %d/s while exports run, against none running", besideRate), "≤ 1.5 ×",
 		fmt.Sprintf("%.2f × (%.0f µs against %.0f µs, %.0f exports)", ratio, f["p99_beside_exports_us"], f["p99_us"], f["exports_beside"]), f != nil, ratio <= 1.5)
+}
+
+func (j *judge) dashboards() {
+	f := j.figures("dashboards")
+	j.row(fmt.Sprintf("checkouts at %d/s beside %s open dashboards, against none open", watchRate, thousands(f["dashboards"])), "",
+		fmt.Sprintf("p50 %.0f µs against %.0f µs, p99 %.0f µs against %.0f µs", f["p50_us_with_dashboards"], f["p50_us"], f["p99_us_with_dashboards"], f["p99_us"]), f != nil, true)
 }
 
 func (j *judge) idle() {

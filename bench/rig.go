@@ -51,6 +51,7 @@ type server struct {
 	id          string
 	http, admin string // host:port
 	dir         string
+	mails       string // folder of the mails it sends
 	ready       string // path of its ready file
 }
 
@@ -107,13 +108,13 @@ func (c *rig) layOut() error {
 	for i := range c.cfg.nodes {
 		a := addrs[perNode*i : perNode*(i+1)]
 		id := "n" + strconv.Itoa(i+1)
-		s := &server{id: id, http: a[0], admin: a[1], dir: filepath.Join(c.cfg.dir, id), ready: filepath.Join(c.cfg.dir, id+".ready.json")}
+		s := &server{id: id, http: a[0], admin: a[1], dir: filepath.Join(c.cfg.dir, id), ready: filepath.Join(c.cfg.dir, id+".ready.json"), mails: filepath.Join(c.cfg.dir, id+".mails")}
 		s.logPath = filepath.Join(c.cfg.dir, id+".log")
 		s.argv = []string{
 			c.cfg.binary, "server", "--node-id", id, "--data-dir", s.dir,
 			"--http", a[0], "--admin", a[1], "--raft", a[2], "--gossip", a[3], "--join", strings.Join(gossip, ","),
 			"--bootstrap-expect", strconv.Itoa(c.cfg.nodes), "--join-token", joinToken, "--groups", strconv.Itoa(c.cfg.groups),
-			"--replicas", strconv.Itoa(c.cfg.nodes), "--domain", domain, "--ready-file", s.ready, "--log-level", "warn",
+			"--replicas", strconv.Itoa(c.cfg.nodes), "--domain", domain, "--ready-file", s.ready, "--log-level", "warn", "--mail-dir", s.mails,
 			"--snapshot-entries", strconv.Itoa(c.cfg.snapshotEntries),
 		}
 		if c.cfg.secured {
@@ -254,6 +255,11 @@ const seats = 1_000_000
 // createTenant makes a tenant with pools of products product-0000 and so on,
 // as `tenant create` does.
 func (c *rig) createTenant(ctx context.Context, id, product string, pools int) (Tenant, error) {
+	return c.createTenantFor(ctx, id, product, pools, "")
+}
+
+// createTenantFor is createTenant with an owner, who gets a mail.
+func (c *rig) createTenantFor(ctx context.Context, id, product string, pools int, owner string) (Tenant, error) {
 	type licenses struct {
 		Product    string `json:"product"`
 		Commit     int64  `json:"commit"`
@@ -263,8 +269,9 @@ func (c *rig) createTenant(ctx context.Context, id, product string, pools int) (
 	request := struct {
 		ID       string   `json:"id"`
 		Plan     string   `json:"plan"`
+		Owner    string   `json:"owner_email,omitempty"`
 		Licenses licenses `json:"licenses"`
-	}{id, "enterprise", licenses{product, seats, 0, pools}}
+	}{id, "enterprise", owner, licenses{product, seats, 0, pools}}
 	var created struct {
 		APIKey string `json:"api_key"`
 	}

@@ -24,6 +24,7 @@ func studyList() []study {
 		{"batch", "batches of 100 operations against single ones", (*runner).batch},
 		{"million", "a million live leases: memory, restart, snapshots", (*runner).million},
 		{"billing", "a month's export of many overage records, and checkouts beside it", (*runner).billing},
+		{"dashboards", "checkouts beside many open streams of events", (*runner).dashboards},
 		{"idle", "CPU time of a cluster that nobody asks", (*runner).idle},
 		{"kills", "the leader killed under load, again and again", (*runner).kills},
 		{"elections", "elections in minutes of full load", (*runner).elections},

@@ -97,8 +97,8 @@ func TestEngineVerifies(t *testing.T) {
 // TestStudies makes the studies small and looks at what they report.
 func TestStudies(t *testing.T) {
 	cfg := quickConfig(t)
-	cfg.Scenarios = []string{"million", "billing", "idle", "kills", "elections"}
-	cfg.Sizes = Sizes{Leases: 5000, BilledTenants: 3, BilledRecords: 60, Kills: 2, Idle: time.Second, Elections: time.Second, SnapshotEntries: 50}
+	cfg.Scenarios = []string{"million", "billing", "dashboards", "idle", "kills", "elections"}
+	cfg.Sizes = Sizes{Leases: 5000, BilledTenants: 3, BilledRecords: 60, Dashboards: 6, Kills: 2, Idle: time.Second, Elections: time.Second, SnapshotEntries: 50}
 	report, err := Run(t.Context(), cfg)
 	require.NoError(t, err)
 	figures := map[string]map[string]float64{}
@@ -116,6 +116,9 @@ func TestStudies(t *testing.T) {
 	require.InDelta(t, 60, figures["billing"]["records"], 0)
 	for _, name := range []string{"export_csv_seconds", "export_json_seconds", "p99_us", "p99_beside_exports_us", "exports_beside"} {
 		require.Positive(t, figures["billing"][name], name)
+	}
+	for _, name := range []string{"p50_us", "p50_us_with_dashboards", "server_cpu_seconds_per_100k_with_dashboards", "told_bytes_per_second"} {
+		require.Positive(t, figures["dashboards"][name], name)
 	}
 	require.Contains(t, figures["idle"], "cpu_percent_of_one_core")
 	require.InDelta(t, 2, figures["kills"]["kills"], 0)

@@ -131,6 +131,7 @@ func addBenchFlags(fs *pflag.FlagSet, cfg *bench.Config, flags *benchFlags) {
 	fs.Uint64Var(&cfg.Seed, "seed", 1, "seed of the order of pools")
 	fs.IntVar(&cfg.Sizes.BilledTenants, "billed-tenants", cfg.Sizes.BilledTenants, "customers of scenario billing")
 	fs.IntVar(&cfg.Sizes.BilledRecords, "billed-records", cfg.Sizes.BilledRecords, "overage records of scenario billing, in all")
+	fs.IntVar(&cfg.Sizes.Dashboards, "dashboards", cfg.Sizes.Dashboards, "open streams of events of scenario dashboards")
 	fs.IntVar(&cfg.Sizes.Leases, "leases", cfg.Sizes.Leases, "live leases of scenario million")
 	fs.IntVar(&cfg.Sizes.Kills, "kills", cfg.Sizes.Kills, "kills of scenario kills")
 	fs.DurationVar(&cfg.Sizes.Idle, "idle", cfg.Sizes.Idle, "time of scenario idle")
