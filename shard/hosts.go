@@ -25,6 +25,9 @@ type hosts struct {
 type hostList struct {
 	vendors map[string]cloudlicenses.VendorID
 	until   time.Time
+	// confirmed lists are the leader's, or it did not answer: what is not there is
+	// looked for no more until then, however many strangers ask.
+	confirmed bool
 }
 
 func (h *hosts) forget() { h.now.Store(nil) }
@@ -38,28 +41,35 @@ func (s *Shard) VendorOfHost(ctx context.Context, name string) (cloudlicenses.Ve
 		return "", false
 	case list == nil:
 		s.hosts.reading.Lock()
-		list = s.readHosts(ctx)
+		list = s.readHosts(ctx, false)
 		s.hosts.reading.Unlock()
 	case time.Now().After(list.until) && s.hosts.reading.TryLock(): // others go on by the old list
-		list = s.readHosts(ctx)
+		list = s.readHosts(ctx, false)
 		s.hosts.reading.Unlock()
 	}
 	vendor, ok := list.vendors[name]
+	if !ok && !list.confirmed { // a replica that is behind refuses nobody
+		s.hosts.reading.Lock()
+		list = s.readHosts(ctx, true)
+		s.hosts.reading.Unlock()
+		vendor, ok = list.vendors[name]
+	}
 	return vendor, ok
 }
 
-// readHosts reads the list, unless somebody else just has. Where the directory
-// does not answer, what was known goes on to count.
-func (s *Shard) readHosts(ctx context.Context) *hostList {
+// readHosts reads the list, of the leader where confirmed is wanted, unless
+// somebody else just has. Where the directory does not answer, what was known goes
+// on to count.
+func (s *Shard) readHosts(ctx context.Context, confirmed bool) *hostList {
 	old := s.hosts.now.Load()
-	if old != nil && time.Now().Before(old.until) {
+	if old != nil && time.Now().Before(old.until) && (old.confirmed || !confirmed) {
 		return old
 	}
 	ctx, cancel := context.WithTimeout(ctx, hostsLife)
 	defer cancel()
-	next := &hostList{}
+	next := &hostList{confirmed: confirmed}
 	var result directory.VendorHosts
-	if _, err := s.ReadDirectory(ctx, Command{Op: directory.QueryVendorHosts, Result: &result}, ReadOptions{}); err == nil {
+	if _, err := s.ReadDirectory(ctx, Command{Op: directory.QueryVendorHosts, Result: &result}, ReadOptions{Linearizable: confirmed}); err == nil {
 		next.vendors = make(map[string]cloudlicenses.VendorID, len(result.Items))
 		for _, item := range result.Items {
 			next.vendors[item.Host] = item.VendorID

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/cloudlicenses/cloudlicenses"
 	"github.com/cloudlicenses/cloudlicenses/billing"
 	"github.com/cloudlicenses/cloudlicenses/fsm/directory"
@@ -185,12 +187,18 @@ func (s *Shard) resumeLives(ctx context.Context) error {
 	if _, err := s.ReadDirectory(ctx, query, ReadOptions{}); err != nil {
 		return fmt.Errorf("read unfinished changes of tenants: %w", err)
 	}
-	var errs []error
+	var group errgroup.Group
+	group.SetLimit(resumedAtOnce) // those of a group without leader hold up no others
+	errs := make([]error, len(list.Items))
 	for i := range list.Items {
-		errs = append(errs, s.resumeLife(ctx, &list.Items[i]))
+		group.Go(func() error { errs[i] = s.resumeLife(ctx, &list.Items[i]); return nil })
 	}
+	_ = group.Wait() // errs has them all
 	return errors.Join(errs...)
 }
+
+// resumedAtOnce is how many tenants' changes are gone on with at a time.
+const resumedAtOnce = 16
 
 func (s *Shard) resumeLife(ctx context.Context, r *directory.LifeResult) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*cloudlicenses.RequestTimeout)
