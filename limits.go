@@ -164,8 +164,10 @@ const (
 	// tenant remembers.
 	MaxLoginGuards = 4096
 	// MaxNotices bounds the notices to contacts that wait for their licenses,
-	// of a tenant or vendor (503 overloaded).
-	MaxNotices = 10_000
+	// of a tenant or vendor, MaxVendorNotices those of one vendor at a tenant (503
+	// overloaded).
+	MaxNotices       = 10_000
+	MaxVendorNotices = 1000
 	// NoticeLife is how long such a notice waits: it names a person.
 	NoticeLife = 365 * 24 * time.Hour
 	// MaxNoticeMessage bounds a notification's message, in characters (422).

@@ -197,7 +197,7 @@ func (s *Shard) putNotice(ctx context.Context, n *pendingNotice) (directory.Noti
 	for {
 		var ack license.Ack
 		_, err := s.Do(ctx, n.account(at), Command{Op: license.OpPutNotice, Result: &ack, Payload: &license.PutNotice{
-			Key: n.key, Notice: n.Notice, ExpiresMillis: time.Now().Add(cloudlicenses.NoticeLife).UnixMilli(),
+			Key: n.key, VendorID: n.vendor, Notice: n.Notice, ExpiresMillis: time.Now().Add(cloudlicenses.NoticeLife).UnixMilli(),
 		}})
 		if errors.Is(err, ErrTenantNotFound) && at == directory.NoticeAtTenant {
 			at = directory.NoticeAtVendor

@@ -50,13 +50,27 @@ func (m *Machine) applyPutNotice(t *tenant, payload []byte) (reply, error) {
 			m.removeNotice(t, i)
 		}
 	}
-	if len(t.notices) >= cloudlicenses.MaxNotices {
+	if len(t.notices) >= cloudlicenses.MaxNotices || t.noticesOf(p.VendorID) >= cloudlicenses.MaxVendorNotices {
 		return m.acked(cloudlicenses.Overloaded, "too many licenses with a contact wait to be provisioned"), nil
 	}
 	n := &notice{PutNotice: p, number: t.nextNotice()}
 	t.notices = append(t.notices, n)
 	m.put(key48(nil, prefixNotice, t.number, n.number), &n.PutNotice)
 	return m.acked(cloudlicenses.OK, ""), nil
+}
+
+// noticesOf counts those of a vendor at a tenant, which they must not fill; in its
+// own account a vendor has them all.
+func (t *tenant) noticesOf(vendor cloudlicenses.VendorID) (count int) {
+	if _, own := t.name.Vendor(); own {
+		return 0
+	}
+	for _, n := range t.notices {
+		if n.VendorID == vendor {
+			count++
+		}
+	}
+	return count
 }
 
 func (t *tenant) nextNotice() uint64 {

@@ -63,6 +63,7 @@ type LinkVendor struct {
 //msgp:tuple PutNotice
 type PutNotice struct {
 	Key           [16]byte
+	VendorID      cloudlicenses.VendorID
 	Notice        Notice
 	ExpiresMillis int64
 }

@@ -348,9 +348,10 @@ func (z *Provision) Msgsize() (s int) {
 // MarshalMsg implements msgp.Marshaler
 func (z *PutNotice) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// array header, size 3
-	o = append(o, 0x93)
+	// array header, size 4
+	o = append(o, 0x94)
 	o = msgp.AppendBytes(o, (z.Key)[:])
+	o = msgp.AppendString(o, string(z.VendorID))
 	// array header, size 2
 	o = append(o, 0x92)
 	o = msgp.AppendString(o, z.Notice.Email)
@@ -367,8 +368,8 @@ func (z *PutNotice) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err)
 		return
 	}
-	if zb0001 != 3 {
-		err = msgp.ArrayError{Wanted: 3, Got: zb0001}
+	if zb0001 != 4 {
+		err = msgp.ArrayError{Wanted: 4, Got: zb0001}
 		return
 	}
 	bts, err = msgp.ReadExactBytes(bts, (z.Key)[:])
@@ -376,14 +377,23 @@ func (z *PutNotice) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err, "Key")
 		return
 	}
-	var zb0002 uint32
-	zb0002, bts, err = msgp.ReadArrayHeaderBytes(bts)
+	{
+		var zb0002 string
+		zb0002, bts, err = msgp.ReadStringBytes(bts)
+		if err != nil {
+			err = msgp.WrapError(err, "VendorID")
+			return
+		}
+		z.VendorID = cloudlicenses.VendorID(zb0002)
+	}
+	var zb0003 uint32
+	zb0003, bts, err = msgp.ReadArrayHeaderBytes(bts)
 	if err != nil {
 		err = msgp.WrapError(err, "Notice")
 		return
 	}
-	if zb0002 != 2 {
-		err = msgp.ArrayError{Wanted: 2, Got: zb0002}
+	if zb0003 != 2 {
+		err = msgp.ArrayError{Wanted: 2, Got: zb0003}
 		return
 	}
 	z.Notice.Email, bts, err = msgp.ReadStringBytes(bts)
@@ -407,7 +417,7 @@ func (z *PutNotice) UnmarshalMsg(bts []byte) (o []byte, err error) {
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z *PutNotice) Msgsize() (s int) {
-	s = 1 + msgp.ArrayHeaderSize + (16 * (msgp.ByteSize)) + 1 + msgp.StringPrefixSize + len(z.Notice.Email) + msgp.StringPrefixSize + len(z.Notice.Message) + msgp.Int64Size
+	s = 1 + msgp.ArrayHeaderSize + (16 * (msgp.ByteSize)) + msgp.StringPrefixSize + len(string(z.VendorID)) + 1 + msgp.StringPrefixSize + len(z.Notice.Email) + msgp.StringPrefixSize + len(z.Notice.Message) + msgp.Int64Size
 	return
 }
 

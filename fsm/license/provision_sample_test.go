@@ -24,7 +24,7 @@ func provisionSamples() []sample {
 	return []sample{
 		{"OpProvision", license.OpProvision, true, &license.Provision{License: l, VendorName: "Vector", NoticeKey: serial(7), Notice: notice}},
 		{"OpLinkVendor", license.OpLinkVendor, true, &license.LinkVendor{VendorID: "vector", Name: "Vector"}},
-		{"OpPutNotice", license.OpPutNotice, true, &license.PutNotice{Key: serial(8), Notice: notice, ExpiresMillis: epochStart + hour}},
+		{"OpPutNotice", license.OpPutNotice, true, &license.PutNotice{Key: serial(8), VendorID: "vector", Notice: notice, ExpiresMillis: epochStart + hour}},
 		{"OpDropNotice", license.OpDropNotice, true, &license.DropNotice{Key: noticeKey(9)}},
 	}
 }
