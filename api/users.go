@@ -189,6 +189,7 @@ func (c *call) serveUpdateUser() {
 		Name   *string                   `json:"name"`
 		Role   *cloudlicenses.Role       `json:"role"`
 		Status *cloudlicenses.UserStatus `json:"status"`
+		TOTP   *bool                     `json:"totp"`
 	}
 	if !c.decode(&in) {
 		return
@@ -206,6 +207,10 @@ func (c *call) serveUpdateUser() {
 	if in.Status != nil {
 		update.Status = *in.Status
 		w.check(update.Status != cloudlicenses.UserActive && update.Status != cloudlicenses.UserDisabled, "status", "must be active or disabled")
+	}
+	if in.TOTP != nil {
+		update.DropFactor = !*in.TOTP
+		w.check(*in.TOTP, "totp", "may only be false: people set up a second factor themselves")
 	}
 	if !c.valid(w) {
 		return

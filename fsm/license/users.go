@@ -206,15 +206,19 @@ func (m *Machine) applyUpdateUser(t *tenant, payload []byte) (reply, error) {
 	if err := decode(&p, payload); err != nil {
 		return nil, err
 	}
-	_, actor, code := m.asker(t, &p.By, cloudlicenses.ActManageUsers)
+	asker, actor, code := m.asker(t, &p.By, cloudlicenses.ActManageUsers)
 	if code != cloudlicenses.OK {
 		return refusedUser(code, ""), nil
 	}
 	u := t.users.byID[p.ID]
-	if u == nil {
+	switch {
+	case u == nil:
 		return refusedUser(cloudlicenses.NotFound, "no such user"), nil
+	case p.DropFactor && u == asker:
+		return refusedUser(cloudlicenses.InvalidField, "totp: your own second factor ends by DELETE /api/v1/me/totp"), nil
 	}
 	changed := u.User
+	changed.SecondFactor = u.User.SecondFactor && !p.DropFactor
 	if p.Name != "" {
 		changed.Name = p.Name
 	}
@@ -243,8 +247,11 @@ func (m *Machine) applyUpdateUser(t *tenant, payload []byte) (reply, error) {
 	case changed == u.User:
 		return u.result(), nil
 	}
-	if changed.Role != u.User.Role || changed.Status == cloudlicenses.UserDisabled {
+	if changed.Role != u.User.Role || changed.Status == cloudlicenses.UserDisabled || changed.SecondFactor != u.User.SecondFactor {
 		t.users.dropSessions(u, everySession)
+	}
+	if !changed.SecondFactor { // the step stays, so that no code counts twice
+		u.Secret = nil
 	}
 	if changed.Status == cloudlicenses.UserDisabled {
 		t.users.dropTokens(u, everyToken)

@@ -77,8 +77,8 @@ type Mail struct {
 	Company       string // for the mail's words
 }
 
-// UpdateUser changes what is set. A change of role or a disabling ends the
-// user's sessions; so does a disabling its tokens.
+// UpdateUser changes what is set. A change of role, a disabling or the end of the
+// second factor ends the user's sessions; so does a disabling its tokens.
 //
 //msgp:tuple UpdateUser
 type UpdateUser struct {
@@ -87,6 +87,8 @@ type UpdateUser struct {
 	Name   string                   // empty: as it is
 	Role   cloudlicenses.Role       // empty: as it is
 	Status cloudlicenses.UserStatus // active, disabled, or empty: as it is
+	// DropFactor ends somebody else's second factor: who has lost it can't.
+	DropFactor bool
 }
 
 // RemoveUser removes a user and all that it has.

@@ -678,8 +678,8 @@ func (z *TouchSession) Msgsize() (s int) {
 // MarshalMsg implements msgp.Marshaler
 func (z *UpdateUser) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// array header, size 5
-	o = append(o, 0x95)
+	// array header, size 6
+	o = append(o, 0x96)
 	o, err = z.By.MarshalMsg(o)
 	if err != nil {
 		err = msgp.WrapError(err, "By")
@@ -689,6 +689,7 @@ func (z *UpdateUser) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.AppendString(o, z.Name)
 	o = msgp.AppendString(o, string(z.Role))
 	o = msgp.AppendString(o, string(z.Status))
+	o = msgp.AppendBool(o, z.DropFactor)
 	return
 }
 
@@ -700,8 +701,8 @@ func (z *UpdateUser) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err)
 		return
 	}
-	if zb0001 != 5 {
-		err = msgp.ArrayError{Wanted: 5, Got: zb0001}
+	if zb0001 != 6 {
+		err = msgp.ArrayError{Wanted: 6, Got: zb0001}
 		return
 	}
 	bts, err = z.By.UnmarshalMsg(bts)
@@ -741,13 +742,18 @@ func (z *UpdateUser) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		}
 		z.Status = cloudlicenses.UserStatus(zb0004)
 	}
+	z.DropFactor, bts, err = msgp.ReadBoolBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "DropFactor")
+		return
+	}
 	o = bts
 	return
 }
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z *UpdateUser) Msgsize() (s int) {
-	s = 1 + z.By.Msgsize() + msgp.StringPrefixSize + len(string(z.ID)) + msgp.StringPrefixSize + len(z.Name) + msgp.StringPrefixSize + len(string(z.Role)) + msgp.StringPrefixSize + len(string(z.Status))
+	s = 1 + z.By.Msgsize() + msgp.StringPrefixSize + len(string(z.ID)) + msgp.StringPrefixSize + len(z.Name) + msgp.StringPrefixSize + len(string(z.Role)) + msgp.StringPrefixSize + len(string(z.Status)) + msgp.BoolSize
 	return
 }
 
