@@ -163,6 +163,10 @@ const (
 	// MaxLoginGuards bounds the addresses without a user whose failures a
 	// tenant remembers.
 	MaxLoginGuards = 4096
+	// MaxAdjustments bounds the adjustments of one overage record (422), and
+	// MaxAdjustmentReason what is said about one, in characters (422).
+	MaxAdjustments      = 16
+	MaxAdjustmentReason = 200
 	// MaxNotices bounds the notices to contacts that wait for their licenses,
 	// of a tenant or vendor, MaxVendorNotices those of one vendor at a tenant (503
 	// overloaded).

@@ -79,7 +79,19 @@ func vendorLicenseRows(v *pool) map[string]userRow {
 	of := func(verb string) userRow {
 		return userRow{func() string { return "/api/v1/licenses/" + fresh() + verb }, path(""), 200}
 	}
+	charged := "" // the license that was charged last
+	charge := func() string {
+		product := next()
+		charged = v.newLicense(generation(tenant.tenant, product)).wants(v.t, 201, "").text("license_id")
+		tenant.post(pathCheckout, fmt.Sprintf(`{"product_id":%q,"user":"u","count":6}`, product)).wants(v.t, 201, "")
+		list := vendorDo(v.t, v.key, "GET", "/api/v1/billing/overage/records?license_id="+charged, "").wants(v.t, 200, "")
+		return "/api/v1/billing/overage/records/" + list.body["items"].([]any)[0].(map[string]any)["record_id"].(string) + "/adjust"
+	}
 	return map[string]userRow{
+		"GET /api/v1/billing/overage/records": {path("/api/v1/billing/overage/records?license_id=" + kept), path(""), 200},
+		"POST /api/v1/billing/overage/records/{id}/adjust": {charge, func() string {
+			return fmt.Sprintf(`{"license_id":%q,"uses":1,"reason":"a mistake"}`, charged)
+		}, 201},
 		"POST /api/v1/licenses/generate": {path("/api/v1/licenses/generate"), func() string { return generation(tenant.tenant, next()) }, 201},
 		"POST /api/v1/licenses/provision": {path("/api/v1/licenses/provision"), func() string {
 			return fmt.Sprintf(`{"license_id":%q,"customer":{"crm_account_id":"ACC-%s"}}`, fresh("/auto_provision", "false"), tenant.tenant)

@@ -135,7 +135,7 @@ func (r *reader) sums(ctx context.Context, tenant cloudlicenses.TenantID, vendor
 		}
 		for _, s := range page.Items {
 			all = append(all, billing.OverageSum{
-				License: s.LicenseID, Month: billing.Month(s.Month), Currency: s.Currency, UnitPrice: s.PriceMinor, Uses: s.Uses, Minor: s.Minor,
+				License: s.LicenseID, Month: billing.Month(s.Month), Currency: s.Currency, UnitPrice: s.PriceMinor, Uses: s.Uses, Minor: s.Minor, Adjustment: s.Adjustment,
 			})
 		}
 		if clock == 0 {

@@ -96,7 +96,7 @@ func (s *summing) add(scan *fsm.Scan) error {
 		if o.AtMillis < s.ask.FromMillis || o.AtMillis >= s.ask.ToMillis || s.licenses != nil && !s.licenses[o.LicenseID] {
 			continue
 		}
-		of := OverageSum{LicenseID: o.LicenseID, Month: month, Currency: o.Currency, PriceMinor: o.PriceMinor}
+		of := OverageSum{LicenseID: o.LicenseID, Month: month, Currency: o.Currency, PriceMinor: o.PriceMinor, Adjustment: o.Adjusts != 0}
 		at, known := s.places[of]
 		if !known {
 			at = len(s.page.Items)
@@ -105,7 +105,7 @@ func (s *summing) add(scan *fsm.Scan) error {
 		}
 		sum := &s.page.Items[at]
 		sum.Uses += o.Uses
-		sum.Minor = addUp(sum.Minor, price(o.PriceMinor, o.Uses))
+		sum.Minor = addUp(sum.Minor, o.Cost())
 	}
 	return nil
 }

@@ -40,6 +40,8 @@ type OverageSum struct {
 	PriceMinor int64
 	Uses       int64
 	Minor      int64 // never wrapped: it stops at the largest amount
+	// Adjustment: what was taken back, summed apart from what was charged.
+	Adjustment bool
 }
 
 // OverageSums are the sums of a stretch of records: those of one license, month,

@@ -52,14 +52,15 @@ func (z GetRules) Msgsize() (s int) {
 // MarshalMsg implements msgp.Marshaler
 func (z *OverageSum) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// array header, size 6
-	o = append(o, 0x96)
+	// array header, size 7
+	o = append(o, 0x97)
 	o = msgp.AppendString(o, string(z.LicenseID))
 	o = msgp.AppendUint32(o, z.Month)
 	o = msgp.AppendString(o, string(z.Currency))
 	o = msgp.AppendInt64(o, z.PriceMinor)
 	o = msgp.AppendInt64(o, z.Uses)
 	o = msgp.AppendInt64(o, z.Minor)
+	o = msgp.AppendBool(o, z.Adjustment)
 	return
 }
 
@@ -71,8 +72,8 @@ func (z *OverageSum) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err)
 		return
 	}
-	if zb0001 != 6 {
-		err = msgp.ArrayError{Wanted: 6, Got: zb0001}
+	if zb0001 != 7 {
+		err = msgp.ArrayError{Wanted: 7, Got: zb0001}
 		return
 	}
 	{
@@ -113,13 +114,18 @@ func (z *OverageSum) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err, "Minor")
 		return
 	}
+	z.Adjustment, bts, err = msgp.ReadBoolBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Adjustment")
+		return
+	}
 	o = bts
 	return
 }
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z *OverageSum) Msgsize() (s int) {
-	s = 1 + msgp.StringPrefixSize + len(string(z.LicenseID)) + msgp.Uint32Size + msgp.StringPrefixSize + len(string(z.Currency)) + msgp.Int64Size + msgp.Int64Size + msgp.Int64Size
+	s = 1 + msgp.StringPrefixSize + len(string(z.LicenseID)) + msgp.Uint32Size + msgp.StringPrefixSize + len(string(z.Currency)) + msgp.Int64Size + msgp.Int64Size + msgp.Int64Size + msgp.BoolSize
 	return
 }
 

@@ -13,6 +13,9 @@ func lifeSamples() []sample {
 			By: license.By{Platform: true, Session: sum("s"), Address: "10.0.0.1"}, Action: "license.amend", LicenseID: "lic-1", ProductID: "cad", Subject: "ACC-1",
 		}},
 		{"OpSetFloor", license.OpSetFloor, true, &license.Floor{VendorID: "vector", ProductID: "cad", MinLibVersion: "1.2.3", AtMillis: epochStart}},
+		{"OpAdjust", license.OpAdjust, true, &license.Adjust{
+			ID: serial(3), VendorID: "vector", LicenseID: "lic-1", Month: 2026*12 + 10, Sequence: 1, Uses: 1, Reason: "granted by mistake",
+		}},
 		{"OpTerms", license.OpTerms, true, &license.SetTerms{Revision: 1, Plan: cl.PlanProfessional, Status: cl.TenantDeleting, Actor: "user-9"}},
 		{"OpEndTenant", license.OpEndTenant, true, &license.EndTenant{Limit: 1000}},
 		{"OpRemoveTenant", license.OpRemoveTenant, true, &license.RemoveTenant{Epoch: 1}},

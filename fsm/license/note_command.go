@@ -7,6 +7,7 @@ import (
 
 //go:generate go run github.com/tinylib/msgp@v1.6.5 -file=note_command.go -o=note_command_gen.go -io=false -tests=false
 //msgp:limit arrays:65536 maps:0
+//msgp:shim cloudlicenses.Code as:string using:string/cloudlicenses.Code mode:cast
 //msgp:shim cloudlicenses.LicenseID as:string using:string/cloudlicenses.LicenseID mode:cast
 //msgp:shim cloudlicenses.VendorID as:string using:string/cloudlicenses.VendorID mode:cast
 //msgp:shim cloudlicenses.ProductID as:string using:string/cloudlicenses.ProductID mode:cast
@@ -16,6 +17,7 @@ import (
 const (
 	OpNote     fsm.Op = 110 // Note → Ack
 	OpSetFloor fsm.Op = 111 // Floor → Ack
+	OpAdjust   fsm.Op = 112 // Adjust → AdjustResult
 )
 
 // Note leaves in an account's audit log what one of its people, or one of its
@@ -39,4 +41,28 @@ type Floor struct {
 	ProductID     cloudlicenses.ProductID
 	MinLibVersion string // semver; empty: any
 	AtMillis      int64  // when the catalog was changed
+}
+
+// Adjust takes uses of an overage record back. Idempotent by ID.
+//
+//msgp:tuple Adjust
+type Adjust struct {
+	ID        [16]byte
+	VendorID  cloudlicenses.VendorID  // whose license it must be
+	LicenseID cloudlicenses.LicenseID // that the record must be of
+	Month     uint32                  // that the record was charged in: year × 12 + month, January = 0
+	Sequence  uint64                  // of the record
+	Uses      int64                   // to take back
+	Reason    string                  // for the tenant's audit log
+}
+
+// AdjustResult is the record that adjusts, or why there is none.
+//
+//msgp:tuple AdjustResult
+type AdjustResult struct {
+	Code     cloudlicenses.Code
+	Detail   string
+	Record   Overage
+	Left     int64 // uses that may still be taken back
+	Replayed bool
 }

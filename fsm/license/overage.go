@@ -38,8 +38,11 @@ func price(fee, uses int64) int64 {
 }
 
 func addUp(a, b int64) int64 {
-	if a > math.MaxInt64-b {
+	switch {
+	case b > 0 && a > math.MaxInt64-b:
 		return math.MaxInt64
+	case b < 0 && a < -math.MaxInt64-b:
+		return -math.MaxInt64
 	}
 	return a + b
 }

@@ -166,12 +166,14 @@ type UsagePage struct {
 //
 //msgp:tuple ListOverage
 type ListOverage struct {
-	Month  string
-	Cursor string
-	Limit  int64
+	LicenseID cloudlicenses.LicenseID // empty: of every license
+	Month     string
+	Cursor    string
+	Limit     int64
 }
 
-// Overage is one immutable overage record: Uses seats charged at once.
+// Overage is one immutable overage record: Uses seats charged at once or, of an
+// adjustment, taken back from an earlier one.
 //
 //msgp:tuple Overage
 type Overage struct {
@@ -183,6 +185,10 @@ type Overage struct {
 	PriceMinor int64 // of one use
 	Currency   cloudlicenses.Currency
 	AtMillis   int64
+	// Adjusts is the Sequence of the record that Uses, negative then, are taken
+	// back from, and AdjustsMonth the month it is of; 0: a charge.
+	Adjusts      uint64
+	AdjustsMonth uint32
 }
 
 // OveragePage is a page of overage records.

@@ -998,10 +998,11 @@ func (z ListOutbox) Msgsize() (s int) {
 }
 
 // MarshalMsg implements msgp.Marshaler
-func (z ListOverage) MarshalMsg(b []byte) (o []byte, err error) {
+func (z *ListOverage) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// array header, size 3
-	o = append(o, 0x93)
+	// array header, size 4
+	o = append(o, 0x94)
+	o = msgp.AppendString(o, string(z.LicenseID))
 	o = msgp.AppendString(o, z.Month)
 	o = msgp.AppendString(o, z.Cursor)
 	o = msgp.AppendInt64(o, z.Limit)
@@ -1016,9 +1017,18 @@ func (z *ListOverage) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err)
 		return
 	}
-	if zb0001 != 3 {
-		err = msgp.ArrayError{Wanted: 3, Got: zb0001}
+	if zb0001 != 4 {
+		err = msgp.ArrayError{Wanted: 4, Got: zb0001}
 		return
+	}
+	{
+		var zb0002 string
+		zb0002, bts, err = msgp.ReadStringBytes(bts)
+		if err != nil {
+			err = msgp.WrapError(err, "LicenseID")
+			return
+		}
+		z.LicenseID = cloudlicenses.LicenseID(zb0002)
 	}
 	z.Month, bts, err = msgp.ReadStringBytes(bts)
 	if err != nil {
@@ -1040,8 +1050,8 @@ func (z *ListOverage) UnmarshalMsg(bts []byte) (o []byte, err error) {
 }
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
-func (z ListOverage) Msgsize() (s int) {
-	s = 1 + msgp.StringPrefixSize + len(z.Month) + msgp.StringPrefixSize + len(z.Cursor) + msgp.Int64Size
+func (z *ListOverage) Msgsize() (s int) {
+	s = 1 + msgp.StringPrefixSize + len(string(z.LicenseID)) + msgp.StringPrefixSize + len(z.Month) + msgp.StringPrefixSize + len(z.Cursor) + msgp.Int64Size
 	return
 }
 
@@ -1317,8 +1327,8 @@ func (z *Outgoing) Msgsize() (s int) {
 // MarshalMsg implements msgp.Marshaler
 func (z *Overage) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// array header, size 8
-	o = append(o, 0x98)
+	// array header, size 10
+	o = append(o, 0x9a)
 	o = msgp.AppendUint64(o, z.Sequence)
 	o = msgp.AppendString(o, string(z.LicenseID))
 	o = msgp.AppendUint64(o, uint64(z.LeaseID))
@@ -1327,6 +1337,8 @@ func (z *Overage) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.AppendInt64(o, z.PriceMinor)
 	o = msgp.AppendString(o, string(z.Currency))
 	o = msgp.AppendInt64(o, z.AtMillis)
+	o = msgp.AppendUint64(o, z.Adjusts)
+	o = msgp.AppendUint32(o, z.AdjustsMonth)
 	return
 }
 
@@ -1338,8 +1350,8 @@ func (z *Overage) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err)
 		return
 	}
-	if zb0001 != 8 {
-		err = msgp.ArrayError{Wanted: 8, Got: zb0001}
+	if zb0001 != 10 {
+		err = msgp.ArrayError{Wanted: 10, Got: zb0001}
 		return
 	}
 	z.Sequence, bts, err = msgp.ReadUint64Bytes(bts)
@@ -1398,13 +1410,23 @@ func (z *Overage) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err, "AtMillis")
 		return
 	}
+	z.Adjusts, bts, err = msgp.ReadUint64Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Adjusts")
+		return
+	}
+	z.AdjustsMonth, bts, err = msgp.ReadUint32Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "AdjustsMonth")
+		return
+	}
 	o = bts
 	return
 }
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z *Overage) Msgsize() (s int) {
-	s = 1 + msgp.Uint64Size + msgp.StringPrefixSize + len(string(z.LicenseID)) + msgp.Uint64Size + msgp.StringPrefixSize + len(string(z.KeyID)) + msgp.Int64Size + msgp.Int64Size + msgp.StringPrefixSize + len(string(z.Currency)) + msgp.Int64Size
+	s = 1 + msgp.Uint64Size + msgp.StringPrefixSize + len(string(z.LicenseID)) + msgp.Uint64Size + msgp.StringPrefixSize + len(string(z.KeyID)) + msgp.Int64Size + msgp.Int64Size + msgp.StringPrefixSize + len(string(z.Currency)) + msgp.Int64Size + msgp.Uint64Size + msgp.Uint32Size
 	return
 }
 

@@ -101,7 +101,9 @@ func (q *question) overage() (reply, error) {
 		if err = decode(&o, scan.Value()); err != nil {
 			break
 		}
-		page.Items = append(page.Items, o)
+		if ask.LicenseID == "" || ask.LicenseID == o.LicenseID {
+			page.Items = append(page.Items, o)
+		}
 	}
 	if closeErr := scan.Close(); err == nil {
 		err = closeErr

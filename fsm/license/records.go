@@ -43,6 +43,7 @@ import (
 //	'W', 'G'                                   of users, see users_records.go
 //	'i' tenant(4)                              SSO
 //	'R'                                        of sign-ups, see signup.go
+//	'a' tenant(4) record(8)                    adjustedRecord
 //	'w'                                        of catalogs' floors, see floor.go
 //	'J', 'N'                                   of provisioning, see provision.go and notice.go
 //	'F', 'I'                                   of invoices, see invoice.go
@@ -229,6 +230,22 @@ type creditRecord struct {
 	Hostname    string
 	Seats       int64
 	EndedMillis int64
+}
+
+// adjustedRecord is what was taken back of an overage record.
+//
+//msgp:tuple adjustedRecord
+type adjustedRecord struct {
+	Uses int64
+	Made []adjustment
+}
+
+// adjustment is one that took back, for who asks again.
+//
+//msgp:tuple adjustment
+type adjustment struct {
+	ID     [16]byte
+	Record Overage
 }
 
 // voidRecord is the latest try of a request that was refused. AtMillis is when

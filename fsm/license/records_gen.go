@@ -14,6 +14,139 @@ const (
 )
 
 // MarshalMsg implements msgp.Marshaler
+func (z *adjustedRecord) MarshalMsg(b []byte) (o []byte, err error) {
+	o = msgp.Require(b, z.Msgsize())
+	// array header, size 2
+	o = append(o, 0x92)
+	o = msgp.AppendInt64(o, z.Uses)
+	o = msgp.AppendArrayHeader(o, uint32(len(z.Made)))
+	for za0001 := range z.Made {
+		// array header, size 2
+		o = append(o, 0x92)
+		o = msgp.AppendBytes(o, (z.Made[za0001].ID)[:])
+		o, err = z.Made[za0001].Record.MarshalMsg(o)
+		if err != nil {
+			err = msgp.WrapError(err, "Made", za0001, "Record")
+			return
+		}
+	}
+	return
+}
+
+// UnmarshalMsg implements msgp.Unmarshaler
+func (z *adjustedRecord) UnmarshalMsg(bts []byte) (o []byte, err error) {
+	var zb0001 uint32
+	zb0001, bts, err = msgp.ReadArrayHeaderBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err)
+		return
+	}
+	if zb0001 != 2 {
+		err = msgp.ArrayError{Wanted: 2, Got: zb0001}
+		return
+	}
+	z.Uses, bts, err = msgp.ReadInt64Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Uses")
+		return
+	}
+	var zb0002 uint32
+	zb0002, bts, err = msgp.ReadArrayHeaderBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Made")
+		return
+	}
+	if zb0002 > z0b4f9ce8limitArrays {
+		err = msgp.ErrLimitExceeded
+		return
+	}
+	if cap(z.Made) >= int(zb0002) {
+		z.Made = (z.Made)[:zb0002]
+	} else {
+		z.Made = make([]adjustment, zb0002)
+	}
+	for za0001 := range z.Made {
+		var zb0003 uint32
+		zb0003, bts, err = msgp.ReadArrayHeaderBytes(bts)
+		if err != nil {
+			err = msgp.WrapError(err, "Made", za0001)
+			return
+		}
+		if zb0003 != 2 {
+			err = msgp.ArrayError{Wanted: 2, Got: zb0003}
+			return
+		}
+		bts, err = msgp.ReadExactBytes(bts, (z.Made[za0001].ID)[:])
+		if err != nil {
+			err = msgp.WrapError(err, "Made", za0001, "ID")
+			return
+		}
+		bts, err = z.Made[za0001].Record.UnmarshalMsg(bts)
+		if err != nil {
+			err = msgp.WrapError(err, "Made", za0001, "Record")
+			return
+		}
+	}
+	o = bts
+	return
+}
+
+// Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
+func (z *adjustedRecord) Msgsize() (s int) {
+	s = 1 + msgp.Int64Size + msgp.ArrayHeaderSize
+	for za0001 := range z.Made {
+		s += 1 + msgp.ArrayHeaderSize + (16 * (msgp.ByteSize)) + z.Made[za0001].Record.Msgsize()
+	}
+	return
+}
+
+// MarshalMsg implements msgp.Marshaler
+func (z *adjustment) MarshalMsg(b []byte) (o []byte, err error) {
+	o = msgp.Require(b, z.Msgsize())
+	// array header, size 2
+	o = append(o, 0x92)
+	o = msgp.AppendBytes(o, (z.ID)[:])
+	o, err = z.Record.MarshalMsg(o)
+	if err != nil {
+		err = msgp.WrapError(err, "Record")
+		return
+	}
+	return
+}
+
+// UnmarshalMsg implements msgp.Unmarshaler
+func (z *adjustment) UnmarshalMsg(bts []byte) (o []byte, err error) {
+	var zb0001 uint32
+	zb0001, bts, err = msgp.ReadArrayHeaderBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err)
+		return
+	}
+	if zb0001 != 2 {
+		err = msgp.ArrayError{Wanted: 2, Got: zb0001}
+		return
+	}
+	bts, err = msgp.ReadExactBytes(bts, (z.ID)[:])
+	if err != nil {
+		err = msgp.WrapError(err, "ID")
+		return
+	}
+	bts, err = z.Record.UnmarshalMsg(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Record")
+		return
+	}
+	o = bts
+	return
+}
+
+// Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
+func (z *adjustment) Msgsize() (s int) {
+	s = 1 + msgp.ArrayHeaderSize + (16 * (msgp.ByteSize)) + z.Record.Msgsize()
+	return
+}
+
+// MarshalMsg implements msgp.Marshaler
 func (z *creditRecord) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
 	// array header, size 7

@@ -41,6 +41,7 @@ var recordKinds = []recordKind{
 	{prefix: prefixEnded, tenantAt: 5, sealed: true},
 	{prefix: prefixCredit, tenantAt: 1, sealed: true},
 	{prefix: prefixOverage, tenantAt: 1},
+	{prefix: prefixAdjusted, tenantAt: 1},
 	{prefix: prefixAudit, tenantAt: 1, sealed: true},
 	{prefix: prefixUser, tenantAt: 1, sealed: true},
 	{prefix: prefixGuard, tenantAt: 1, sealed: true},
