@@ -86,10 +86,10 @@ const (
 
 var errLogClosed = errors.New("the log is closed")
 
-// openLogStore opens the node's log. fail is called once when a write failed
-// or took longer than limit: the node must end, since what it has
-// acknowledged may not be on disk.
-func openLogStore(dir string, fs vfs.FS, segmentBytes int64, limit time.Duration, fail func(error)) (*logStore, error) {
+// readLogStore reads the node's log; what of it is to be set is set before it
+// runs. fail is called once when a write failed or took longer than run's limit:
+// the node must end, since what it has acknowledged may not be on disk.
+func readLogStore(dir string, fs vfs.FS, segmentBytes int64, fail func(error)) (*logStore, error) {
 	s := &logStore{
 		dir: dir, fs: fs, segmentBytes: segmentBytes, fail: fail, opened: time.Now(), latency: func(time.Duration) {},
 		groups: map[GroupID]*groupLog{},
@@ -101,12 +101,16 @@ func openLogStore(dir string, fs vfs.FS, segmentBytes int64, limit time.Duration
 		}
 		return nil, fmt.Errorf("open log %s: %w", dir, err)
 	}
+	return s, nil
+}
+
+// run starts what works beside Raft, until close.
+func (s *logStore) run(limit time.Duration) {
 	poke(s.clean)
 	s.stopped.Add(3)
 	go s.watch(limit)
 	go s.pusher()
 	go s.cleaner()
-	return s, nil
 }
 
 // watch ends the process when a log write is stuck.

@@ -18,6 +18,15 @@ import (
 	"github.com/cloudlicenses/cloudlicenses/internal/crashfs"
 )
 
+// openLogStore opens the node's log, in the clear and unmeasured, and runs it.
+func openLogStore(dir string, fs vfs.FS, segmentBytes int64, limit time.Duration, fail func(error)) (*logStore, error) {
+	s, err := readLogStore(dir, fs, segmentBytes, fail)
+	if err == nil {
+		s.run(limit)
+	}
+	return s, err
+}
+
 // segmentsOf are the names of the segments in a log's folder, oldest first.
 func segmentsOf(t require.TestingT, fs vfs.FS) (names []string) {
 	all, err := fs.List("log")

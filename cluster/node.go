@@ -159,11 +159,13 @@ func (n *Node) open() error {
 	if err := n.loadPlacement(); err != nil {
 		return err
 	}
-	if n.logs, err = openLogStore(filepath.Join(dir, "log"), n.cfg.Tuning.FS, n.cfg.Tuning.SegmentBytes, n.cfg.Tuning.LogWriteLimit, n.fail); err != nil {
+	logs, err := readLogStore(filepath.Join(dir, "log"), n.cfg.Tuning.FS, n.cfg.Tuning.SegmentBytes, n.fail)
+	if err != nil {
 		return fmt.Errorf("%w; if the folder is damaged, remove %s and start the node again: it is rebuilt from the others", err, dir)
 	}
-	n.logs.latency = n.metrics.logWrite
-	n.logs.sealing = logSeal{n.cfg.LogKey}
+	logs.latency, logs.sealing = n.metrics.logWrite, logSeal{n.cfg.LogKey}
+	logs.run(n.cfg.Tuning.LogWriteLimit)
+	n.logs = logs
 	if err := n.openPort(); err != nil {
 		return err
 	}
