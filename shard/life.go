@@ -137,6 +137,7 @@ func (s *Shard) removeTenant(ctx context.Context, t *directory.Tenant) error {
 		return fmt.Errorf("end the removal of tenant %s: %w", t.ID, err)
 	}
 	s.places.forget(t.ID)
+	s.held.Delete(t.ID)
 	s.logger.Info("a tenant is removed", "tenant", string(t.ID))
 	return nil
 }
@@ -211,12 +212,24 @@ func (s *Shard) resumeLife(ctx context.Context, r *directory.LifeResult) error {
 		return nil // what comes after that, comes next time
 	}
 	if !r.Life.Removing {
-		if held, err := s.uninvoiced(ctx, &r.Tenant); held || err != nil {
+		until, held := s.held.Load(r.Tenant.ID)
+		if held && s.now().Before(until.(time.Time)) {
+			return nil
+		}
+		waits, err := s.uninvoiced(ctx, &r.Tenant)
+		if waits {
+			s.held.Store(r.Tenant.ID, s.now().Add(heldLook))
+		}
+		if waits || err != nil {
 			return err
 		}
 	}
 	return s.removeTenant(ctx, &r.Tenant)
 }
+
+// heldLook is how often a node looks whether a tenant's overage has been invoiced:
+// it reads all of its records.
+const heldLook = time.Minute
 
 // uninvoiced reports whether a tenant that is to be removed was charged in a month
 // whose invoice is still to be made: its records stay until then, since no charge
@@ -253,7 +266,7 @@ func (s *Shard) uninvoiced(ctx context.Context, t *directory.Tenant) (bool, erro
 			if sum.Uses == 0 && sum.Minor == 0 {
 				continue
 			}
-			if _, told := s.held.LoadOrStore(t.ID, vendor); !told {
+			if _, told := s.held.Load(t.ID); !told {
 				s.logger.Info("a tenant is kept until its overage is invoiced", "tenant", string(t.ID), "vendor", string(vendor), "month", sum.Month.String())
 			}
 			return true, nil
