@@ -218,7 +218,12 @@ func (s *logStore) flush() error {
 			s.written.Lock()
 			defer s.written.Unlock()
 			s.mu.Lock()
-			late := slices.Clone(s.unwritten[:min(len(taken), len(s.unwritten))])
+			var late []chunk // what was there then: what came since is as late itself
+			for _, c := range s.unwritten {
+				if c.at < end {
+					late = append(late, c)
+				}
+			}
 			s.mu.Unlock()
 			_ = s.write(late)
 		})
