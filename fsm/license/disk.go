@@ -31,13 +31,7 @@ func (m *Machine) writeDirty(w *fsm.Writer) {
 		if l.recent == nil {
 			continue
 		}
-		for g := range l.recent.users {
-			if u := &l.recent.users[g]; u.dirty {
-				u.dirty = false
-				key = append(key44(key, prefixUsers, l.tenant.number, l.number), byte(g))
-				set(key, u.record())
-			}
-		}
+		l.writeUsers(set)
 	}
 	for _, k := range s.dirtyKeys {
 		k.dirty = false
@@ -250,7 +244,8 @@ func (l *loader) latest(key, value []byte) error {
 
 // users loads who used a license in a running period.
 func (l *loader) users(key, value []byte) error {
-	if len(key) != 10 || key[9] >= byte(grains) {
+	addition := len(key) == 18 && key[9] == byte(grains)
+	if !addition && (len(key) != 10 || key[9] >= byte(grains) || key[9] == byte(grainHour)) {
 		return fmt.Errorf("no grain")
 	}
 	t, number, err := l.keyNumbers(key[:9], 9)
@@ -264,6 +259,19 @@ func (l *loader) users(key, value []byte) error {
 	if err := decode(&r, value); err != nil {
 		return err
 	}
+	recent := t.licenseByNumber[number-1].recent
+	if addition { // it comes after the sets, by its key
+		if n := binary.BigEndian.Uint32(key[14:]); binary.BigEndian.Uint32(key[10:]) != recent.hour.Period || n != recent.additions {
+			return fmt.Errorf("want addition %d of the running hour", recent.additions)
+		}
+		recent.additions++
+		for _, h := range r.Sparse {
+			if recent.users[grainHour].add(h) && recent.users[grainDay].add(h) {
+				recent.users[grainMonth].add(h)
+			}
+		}
+		return nil
+	}
 	set := userSet{sparse: r.Sparse}
 	switch {
 	case len(r.Dense) == registers && len(r.Sparse) == 0:
@@ -271,7 +279,7 @@ func (l *loader) users(key, value []byte) error {
 	case len(r.Dense) > 0 || len(r.Sparse) > sparseUsers:
 		return fmt.Errorf("no set of users")
 	}
-	t.licenseByNumber[number-1].recent.users[key[9]] = set
+	recent.users[key[9]] = set
 	return nil
 }
 

@@ -24,7 +24,8 @@ import (
 //	'k' tenant(4)                              the tenant's data key, wrapped
 //	'P' tenant(4) license(4)                   License
 //	'V' tenant(4) license(4)                   latestRecord
-//	'v' tenant(4) license(4) grain(1)          users of the running period, see userset.go
+//	'v' tenant(4) license(4) grain(1)          users of the running day or month, see userset.go
+//	'v' tenant(4) license(4) 3 hour(4) number(4)  some that the running hour has seen
 //	'U' tenant(4) month(4) license(4)          usageRecord of an earlier month
 //	'u' tenant(4) license(4) hour(4)           usageRecord of an earlier hour
 //	'd' tenant(4) license(4) day(4)            usageRecord of an earlier day

@@ -1,6 +1,7 @@
 package license
 
 import (
+	"encoding/binary"
 	"time"
 
 	"github.com/cloudlicenses/cloudlicenses"
@@ -70,6 +71,12 @@ func (s *state) turn() {
 type recent struct {
 	hour, day usageRecord
 	users     [grains]userSet
+	// Of who is new in the hour the store has additions, one of each cut: a set as
+	// a whole would be written anew with every one of its users. Those of the day
+	// and the month are written whole when the hour is over.
+	fresh     []uint32 // hashes that no addition has yet
+	additions uint32   // of the hour, in the store
+	whole     bool     // day and month are to be written
 }
 
 // recentOf returns the running counters of a license that is brought up to the
@@ -107,8 +114,11 @@ func (s *state) countGrant(l *license, user string, overage bool) {
 	r.day.OveragePeak = max(r.day.OveragePeak, l.pool.Overage)
 	r.hour.OveragePeak = max(r.hour.OveragePeak, l.pool.Overage)
 	// Who was seen in this hour was seen in its day and its month.
-	if h := hashUser(user); r.users[grainHour].add(h) && r.users[grainDay].add(h) {
-		r.users[grainMonth].add(h)
+	if h := hashUser(user); r.users[grainHour].add(h) {
+		r.fresh = append(r.fresh, h)
+		if r.users[grainDay].add(h) {
+			r.users[grainMonth].add(h)
+		}
 	}
 }
 
@@ -120,13 +130,47 @@ func (l *license) countUsers(g grain) int64 {
 	return l.recent.users[g].count()
 }
 
-// closeUsers is countUsers, and begins a new period.
-func (l *license) closeUsers(g grain) int64 {
-	n := l.countUsers(g)
-	if l.recent != nil {
-		l.recent.users[g].clear()
+// closeUsers is countUsers, and begins a new period. store's additions go with
+// their hour.
+func (l *license) closeUsers(store *fsm.Store, g grain, number uint32) int64 {
+	n, r := l.countUsers(g), l.recent
+	if r == nil {
+		return n
+	}
+	r.users[g].clear()
+	if g == grainHour {
+		for i := range r.additions {
+			store.Delete(additionKey(l, number, i))
+		}
+		r.fresh, r.additions, r.whole = r.fresh[:0], 0, true
 	}
 	return n
+}
+
+// additionKey is the key of some users that an hour has seen.
+func additionKey(l *license, hour, number uint32) []byte {
+	key := append(key44(nil, prefixUsers, l.tenant.number, l.number), byte(grains))
+	return binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(key, hour), number)
+}
+
+// writeUsers writes what the store has not of who used a license.
+func (l *license) writeUsers(set func(key []byte, r reply)) {
+	r := l.recent
+	if len(r.fresh) > 0 {
+		set(additionKey(l, r.hour.Period, r.additions), &usersRecord{Sparse: r.fresh})
+		r.fresh = r.fresh[:0]
+		r.additions++
+	}
+	if !r.whole {
+		return
+	}
+	r.whole = false
+	for g := grainDay; g < grains; g++ {
+		if u := &r.users[g]; u.dirty {
+			u.dirty = false
+			set(append(key44(nil, prefixUsers, l.tenant.number, l.number), byte(g)), u.record())
+		}
+	}
 }
 
 // seriesKey is the key of a closed period's record. Months are in the order that

@@ -32,7 +32,7 @@ func (s *state) roll(store *fsm.Store, l *license, g grain, u *usageRecord) {
 	for u.Period < now.number {
 		_, end := g.bounds(u.Period)
 		closed := u.upTo(inUse, end)
-		closed.Users = l.closeUsers(g)
+		closed.Users = l.closeUsers(store, g, u.Period)
 		if closed.used() {
 			store.Set(seriesKey(g, l, u.Period), appendRecord(nil, &closed))
 		}
