@@ -2,6 +2,7 @@ package shard
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -79,17 +80,16 @@ func (s *Shard) ResumeSignUps(ctx context.Context) {
 
 // resumeSignUps goes through what is unfinished once.
 func (s *Shard) resumeSignUps(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 2*cloudlicenses.RequestTimeout)
-	defer cancel()
 	var result directory.Unfinished
 	_, err := s.ReadDirectory(ctx, Command{Op: directory.QueryRegistrations, Result: &result}, ReadOptions{})
 	if err != nil {
 		return fmt.Errorf("read unfinished sign-ups: %w", err)
 	}
-	for i := range result.Items {
-		if err := s.finishTenant(ctx, &result.Items[i]); err != nil {
-			return err
-		}
+	var errs []error
+	for i := range result.Items { // one that fails does not hold the others up for good
+		bounded, cancel := context.WithTimeout(ctx, cloudlicenses.RequestTimeout)
+		errs = append(errs, s.finishTenant(bounded, &result.Items[i]))
+		cancel()
 	}
-	return nil
+	return errors.Join(errs...)
 }
