@@ -139,16 +139,6 @@ func userRows(p *pool, fresh func() license.User) map[string]userRow {
 	return rows
 }
 
-// TestLoginWays: a page for logging in learns whether there is single sign-on.
-func TestLoginWays(t *testing.T) {
-	p := newPool(t, 1, 0)
-	ways := func() map[string]any { return p.as("", "GET", "/api/v1/login", "").wants(t, 200, "").body }
-	require.Equal(t, map[string]any{"sso": false, "passwords": true}, ways())
-	p.setSSO(nil)
-	require.Equal(t, true, ways()["sso"])
-	send(t, live.edge, "nobody-here.localhost", "GET", "/api/v1/login", "").wants(t, 404, "tenant_not_found")
-}
-
 // TestUserAccess asks every route of users with no session, one that has
 // ended, another tenant's, an API key, and each role.
 func TestUserAccess(t *testing.T) {

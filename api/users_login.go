@@ -138,27 +138,8 @@ func (c *call) serveReset() {
 
 // serveMe is GET /api/v1/me.
 func (c *call) serveMe() {
-	name, err := c.server.shard.CompanyName(c.context(), c.tenant)
-	if err != nil {
-		c.fail(err)
-		return
-	}
 	user := showUser(&c.user.User)
-	c.send(fasthttp.StatusOK, shownMe{
-		TenantID: c.tenant, ExpiresAt: timeText(c.user.Session.ExpiresMillis), User: &user,
-		Name: name, Actions: actionNames(c.user.User.Role.May),
-	})
-}
-
-// actionNames lists the actions that may be done, for pages to offer no other.
-func actionNames(may func(cloudlicenses.Action) bool) []string {
-	names := make([]string, 0, len(cloudlicenses.Actions))
-	for _, action := range cloudlicenses.Actions {
-		if may(action) {
-			names = append(names, action.String())
-		}
-	}
-	return names
+	c.send(fasthttp.StatusOK, shownMe{TenantID: c.tenant, ExpiresAt: timeText(c.user.Session.ExpiresMillis), User: &user})
 }
 
 // serveBeginFactor is POST /api/v1/me/totp.

@@ -22,7 +22,7 @@ func vendorUserRoutes() []route {
 	var rows []route
 	for _, row := range userRoutes() {
 		switch {
-		case row.name == "me", row.name == "release", row.name == "login_ways":
+		case row.name == "me", row.name == "release":
 			continue // of keys as well; of tenants alone
 		case row.on == forUsers:
 			row.on = forVendorUsers
@@ -46,14 +46,8 @@ func vendorWebhookRoutes() []route {
 
 // serveVendorMe is GET /api/v1/me on the vendors' host.
 func (c *call) serveVendorMe() {
-	vendor, _, err := c.server.shard.Vendor(c.context(), c.vendor, shard.ReadOptions{})
-	if err != nil {
-		c.refuseVendor(err)
-		return
-	}
-	me := shownMe{VendorID: c.vendor, Name: vendor.Name, Actions: actionNames(cloudlicenses.VendorKeyMay)}
+	me := shownMe{VendorID: c.vendor}
 	if c.user != nil {
-		me.Actions = actionNames(c.user.User.Role.May)
 		user := showUser(&c.user.User)
 		me.ExpiresAt, me.User = timeText(c.user.Session.ExpiresMillis), &user
 	} else {

@@ -106,20 +106,6 @@ func (s *Shard) Life(ctx context.Context, id cloudlicenses.TenantID) (directory.
 	return life, fresh, err
 }
 
-// CompanyName returns the name of a tenant's company as this node has it; the
-// tenant's id where it does not know the tenant yet.
-func (s *Shard) CompanyName(ctx context.Context, id cloudlicenses.TenantID) (string, error) {
-	var r directory.TenantResult
-	query := Command{Op: directory.QueryTenant, Payload: &directory.GetTenant{ID: id}, Result: &r}
-	if _, err := s.ReadDirectory(ctx, query, ReadOptions{}); err != nil {
-		return "", err
-	}
-	if r.Code != cloudlicenses.OK || r.Tenant.Company == "" {
-		return string(id), nil
-	}
-	return r.Tenant.Company, nil
-}
-
 // removeTenant removes a tenant whose time is over: its leases end, its keys
 // are revoked, its records go with its data key, and the directory keeps a
 // tombstone. Every step may be repeated, by any node.
