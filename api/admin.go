@@ -251,7 +251,7 @@ func (c *adminCall) refuse(p *problem) {
 
 // reply sends v as JSON.
 func (c *adminCall) reply(status int, v any) error {
-	b, err := json.Marshal(v)
+	b, err := appendJSON(nil, v)
 	if err != nil {
 		return err
 	}

@@ -56,7 +56,7 @@ func (c *call) usageQuery() (q usageQuery, ok bool) {
 		invalid = q.cover(string(c.ctx.QueryArgs().Peek("resolution")))
 	}
 	if q.filter, ok = c.usageFilter(&invalid); !ok {
-		c.refuse(&problem{code: cloudlicenses.InvalidField, detail: "the query has invalid parameters", invalid: invalid})
+		c.refuseParameters(invalid)
 	}
 	return q, ok
 }
@@ -275,7 +275,7 @@ func (c *call) serveHeatmap() {
 	}
 	filter, ok := c.usageFilter(&invalid)
 	if !ok {
-		c.refuse(&problem{code: cloudlicenses.InvalidField, detail: "the query has invalid parameters", invalid: invalid})
+		c.refuseParameters(invalid)
 		return
 	}
 	start, end := time.UnixMilli(within.Start.UnixMillis()), time.UnixMilli((within.End + 1).UnixMillis())
@@ -288,7 +288,7 @@ func (c *call) serveHeatmap() {
 	c.fresh(&fresh)
 	// Hours to come have not been used yet, and do not lower an average.
 	passed := min(to, max(from, license.PeriodOf(license.ByHour, time.Now())+1))
-	var times [7 * 24]int64 // that an hour of the week was there
+	var times [license.HoursPerWeek]int64 // that an hour of the week was there
 	for h := from; h < passed; h++ {
 		times[license.HourOfWeek(h)]++
 	}

@@ -114,7 +114,7 @@ func (c *call) serveAudit() {
 	args := c.ctx.QueryArgs()
 	query, invalid := parseAuditQuery(func(name string) string { return string(args.Peek(name)) })
 	if len(invalid) > 0 {
-		c.refuse(&problem{code: cloudlicenses.InvalidField, detail: "the query has invalid parameters", invalid: invalid})
+		c.refuseParameters(invalid)
 		return
 	}
 	query.Cursor, query.Limit = o.cursor, o.limit

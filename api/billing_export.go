@@ -61,7 +61,7 @@ func (c *call) exportQuery() (q exportQuery, ok bool) {
 		invalid = append(invalid, body.FieldError{Parameter: "format", Detail: "must be csv, json or pdf"})
 	}
 	if len(invalid) > 0 {
-		c.refuse(&problem{code: cloudlicenses.InvalidField, detail: "the query has invalid parameters", invalid: invalid})
+		c.refuseParameters(invalid)
 		return q, false
 	}
 	return q, true

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"crypto/sha256"
 	"encoding/json"
 	"strconv"
 	"strings"
@@ -112,6 +111,10 @@ func (c *call) serveAdjust() {
 	if !c.decode(&in) {
 		return
 	}
+	intent, _, ok := c.intent()
+	if !ok {
+		return
+	}
 	month, sequence, known := parseRecordID(string(c.pathID))
 	var w wrong
 	w.check(cloudlicenses.ValidateID(in.LicenseID) != nil, "license_id", cloudlicenses.ErrID.Error())
@@ -128,7 +131,7 @@ func (c *call) serveAdjust() {
 		c.refuse(&problem{code: cloudlicenses.NotFound, detail: "there is no such record: GET /api/v1/billing/overage/records lists them"})
 		return
 	}
-	adjust := &license.Adjust{ID: c.adjustmentID(), VendorID: c.vendor, LicenseID: l.ID, Month: month, Sequence: sequence, Uses: in.Uses, Reason: in.Reason}
+	adjust := &license.Adjust{ID: intent, VendorID: c.vendor, LicenseID: l.ID, Month: month, Sequence: sequence, Uses: in.Uses, Reason: in.Reason}
 	var r license.AdjustResult
 	written, err := c.server.shard.Do(c.context(), l.TenantID, shard.Command{Op: license.OpAdjust, Payload: adjust, Result: &r})
 	if err == nil && r.Code != cloudlicenses.OK {
@@ -143,15 +146,4 @@ func (c *call) serveAdjust() {
 		c.note("overage.adjust", l.ID, l.ProductID, string(c.pathID))
 	}
 	c.send(fasthttp.StatusCreated, showRecord(&r.Record))
-}
-
-// adjustmentID follows from the Idempotency-Key, or from the request.
-func (c *call) adjustmentID() (id [16]byte) {
-	key := c.ctx.Request.Header.Peek(headerIdempotency)
-	if len(key) == 0 {
-		return c.id.raw
-	}
-	sum := sha256.Sum256(append([]byte(c.vendor+"\x00"), key...))
-	copy(id[:], sum[:])
-	return id
 }

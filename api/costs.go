@@ -36,9 +36,12 @@ func (c *call) period() (billing.Month, bool) {
 
 // refuseQuery refuses one parameter of the query.
 func (c *call) refuseQuery(name, detail string) {
-	c.refuse(&problem{
-		code: cloudlicenses.InvalidField, detail: "the query has invalid parameters", invalid: []body.FieldError{{Parameter: name, Detail: detail}},
-	})
+	c.refuseParameters([]body.FieldError{{Parameter: name, Detail: detail}})
+}
+
+// refuseParameters refuses several.
+func (c *call) refuseParameters(invalid []body.FieldError) {
+	c.refuse(&problem{code: cloudlicenses.InvalidField, detail: "the query has invalid parameters", invalid: invalid})
 }
 
 // serveCosts is GET /api/v1/costs?period=YYYY-MM.

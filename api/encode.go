@@ -1,6 +1,8 @@
 package api
 
 import (
+	"bytes"
+	"encoding/json"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -165,4 +167,14 @@ func appendLicense(b []byte, s *license.LicenseState) []byte {
 	}
 	b = appendDate(append(b, `,"end_date":`...), end)
 	return append(b, '}')
+}
+
+// appendJSON appends v as encoding/json has it, but that <, > and & stay what they
+// are: ">=8.0.0" is not HTML.
+func appendJSON(b []byte, v any) ([]byte, error) {
+	out := bytes.NewBuffer(b)
+	encoder := json.NewEncoder(out)
+	encoder.SetEscapeHTML(false)
+	err := encoder.Encode(v)
+	return bytes.TrimSuffix(out.Bytes(), []byte{'\n'}), err
 }

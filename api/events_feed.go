@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 	"maps"
 	"slices"
 	"strconv"
@@ -32,9 +31,10 @@ func (p position) String() string {
 
 // chunk is what one look has found, encoded for all streams.
 type chunk struct {
-	from, to uint64 // sequences of the first and the last record
-	bytes    []byte
-	starts   []start // of the events that have an id
+	to     uint64 // sequence of the last record
+	bytes  []byte
+	starts []start // of the events that have an id
+	pools  int     // where in bytes those begin that have none
 }
 
 type start struct {
@@ -52,7 +52,7 @@ func (c *chunk) after(sequence uint64) []byte {
 			return c.bytes[s.at:]
 		}
 	}
-	return c.bytes
+	return c.bytes[c.pools:]
 }
 
 // watcher is one stream.
@@ -281,7 +281,7 @@ func eventOf(a *license.Audit) (name, reason string) {
 
 // encodeTail encodes what one look has found.
 func encodeTail(tail *license.Tail, after position) *chunk {
-	c := &chunk{from: after.sequence + 1, to: tail.Head}
+	c := &chunk{to: tail.Head}
 	if tail.Skipped {
 		c.event("resync", position{tail.HeadMillis, tail.Head}, struct {
 			Skipped uint64 `json:"skipped"`
@@ -309,24 +309,21 @@ func encodeTail(tail *license.Tail, after position) *chunk {
 		}
 		c.event(name, position{a.AtMillis, a.Sequence}, &data)
 	}
+	c.pools = len(c.bytes)
 	for i := range tail.Pools {
 		s := &tail.Pools[i]
-		pool := cloudlicenses.Pool{Commit: s.CommitInUse, Overage: s.OverageInUse}
-		c.event("pool.changed", position{}, &poolEvent{s.License.ID, s.License.Total, showPool(s, pool)})
+		c.event("pool.changed", position{}, &poolEvent{s.License.ID, s.License.Total, showPool(s)})
 	}
 	return c
 }
 
 // event appends one; without an id where at is nothing.
 func (c *chunk) event(name string, at position, data any) {
-	encoded, err := json.Marshal(data)
-	if err != nil {
-		return // texts and numbers always encode
-	}
 	if at.sequence > 0 {
 		c.starts = append(c.starts, start{at.sequence, len(c.bytes)})
 		c.bytes = append(append(append(c.bytes, "id: "...), at.String()...), '\n')
 	}
 	c.bytes = append(append(append(c.bytes, "event: "...), name...), "\ndata: "...)
-	c.bytes = append(append(c.bytes, encoded...), "\n\n"...)
+	c.bytes, _ = appendJSON(c.bytes, data) // texts and numbers always encode
+	c.bytes = append(c.bytes, "\n\n"...)
 }

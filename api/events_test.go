@@ -195,3 +195,21 @@ func TestEventsOverH2(t *testing.T) {
 	_, err = io.ReadAll(response.Body)
 	require.NoError(t, err)
 }
+
+// TestChunkAfter: a stream that has seen more than this replica had is told nothing
+// of it twice, also where what is new is no event.
+func TestChunkAfter(t *testing.T) {
+	records := []license.Audit{{Sequence: 7, AtMillis: 1, Action: "checkout", Result: "success", User: "a"}, {Sequence: 8, AtMillis: 1, Action: "return", Result: "success", User: "b"}, {Sequence: 9, AtMillis: 1, Action: "key.generate", Result: "success"}}
+	c := encodeTail(&license.Tail{Head: 9, Items: records, Pools: []license.LicenseState{{License: license.License{ID: "lic-1"}}}}, position{1, 6})
+	for seen, want := range map[uint64][]string{
+		6: {"lease.granted", "lease.returned", "pool.changed"}, 7: {"lease.returned", "pool.changed"}, 8: {"pool.changed"}, 9: nil,
+	} {
+		var names []string
+		for line := range strings.Lines(string(c.after(seen))) {
+			if name, ok := strings.CutPrefix(line, "event: "); ok {
+				names = append(names, strings.TrimSpace(name))
+			}
+		}
+		require.Equal(t, want, names, "after %d", seen)
+	}
+}

@@ -20,17 +20,13 @@ func (c *call) serveCheckout() {
 	if !c.decoded() {
 		return
 	}
-	key := c.ctx.Request.Header.Peek(headerIdempotency)
-	if !validIdempotencyKey(key) {
-		c.refuse(problemIdempotencyKey)
+	intent, byClient, ok := c.intent()
+	if !ok {
 		return
 	}
 	c.fillCheckout(&c.checkout, &c.op)
-	if len(key) > 0 {
-		c.checkout.Intent, c.checkout.IntentByClient = intentOf(key), true
+	if c.checkout.Intent, c.checkout.IntentByClient = intent, byClient; byClient {
 		c.checkout.BodyHash = c.op.Hash()
-	} else {
-		c.checkout.Intent = c.id.raw
 	}
 	c.checkout.Request = c.id.raw
 	if !c.do(license.OpCheckout, &c.checkout) {
@@ -131,6 +127,20 @@ var problemIdempotencyKey = &problem{
 // length.
 func validIdempotencyKey(key []byte) bool {
 	return key == nil || (len(key) > 0 && len(key) <= cloudlicenses.MaxIdempotencyKeyLength && printable(key))
+}
+
+// intent is what the Idempotency-Key stands for; without one, the request's own id.
+// False means that the refusal is sent.
+func (c *call) intent() (id [16]byte, byClient, ok bool) {
+	key := c.ctx.Request.Header.Peek(headerIdempotency)
+	switch {
+	case !validIdempotencyKey(key):
+		c.refuse(problemIdempotencyKey)
+		return id, false, false
+	case len(key) > 0:
+		return intentOf(key), true, true
+	}
+	return c.id.raw, false, true
 }
 
 // intentOf is the intent that an Idempotency-Key stands for.

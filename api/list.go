@@ -45,7 +45,7 @@ func (c *call) options() (o listOptions, ok bool) {
 	}
 	o.read.MinIndex = string(c.ctx.Request.Header.Peek(headerMinIndex))
 	if len(invalid) > 0 {
-		c.refuse(&problem{code: cloudlicenses.InvalidField, detail: "the query has invalid parameters", invalid: invalid})
+		c.refuseParameters(invalid)
 		return o, false
 	}
 	return o, true

@@ -1,8 +1,6 @@
 package api
 
 import (
-	"bytes"
-	"encoding/json"
 	"strconv"
 	"time"
 
@@ -53,14 +51,11 @@ func showUser(u *license.User) shownUser {
 
 // send replies with v as JSON, which no cache may keep.
 func (c *call) send(status int, v any) {
-	var b bytes.Buffer
-	encoder := json.NewEncoder(&b)
-	encoder.SetEscapeHTML(false) // ">=8.0.0" is not HTML
-	if err := encoder.Encode(v); err != nil {
+	var err error
+	if c.out, err = appendJSON(c.out[:0], v); err != nil {
 		c.fail(err)
 		return
 	}
-	c.out = append(c.out[:0], bytes.TrimSuffix(b.Bytes(), []byte{'\n'})...)
 	c.ctx.Response.Header.Set("Cache-Control", "no-store")
 	c.reply(status)
 }

@@ -328,9 +328,7 @@ func (c *call) serveVendorLicenses() {
 	args := c.ctx.QueryArgs()
 	status := cloudlicenses.LicenseStatus(args.Peek("status"))
 	if status != "" && !status.Valid() {
-		c.refuse(&problem{code: cloudlicenses.InvalidField, detail: "the query has invalid parameters", invalid: []body.FieldError{
-			{Parameter: "status", Detail: "is no state of a license"},
-		}})
+		c.refuseQuery("status", "is no state of a license")
 		return
 	}
 	var page directory.LicensePage
@@ -385,16 +383,16 @@ func (c *call) inUse(l *directory.License, shown *shownLicense, o listOptions) b
 	case len(page.Items) == 1:
 		c.fresh(&fresh)
 		s := &page.Items[0]
-		pool := cloudlicenses.Pool{Commit: s.CommitInUse, Overage: s.OverageInUse}
-		inUse := showPool(s, pool)
-		shown.Pool = &inUse
+		pool := showPool(s)
+		shown.Pool = &pool
 		cost := cloudlicenses.Money{Minor: s.OverageMinor, Currency: s.License.Currency}
 		shown.ThisMonth = &shownMonth{s.OverageUses, json.Number(cost.String())}
 	}
 	return true
 }
 
-func showPool(s *license.LicenseState, pool cloudlicenses.Pool) shownPool {
+func showPool(s *license.LicenseState) shownPool {
+	pool := cloudlicenses.Pool{Commit: s.CommitInUse, Overage: s.OverageInUse}
 	entitlement := cloudlicenses.Entitlement{Total: s.License.Total, CommitQty: s.License.CommitQty, MaxOverage: s.License.MaxOverage}
 	return shownPool{pool.InUse(), pool.Commit, pool.Overage, pool.Available(entitlement)}
 }

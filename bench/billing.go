@@ -1,12 +1,10 @@
 package bench
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"slices"
 	"strconv"
@@ -40,8 +38,7 @@ func (r *runner) billing(ctx context.Context) error {
 		if s.rig == nil {
 			return errors.New("only a cluster of its own can be filled")
 		}
-		b := &biller{rig: s.rig, client: &http.Client{Transport: &http.Transport{TLSClientConfig: s.rig.tls}}}
-		defer b.client.CloseIdleConnections()
+		b := &biller{rig: s.rig}
 		start, figures := time.Now(), map[string]float64{}
 		steps := []struct {
 			what string
@@ -68,7 +65,6 @@ func (r *runner) billing(ctx context.Context) error {
 // biller is a vendor with its customers.
 type biller struct {
 	rig     *rig
-	client  *http.Client
 	key     string // the vendor's
 	tenants []Tenant
 }
@@ -103,8 +99,7 @@ func (b *biller) sell(ctx context.Context, tenants int, progress Progress) error
 
 // generate gives a tenant its license.
 func (b *biller) generate(ctx context.Context, i int, tenant string) error {
-	today := time.Now().UTC()
-	first := time.Date(today.Year(), today.Month(), 1, 0, 0, 0, 0, time.UTC)
+	first := firstOfMonth()
 	body, err := json.Marshal(map[string]any{
 		"crm_opportunity_id": "SF-" + strconv.Itoa(i), "auto_provision": true,
 		"customer": map[string]any{"crm_account_id": "ACC-" + strconv.Itoa(i), "name": tenant, "tenant_id": tenant, "contact_email": "it@bench.example"},
@@ -120,34 +115,13 @@ func (b *biller) generate(ctx context.Context, i int, tenant string) error {
 	if err != nil {
 		return err
 	}
-	_, _, err = b.ask(ctx, 0, http.MethodPost, "/api/v1/licenses/generate", body)
+	_, err = b.ask(ctx, 0, http.MethodPost, "/api/v1/licenses/generate", body)
 	return err
 }
 
 // ask asks a node as the vendor.
-func (b *biller) ask(ctx context.Context, node int, method, path string, body []byte) (reply []byte, header http.Header, err error) {
-	scheme := "http://"
-	if b.rig.tls != nil {
-		scheme = "https://"
-	}
-	req, err := http.NewRequestWithContext(ctx, method, scheme+b.rig.servers[node].http+path, bytes.NewReader(body))
-	if err != nil {
-		return nil, nil, err
-	}
-	req.Host = "vendors." + domain
-	req.Header.Set("Authorization", "Bearer "+b.key)
-	resp, err := b.client.Do(req)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer func() { _ = resp.Body.Close() }()
-	if reply, err = io.ReadAll(resp.Body); err != nil {
-		return nil, nil, err
-	}
-	if resp.StatusCode >= http.StatusBadRequest {
-		return nil, nil, fmt.Errorf("%s %s: %d: %.300s", method, path, resp.StatusCode, reply)
-	}
-	return reply, resp.Header, nil
+func (b *biller) ask(ctx context.Context, node int, method, path string, body []byte) ([]byte, error) {
+	return b.rig.ask(ctx, b.rig.servers[node].http, "vendors."+domain, b.key, method, path, body)
 }
 
 // charge has each tenant use overage, and return it, until there are as many
@@ -190,10 +164,14 @@ func (r *runner) charge(ctx context.Context, b *biller, figures map[string]float
 	return ctx.Err()
 }
 
+func firstOfMonth() time.Time {
+	today := time.Now().UTC()
+	return time.Date(today.Year(), today.Month(), 1, 0, 0, 0, 0, time.UTC)
+}
+
 // month is the path of the running month's export.
 func month(format string) string {
-	today := time.Now().UTC()
-	first := time.Date(today.Year(), today.Month(), 1, 0, 0, 0, 0, time.UTC)
+	first := firstOfMonth()
 	return fmt.Sprintf("/api/v1/billing/overage?format=%s&start_date=%s&end_date=%s", format, first.Format(time.DateOnly), first.AddDate(0, 1, -1).Format(time.DateOnly))
 }
 
@@ -203,7 +181,7 @@ func (b *biller) measureExports(ctx context.Context, figures map[string]float64)
 		var took []float64
 		for i := range exports {
 			begin := time.Now()
-			body, _, err := b.ask(ctx, i%len(b.rig.servers), http.MethodGet, month(format), nil)
+			body, err := b.ask(ctx, i%len(b.rig.servers), http.MethodGet, month(format), nil)
 			if err != nil {
 				return err
 			}
@@ -264,7 +242,7 @@ func (r *runner) beside(ctx context.Context, s *subject, b *biller, figures map[
 		go func() {
 			var err error
 			for n := 0; err == nil && exporting.Err() == nil; n++ {
-				if _, _, err = b.ask(exporting, n%len(b.rig.servers), http.MethodGet, month("csv"), nil); err == nil {
+				if _, err = b.ask(exporting, n%len(b.rig.servers), http.MethodGet, month("csv"), nil); err == nil {
 					made++
 				}
 			}

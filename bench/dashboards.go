@@ -154,26 +154,7 @@ func (c *rig) askTenant(ctx context.Context, path string, in any) ([]byte, error
 	if err != nil {
 		return nil, err
 	}
-	scheme := "http://"
-	if c.tls != nil {
-		scheme = "https://"
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, scheme+c.servers[0].http+path, bytes.NewReader(body))
-	if err != nil {
-		return nil, err
-	}
-	req.Host = watchedTenant + "." + domain
-	req.Header.Set("Sec-Fetch-Site", "same-origin")
-	resp, err := c.client.Do(req)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = resp.Body.Close() }()
-	reply, err := io.ReadAll(resp.Body)
-	if err == nil && resp.StatusCode >= http.StatusBadRequest {
-		err = fmt.Errorf("POST %s: %d: %.300s", path, resp.StatusCode, reply)
-	}
-	return reply, err
+	return c.ask(ctx, c.servers[0].http, watchedTenant+"."+domain, "", http.MethodPost, path, body)
 }
 
 // watch opens streams of events, evenly over the nodes. stop closes them; told is

@@ -225,15 +225,25 @@ func (c *rig) call(ctx context.Context, s *server, method, path string, in, out 
 
 // fetch asks a node's admin address for whatever it answers.
 func (c *rig) fetch(ctx context.Context, s *server, method, path string, body []byte) ([]byte, error) {
+	return c.ask(ctx, s.admin, "", c.token, method, path, body)
+}
+
+// ask asks an address, as host where that is not empty, with a bearer token where
+// there is one.
+func (c *rig) ask(ctx context.Context, addr, host, token, method, path string, body []byte) ([]byte, error) {
 	scheme := "http://"
 	if c.cfg.secured {
 		scheme = "https://"
 	}
-	req, err := http.NewRequestWithContext(ctx, method, scheme+s.admin+path, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, method, scheme+addr+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
-	req.Header.Set("Authorization", "Bearer "+c.token)
+	req.Host = host
+	req.Header.Set("Sec-Fetch-Site", "same-origin") // as a page of that host: to log in
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
 	resp, err := c.client.Do(req)
 	if err != nil {
 		return nil, err

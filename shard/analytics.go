@@ -85,25 +85,22 @@ func (r *reader) fitting(ctx context.Context, vendor cloudlicenses.VendorID, fil
 // series reads a license's periods. A tenant that was removed, and a license that
 // the replica does not know yet, have none.
 func (r *reader) series(ctx context.Context, tenant cloudlicenses.TenantID, vendor cloudlicenses.VendorID, id cloudlicenses.LicenseID, in Periods) ([]license.SeriesPoint, error) {
-	var page license.SeriesPage
+	var found license.Series
 	err := r.account(ctx, tenant, Command{
-		Op: license.QuerySeries, Payload: &license.ListSeries{VendorID: vendor, LicenseID: id, Grain: in.Grain, From: in.From, To: in.To, Limit: 1}, Result: &page,
+		Op: license.QuerySeries, Payload: &license.GetSeries{VendorID: vendor, LicenseID: id, Grain: in.Grain, From: in.From, To: in.To}, Result: &found,
 	})
 	switch {
-	case errors.Is(err, ErrTenantNotFound) || err == nil && page.Code == cloudlicenses.NotFound:
+	case errors.Is(err, ErrTenantNotFound) || err == nil && found.Code == cloudlicenses.NotFound:
 		return nil, nil
 	case err == nil:
-		err = refused(page.Code, "")
+		err = refused(found.Code, "")
 	}
-	if err != nil || len(page.Items) == 0 {
-		return nil, err
-	}
-	return page.Items[0].Points, nil
+	return found.Points, err
 }
 
 // VendorHeatmap adds the hours [from, to) of a vendor's licenses up by the hour
 // of the week, from Monday 00:00 UTC on.
-func (s *Shard) VendorHeatmap(ctx context.Context, vendor cloudlicenses.VendorID, filter UsageFilter, from, to uint32, opt ReadOptions) (cells [7 * 24]license.HeatmapCell, fresh Freshness, err error) {
+func (s *Shard) VendorHeatmap(ctx context.Context, vendor cloudlicenses.VendorID, filter UsageFilter, from, to uint32, opt ReadOptions) (cells [license.HoursPerWeek]license.HeatmapCell, fresh Freshness, err error) {
 	r := s.newReader(opt)
 	contracts, err := r.fitting(ctx, vendor, &filter)
 	if err != nil {
@@ -138,15 +135,12 @@ func (s *Shard) VendorHeatmap(ctx context.Context, vendor cloudlicenses.VendorID
 // LicenseHistory returns what one of a tenant's licenses was used for; false: the
 // tenant has no such license.
 func (s *Shard) LicenseHistory(ctx context.Context, tenant cloudlicenses.TenantID, id cloudlicenses.LicenseID, in Periods, opt ReadOptions) (points []license.SeriesPoint, found bool, fresh Freshness, err error) {
-	var page license.SeriesPage
+	var series license.Series
 	fresh, err = s.Read(ctx, tenant, Command{
-		Op: license.QuerySeries, Payload: &license.ListSeries{LicenseID: id, Grain: in.Grain, From: in.From, To: in.To, Limit: 1}, Result: &page,
+		Op: license.QuerySeries, Payload: &license.GetSeries{LicenseID: id, Grain: in.Grain, From: in.From, To: in.To}, Result: &series,
 	}, opt)
-	switch {
-	case err != nil || page.Code == cloudlicenses.NotFound:
-		return nil, false, fresh, err
-	case page.Code != cloudlicenses.OK:
-		return nil, false, fresh, refused(page.Code, "")
+	if err == nil && series.Code != cloudlicenses.NotFound {
+		err, found = refused(series.Code, ""), true
 	}
-	return page.Items[0].Points, true, fresh, nil
+	return series.Points, found && err == nil, fresh, err
 }

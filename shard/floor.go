@@ -17,14 +17,17 @@ import (
 
 // floorBefore gives a tenant the floor of a license that it is about to get.
 func (s *Shard) floorBefore(ctx context.Context, l *directory.License) error {
-	var page license.ProductPage
-	if err := s.readNow(ctx, l.VendorID.Account(), license.QueryProducts, &license.ListProducts{ID: l.ProductID, Limit: 1}, &page); err != nil {
+	product, err := s.Product(ctx, l.VendorID, l.ProductID, ReadOptions{Linearizable: true})
+	var refusal *Refusal
+	switch {
+	case errors.As(err, &refusal): // not in the catalog
+		return nil
+	case err != nil:
 		return fmt.Errorf("read the catalog of %s: %w", l.VendorID, err)
-	}
-	if page.Code != cloudlicenses.OK || len(page.Items) == 0 || page.Items[0].MinLibVersion == "" {
+	case product.MinLibVersion == "":
 		return nil
 	}
-	return s.setFloor(ctx, l.TenantID, l.VendorID, &page.Items[0])
+	return s.setFloor(ctx, l.TenantID, l.VendorID, &product)
 }
 
 func (s *Shard) setFloor(ctx context.Context, tenant cloudlicenses.TenantID, vendor cloudlicenses.VendorID, p *license.Product) error {

@@ -44,9 +44,9 @@ func (s *Shard) InvoiceHook(ctx context.Context, id cloudlicenses.VendorID, opt 
 
 // Product returns a product of a vendor's catalog; a *Refusal with
 // product_not_found where there is none.
-func (s *Shard) Product(ctx context.Context, vendor cloudlicenses.VendorID, id cloudlicenses.ProductID) (license.Product, error) {
+func (s *Shard) Product(ctx context.Context, vendor cloudlicenses.VendorID, id cloudlicenses.ProductID, opt ReadOptions) (license.Product, error) {
 	var page license.ProductPage
-	_, err := s.Read(ctx, vendor.Account(), Command{Op: license.QueryProducts, Payload: &license.ListProducts{ID: id}, Result: &page}, ReadOptions{})
+	_, err := s.Read(ctx, vendor.Account(), Command{Op: license.QueryProducts, Payload: &license.ListProducts{ID: id}, Result: &page}, opt)
 	if err == nil {
 		err = refused(page.Code, "the vendor has no such product")
 	}

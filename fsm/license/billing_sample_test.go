@@ -21,7 +21,7 @@ func billingQuerySamples() []sample {
 		{"QueryRules", license.QueryRules, true, &license.GetRules{}},
 		{"QueryInvoices", license.QueryInvoices, true, &license.ListInvoices{Month: 24322, Cursor: "inv-2026-11-0a", Limit: 2}},
 		{"QueryInvoiced", license.QueryInvoiced, true, &license.GetInvoiced{}},
-		{"QuerySeries", license.QuerySeries, true, &license.ListSeries{VendorID: "vector", LicenseID: "lic-1", Grain: license.ByDay, From: 20000, To: 20031, Cursor: "lic-0", Limit: 7}},
+		{"QuerySeries", license.QuerySeries, true, &license.GetSeries{VendorID: "vector", LicenseID: "lic-1", Grain: license.ByDay, From: 20000, To: 20031}},
 		{"QueryTail", license.QueryTail, true, &license.TailAudit{AfterMillis: epochStart, After: 7, Limit: 100}},
 		{"QueryHeatmap", license.QueryHeatmap, true, &license.SumHeatmap{VendorID: "vector", LicenseID: "lic-1", From: 490000, To: 490100}},
 	}

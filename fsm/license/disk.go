@@ -24,14 +24,14 @@ func (m *Machine) writeDirty(w *fsm.Writer) {
 		t.dirty = false
 		set(key4(prefixTenant, t.number), t.record())
 	}
+	var latest latestRecord // one for all: this runs many times a second
 	for _, l := range s.dirtyLicenses {
 		l.dirty = false
 		key = key44(key, prefixLatest, l.tenant.number, l.number)
-		set(key, l.latest())
-		if l.recent == nil {
-			continue
+		set(key, l.latest(&latest))
+		if l.recent != nil {
+			l.writeUsers(set)
 		}
-		l.writeUsers(set)
 	}
 	for _, k := range s.dirtyKeys {
 		k.dirty = false
@@ -266,9 +266,7 @@ func (l *loader) users(key, value []byte) error {
 		}
 		recent.additions++
 		for _, h := range r.Sparse {
-			if recent.users[grainHour].add(h) && recent.users[grainDay].add(h) {
-				recent.users[grainMonth].add(h)
-			}
+			recent.see(h)
 		}
 		return nil
 	}

@@ -53,7 +53,7 @@ func (s *state) hashTenant(h *stateHasher, t *tenant) {
 		h.add(&l.License)
 		h.number(uint64(l.pool.Commit))
 		h.number(uint64(l.pool.Overage))
-		h.add(l.latest())
+		h.add(l.latest(&latestRecord{}))
 		if l.recent != nil {
 			for g := range l.recent.users {
 				h.add(l.recent.users[g].record())

@@ -113,13 +113,19 @@ func (s *state) countGrant(l *license, user string, overage bool) {
 	r.hour.granted(overage, inUse)
 	r.day.OveragePeak = max(r.day.OveragePeak, l.pool.Overage)
 	r.hour.OveragePeak = max(r.hour.OveragePeak, l.pool.Overage)
-	// Who was seen in this hour was seen in its day and its month.
-	if h := hashUser(user); r.users[grainHour].add(h) {
+	if h := hashUser(user); r.see(h) {
 		r.fresh = append(r.fresh, h)
-		if r.users[grainDay].add(h) {
-			r.users[grainMonth].add(h)
-		}
 	}
+}
+
+// see notes a user, and reports whether the hour had not. Who was seen in an hour
+// was seen in its day and its month.
+func (r *recent) see(h uint32) bool {
+	fresh := r.users[grainHour].add(h)
+	if fresh && r.users[grainDay].add(h) {
+		r.users[grainMonth].add(h)
+	}
+	return fresh
 }
 
 // countUsers returns how many users the running period of a grain has seen.
@@ -194,9 +200,9 @@ func forgetHours(store *fsm.Store, l *license, from, to uint32) {
 	}
 }
 
-// latest is what the store keeps of the running periods.
-func (l *license) latest() *latestRecord {
-	r := &latestRecord{Month: l.usage}
+// latest fills r with what the store keeps of the running periods.
+func (l *license) latest(r *latestRecord) *latestRecord {
+	*r = latestRecord{Month: l.usage}
 	if l.recent != nil {
 		r.Day, r.Hour = l.recent.day, l.recent.hour
 	}

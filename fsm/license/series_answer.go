@@ -20,37 +20,15 @@ func (g grain) most() uint32 {
 	}
 }
 
-// series answers QuerySeries. A cursor is the last license seen.
+// series answers QuerySeries.
 func (q *question) series() (reply, error) {
-	var ask ListSeries
+	var ask GetSeries
 	if err := q.decode(&ask); err != nil {
 		return nil, err
 	}
-	g, page := grain(ask.Grain), &SeriesPage{}
-	if g >= grains || ask.To <= ask.From || ask.To-ask.From > g.most() {
-		page.Code = cloudlicenses.InvalidField
-		return page, nil
-	}
-	chosen, code, err := q.chosen(ask.VendorID, ask.LicenseID, ask.Cursor)
-	if err != nil || code != cloudlicenses.OK {
-		return &SeriesPage{Code: code}, err
-	}
-	limit := pageSize(ask.Limit)
-	for i, l := range chosen {
-		if i == limit {
-			page.Next = string(page.Items[limit-1].LicenseID)
-			break
-		}
-		item := LicenseSeries{}
-		item.LicenseID, code, err = q.periods(l, g, ask.From, ask.To, func(u *usageRecord) {
-			item.Points = append(item.Points, u.point())
-		})
-		if err != nil || code != cloudlicenses.OK {
-			return &SeriesPage{Code: code}, err
-		}
-		page.Items = append(page.Items, item)
-	}
-	return page, nil
+	series := &Series{}
+	err := q.periods(&ask, &series.Code, func(u *usageRecord) { series.Points = append(series.Points, u.point()) })
+	return series, err
 }
 
 // heatmap answers QueryHeatmap.
@@ -59,73 +37,46 @@ func (q *question) heatmap() (reply, error) {
 	if err := q.decode(&ask); err != nil {
 		return nil, err
 	}
-	if ask.To <= ask.From || ask.To-ask.From > grainHour.most() {
-		return &Heatmap{Code: cloudlicenses.InvalidField}, nil
-	}
-	chosen, code, err := q.chosen(ask.VendorID, ask.LicenseID, "")
-	if err != nil || code != cloudlicenses.OK {
-		return &Heatmap{Code: code}, err
-	}
 	sum := &Heatmap{}
-	for _, l := range chosen {
-		_, code, err := q.periods(l, grainHour, ask.From, ask.To, func(u *usageRecord) {
-			if sum.Cells == nil {
-				sum.Cells = make([]HeatmapCell, hoursPerWeek)
-			}
-			cell := &sum.Cells[HourOfWeek(u.Period)]
-			cell.Checkouts += u.CommitCheckouts + u.OverageCheckouts
-			cell.OverageUses += u.OverageUses
-			cell.SeatMillis += u.SeatMillis
-			for _, r := range u.Refusals {
-				cell.Refused += r.Count
-			}
-		})
-		if err != nil || code != cloudlicenses.OK {
-			return &Heatmap{Code: code}, err
+	hours := &GetSeries{VendorID: ask.VendorID, LicenseID: ask.LicenseID, Grain: ByHour, From: ask.From, To: ask.To}
+	err := q.periods(hours, &sum.Code, func(u *usageRecord) {
+		if sum.Cells == nil {
+			sum.Cells = make([]HeatmapCell, HoursPerWeek)
 		}
-	}
-	return sum, nil
+		cell := &sum.Cells[HourOfWeek(u.Period)]
+		cell.Checkouts += u.CommitCheckouts + u.OverageCheckouts
+		cell.OverageUses += u.OverageUses
+		cell.SeatMillis += u.SeatMillis
+		for _, r := range u.Refusals {
+			cell.Refused += r.Count
+		}
+	})
+	return sum, err
 }
 
-const hoursPerWeek = 7 * 24
+// HoursPerWeek is how many cells a heat map has.
+const HoursPerWeek = 7 * 24
 
 // HourOfWeek returns which hour of the week a Unix hour is, from Monday 00:00 UTC
 // on; the epoch was a Thursday.
-func HourOfWeek(hour uint32) int { return int((int64(hour) + 3*24) % hoursPerWeek) }
+func HourOfWeek(hour uint32) int { return int((int64(hour) + 3*24) % HoursPerWeek) }
 
-// chosen returns the licenses that a query is about, in order of id.
-func (q *question) chosen(vendor cloudlicenses.VendorID, id cloudlicenses.LicenseID, after string) (all []*license, code cloudlicenses.Code, err error) {
-	found := cloudlicenses.OK
-	code, err = q.read(func(v view) error {
-		if id != "" {
-			l := v.tenant.licenses[id]
-			if l == nil || vendor != "" && l.VendorID != vendor {
-				found = cloudlicenses.NotFound
-				return nil
-			}
-			all = []*license{l}
-			return nil
-		}
-		for _, l := range v.tenant.licenseOrder[v.tenant.licensesAfter(after):] {
-			if vendor == "" || l.VendorID == vendor {
-				all = append(all, l)
-			}
-		}
+// periods calls take for each period that the license was used in, in order. The
+// lock is held for what is in memory alone.
+func (q *question) periods(ask *GetSeries, refusal *cloudlicenses.Code, take func(*usageRecord)) error {
+	g, from, to := grain(ask.Grain), ask.From, ask.To
+	if g >= grains || to <= from || to-from > g.most() {
+		*refusal = cloudlicenses.InvalidField
 		return nil
-	})
-	if code == cloudlicenses.OK {
-		code = found
 	}
-	return all, code, err
-}
-
-// periods calls take for each period in [from, to) that l was used in, in order.
-// The lock is held for what is in memory alone.
-func (q *question) periods(l *license, g grain, from, to uint32, take func(*usageRecord)) (id cloudlicenses.LicenseID, code cloudlicenses.Code, err error) {
 	var open []usageRecord
 	var scan *fsm.Scan
-	code, err = q.read(func(v view) (err error) {
-		id = l.ID
+	code, err := q.read(func(v view) (err error) {
+		l := v.tenant.licenses[ask.LicenseID]
+		if l == nil || ask.VendorID != "" && l.VendorID != ask.VendorID {
+			*refusal = cloudlicenses.NotFound
+			return nil
+		}
 		first := to // the first one in memory
 		if running := l.counters(g); running != nil {
 			first = min(to, max(from, running.Period))
@@ -155,16 +106,16 @@ func (q *question) periods(l *license, g grain, from, to uint32, take func(*usag
 		}
 		return err
 	})
-	if err != nil || code != cloudlicenses.OK {
-		return id, code, err
+	if code != cloudlicenses.OK {
+		*refusal = code
 	}
-	if scan != nil {
+	if err == nil && scan != nil {
 		err = takeAll(scan, take)
 	}
 	for i := range open {
 		take(&open[i])
 	}
-	return id, code, err
+	return err
 }
 
 func takeAll(scan *fsm.Scan, take func(*usageRecord)) (err error) {

@@ -13,7 +13,7 @@ import (
 
 // The queries about what licenses are used for; 120–124 are theirs.
 const (
-	QuerySeries  fsm.Op = 120 // ListSeries → SeriesPage
+	QuerySeries  fsm.Op = 120 // GetSeries → Series
 	QueryHeatmap fsm.Op = 121 // SumHeatmap → Heatmap
 	QueryTail    fsm.Op = 122 // TailAudit → Tail
 )
@@ -25,18 +25,15 @@ const (
 	ByMonth = uint8(grainMonth) // year × 12 + month, January = 0
 )
 
-// ListSeries asks for what licenses were used for in the periods [From, To), in
-// order of license, after Cursor.
+// GetSeries asks for what a license was used for in the periods [From, To).
 //
-//msgp:tuple ListSeries
-type ListSeries struct {
-	VendorID  cloudlicenses.VendorID  // empty: of every vendor
-	LicenseID cloudlicenses.LicenseID // empty: every license
+//msgp:tuple GetSeries
+type GetSeries struct {
+	VendorID  cloudlicenses.VendorID // whose it must be; empty: anybody's
+	LicenseID cloudlicenses.LicenseID
 	Grain     uint8
 	From      uint32
 	To        uint32 // at most MaxAnalyticsHours, …Days, …Months after From
-	Cursor    string
-	Limit     int64 // licenses
 }
 
 // SeriesPoint is what a license was used for in a period. Those in which nothing
@@ -55,21 +52,12 @@ type SeriesPoint struct {
 	Users            int64 // different ones that checked out
 }
 
-// LicenseSeries is a license's series, in order of period.
+// Series is a license's, in order of period.
 //
-//msgp:tuple LicenseSeries
-type LicenseSeries struct {
-	LicenseID cloudlicenses.LicenseID
-	Points    []SeriesPoint
-}
-
-// SeriesPage is a page of licenses; those that were not used are among them.
-//
-//msgp:tuple SeriesPage
-type SeriesPage struct {
-	Code  cloudlicenses.Code
-	Items []LicenseSeries
-	Next  string
+//msgp:tuple Series
+type Series struct {
+	Code   cloudlicenses.Code
+	Points []SeriesPoint
 }
 
 // TailAudit asks for what came into a tenant's audit log after a record, 0 being
@@ -95,15 +83,15 @@ type Tail struct {
 	Pools   []LicenseState
 }
 
-// SumHeatmap asks for the hours [From, To) of a vendor's licenses, added up by
-// the hour of the week.
+// SumHeatmap asks for the hours [From, To) of a license, added up by the hour of the
+// week.
 //
 //msgp:tuple SumHeatmap
 type SumHeatmap struct {
-	VendorID  cloudlicenses.VendorID
-	LicenseID cloudlicenses.LicenseID // empty: every license of the vendor
-	From      uint32                  // Unix hours
-	To        uint32                  // at most MaxHeatmapDays after From
+	VendorID  cloudlicenses.VendorID // whose it must be; empty: anybody's
+	LicenseID cloudlicenses.LicenseID
+	From      uint32 // Unix hours
+	To        uint32 // at most MaxHeatmapDays after From
 }
 
 // HeatmapCell sums an hour of the week.

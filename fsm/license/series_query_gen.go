@@ -14,6 +14,74 @@ const (
 )
 
 // MarshalMsg implements msgp.Marshaler
+func (z *GetSeries) MarshalMsg(b []byte) (o []byte, err error) {
+	o = msgp.Require(b, z.Msgsize())
+	// array header, size 5
+	o = append(o, 0x95)
+	o = msgp.AppendString(o, string(z.VendorID))
+	o = msgp.AppendString(o, string(z.LicenseID))
+	o = msgp.AppendUint8(o, z.Grain)
+	o = msgp.AppendUint32(o, z.From)
+	o = msgp.AppendUint32(o, z.To)
+	return
+}
+
+// UnmarshalMsg implements msgp.Unmarshaler
+func (z *GetSeries) UnmarshalMsg(bts []byte) (o []byte, err error) {
+	var zb0001 uint32
+	zb0001, bts, err = msgp.ReadArrayHeaderBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err)
+		return
+	}
+	if zb0001 != 5 {
+		err = msgp.ArrayError{Wanted: 5, Got: zb0001}
+		return
+	}
+	{
+		var zb0002 string
+		zb0002, bts, err = msgp.ReadStringBytes(bts)
+		if err != nil {
+			err = msgp.WrapError(err, "VendorID")
+			return
+		}
+		z.VendorID = cloudlicenses.VendorID(zb0002)
+	}
+	{
+		var zb0003 string
+		zb0003, bts, err = msgp.ReadStringBytes(bts)
+		if err != nil {
+			err = msgp.WrapError(err, "LicenseID")
+			return
+		}
+		z.LicenseID = cloudlicenses.LicenseID(zb0003)
+	}
+	z.Grain, bts, err = msgp.ReadUint8Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Grain")
+		return
+	}
+	z.From, bts, err = msgp.ReadUint32Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "From")
+		return
+	}
+	z.To, bts, err = msgp.ReadUint32Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "To")
+		return
+	}
+	o = bts
+	return
+}
+
+// Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
+func (z *GetSeries) Msgsize() (s int) {
+	s = 1 + msgp.StringPrefixSize + len(string(z.VendorID)) + msgp.StringPrefixSize + len(string(z.LicenseID)) + msgp.Uint8Size + msgp.Uint32Size + msgp.Uint32Size
+	return
+}
+
+// MarshalMsg implements msgp.Marshaler
 func (z *Heatmap) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
 	// array header, size 2
@@ -141,11 +209,11 @@ func (z *HeatmapCell) Msgsize() (s int) {
 }
 
 // MarshalMsg implements msgp.Marshaler
-func (z *LicenseSeries) MarshalMsg(b []byte) (o []byte, err error) {
+func (z *Series) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
 	// array header, size 2
 	o = append(o, 0x92)
-	o = msgp.AppendString(o, string(z.LicenseID))
+	o = msgp.AppendString(o, string(z.Code))
 	o = msgp.AppendArrayHeader(o, uint32(len(z.Points)))
 	for za0001 := range z.Points {
 		o, err = z.Points[za0001].MarshalMsg(o)
@@ -158,7 +226,7 @@ func (z *LicenseSeries) MarshalMsg(b []byte) (o []byte, err error) {
 }
 
 // UnmarshalMsg implements msgp.Unmarshaler
-func (z *LicenseSeries) UnmarshalMsg(bts []byte) (o []byte, err error) {
+func (z *Series) UnmarshalMsg(bts []byte) (o []byte, err error) {
 	var zb0001 uint32
 	zb0001, bts, err = msgp.ReadArrayHeaderBytes(bts)
 	if err != nil {
@@ -173,10 +241,10 @@ func (z *LicenseSeries) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		var zb0002 string
 		zb0002, bts, err = msgp.ReadStringBytes(bts)
 		if err != nil {
-			err = msgp.WrapError(err, "LicenseID")
+			err = msgp.WrapError(err, "Code")
 			return
 		}
-		z.LicenseID = cloudlicenses.LicenseID(zb0002)
+		z.Code = cloudlicenses.Code(zb0002)
 	}
 	var zb0003 uint32
 	zb0003, bts, err = msgp.ReadArrayHeaderBytes(bts)
@@ -205,216 +273,11 @@ func (z *LicenseSeries) UnmarshalMsg(bts []byte) (o []byte, err error) {
 }
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
-func (z *LicenseSeries) Msgsize() (s int) {
-	s = 1 + msgp.StringPrefixSize + len(string(z.LicenseID)) + msgp.ArrayHeaderSize
+func (z *Series) Msgsize() (s int) {
+	s = 1 + msgp.StringPrefixSize + len(string(z.Code)) + msgp.ArrayHeaderSize
 	for za0001 := range z.Points {
 		s += z.Points[za0001].Msgsize()
 	}
-	return
-}
-
-// MarshalMsg implements msgp.Marshaler
-func (z *ListSeries) MarshalMsg(b []byte) (o []byte, err error) {
-	o = msgp.Require(b, z.Msgsize())
-	// array header, size 7
-	o = append(o, 0x97)
-	o = msgp.AppendString(o, string(z.VendorID))
-	o = msgp.AppendString(o, string(z.LicenseID))
-	o = msgp.AppendUint8(o, z.Grain)
-	o = msgp.AppendUint32(o, z.From)
-	o = msgp.AppendUint32(o, z.To)
-	o = msgp.AppendString(o, z.Cursor)
-	o = msgp.AppendInt64(o, z.Limit)
-	return
-}
-
-// UnmarshalMsg implements msgp.Unmarshaler
-func (z *ListSeries) UnmarshalMsg(bts []byte) (o []byte, err error) {
-	var zb0001 uint32
-	zb0001, bts, err = msgp.ReadArrayHeaderBytes(bts)
-	if err != nil {
-		err = msgp.WrapError(err)
-		return
-	}
-	if zb0001 != 7 {
-		err = msgp.ArrayError{Wanted: 7, Got: zb0001}
-		return
-	}
-	{
-		var zb0002 string
-		zb0002, bts, err = msgp.ReadStringBytes(bts)
-		if err != nil {
-			err = msgp.WrapError(err, "VendorID")
-			return
-		}
-		z.VendorID = cloudlicenses.VendorID(zb0002)
-	}
-	{
-		var zb0003 string
-		zb0003, bts, err = msgp.ReadStringBytes(bts)
-		if err != nil {
-			err = msgp.WrapError(err, "LicenseID")
-			return
-		}
-		z.LicenseID = cloudlicenses.LicenseID(zb0003)
-	}
-	z.Grain, bts, err = msgp.ReadUint8Bytes(bts)
-	if err != nil {
-		err = msgp.WrapError(err, "Grain")
-		return
-	}
-	z.From, bts, err = msgp.ReadUint32Bytes(bts)
-	if err != nil {
-		err = msgp.WrapError(err, "From")
-		return
-	}
-	z.To, bts, err = msgp.ReadUint32Bytes(bts)
-	if err != nil {
-		err = msgp.WrapError(err, "To")
-		return
-	}
-	z.Cursor, bts, err = msgp.ReadStringBytes(bts)
-	if err != nil {
-		err = msgp.WrapError(err, "Cursor")
-		return
-	}
-	z.Limit, bts, err = msgp.ReadInt64Bytes(bts)
-	if err != nil {
-		err = msgp.WrapError(err, "Limit")
-		return
-	}
-	o = bts
-	return
-}
-
-// Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
-func (z *ListSeries) Msgsize() (s int) {
-	s = 1 + msgp.StringPrefixSize + len(string(z.VendorID)) + msgp.StringPrefixSize + len(string(z.LicenseID)) + msgp.Uint8Size + msgp.Uint32Size + msgp.Uint32Size + msgp.StringPrefixSize + len(z.Cursor) + msgp.Int64Size
-	return
-}
-
-// MarshalMsg implements msgp.Marshaler
-func (z *SeriesPage) MarshalMsg(b []byte) (o []byte, err error) {
-	o = msgp.Require(b, z.Msgsize())
-	// array header, size 3
-	o = append(o, 0x93)
-	o = msgp.AppendString(o, string(z.Code))
-	o = msgp.AppendArrayHeader(o, uint32(len(z.Items)))
-	for za0001 := range z.Items {
-		// array header, size 2
-		o = append(o, 0x92)
-		o = msgp.AppendString(o, string(z.Items[za0001].LicenseID))
-		o = msgp.AppendArrayHeader(o, uint32(len(z.Items[za0001].Points)))
-		for za0002 := range z.Items[za0001].Points {
-			o, err = z.Items[za0001].Points[za0002].MarshalMsg(o)
-			if err != nil {
-				err = msgp.WrapError(err, "Items", za0001, "Points", za0002)
-				return
-			}
-		}
-	}
-	o = msgp.AppendString(o, z.Next)
-	return
-}
-
-// UnmarshalMsg implements msgp.Unmarshaler
-func (z *SeriesPage) UnmarshalMsg(bts []byte) (o []byte, err error) {
-	var zb0001 uint32
-	zb0001, bts, err = msgp.ReadArrayHeaderBytes(bts)
-	if err != nil {
-		err = msgp.WrapError(err)
-		return
-	}
-	if zb0001 != 3 {
-		err = msgp.ArrayError{Wanted: 3, Got: zb0001}
-		return
-	}
-	{
-		var zb0002 string
-		zb0002, bts, err = msgp.ReadStringBytes(bts)
-		if err != nil {
-			err = msgp.WrapError(err, "Code")
-			return
-		}
-		z.Code = cloudlicenses.Code(zb0002)
-	}
-	var zb0003 uint32
-	zb0003, bts, err = msgp.ReadArrayHeaderBytes(bts)
-	if err != nil {
-		err = msgp.WrapError(err, "Items")
-		return
-	}
-	if zb0003 > z7a65bc1climitArrays {
-		err = msgp.ErrLimitExceeded
-		return
-	}
-	if cap(z.Items) >= int(zb0003) {
-		z.Items = (z.Items)[:zb0003]
-	} else {
-		z.Items = make([]LicenseSeries, zb0003)
-	}
-	for za0001 := range z.Items {
-		var zb0004 uint32
-		zb0004, bts, err = msgp.ReadArrayHeaderBytes(bts)
-		if err != nil {
-			err = msgp.WrapError(err, "Items", za0001)
-			return
-		}
-		if zb0004 != 2 {
-			err = msgp.ArrayError{Wanted: 2, Got: zb0004}
-			return
-		}
-		{
-			var zb0005 string
-			zb0005, bts, err = msgp.ReadStringBytes(bts)
-			if err != nil {
-				err = msgp.WrapError(err, "Items", za0001, "LicenseID")
-				return
-			}
-			z.Items[za0001].LicenseID = cloudlicenses.LicenseID(zb0005)
-		}
-		var zb0006 uint32
-		zb0006, bts, err = msgp.ReadArrayHeaderBytes(bts)
-		if err != nil {
-			err = msgp.WrapError(err, "Items", za0001, "Points")
-			return
-		}
-		if zb0006 > z7a65bc1climitArrays {
-			err = msgp.ErrLimitExceeded
-			return
-		}
-		if cap(z.Items[za0001].Points) >= int(zb0006) {
-			z.Items[za0001].Points = (z.Items[za0001].Points)[:zb0006]
-		} else {
-			z.Items[za0001].Points = make([]SeriesPoint, zb0006)
-		}
-		for za0002 := range z.Items[za0001].Points {
-			bts, err = z.Items[za0001].Points[za0002].UnmarshalMsg(bts)
-			if err != nil {
-				err = msgp.WrapError(err, "Items", za0001, "Points", za0002)
-				return
-			}
-		}
-	}
-	z.Next, bts, err = msgp.ReadStringBytes(bts)
-	if err != nil {
-		err = msgp.WrapError(err, "Next")
-		return
-	}
-	o = bts
-	return
-}
-
-// Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
-func (z *SeriesPage) Msgsize() (s int) {
-	s = 1 + msgp.StringPrefixSize + len(string(z.Code)) + msgp.ArrayHeaderSize
-	for za0001 := range z.Items {
-		s += 1 + msgp.StringPrefixSize + len(string(z.Items[za0001].LicenseID)) + msgp.ArrayHeaderSize
-		for za0002 := range z.Items[za0001].Points {
-			s += z.Items[za0001].Points[za0002].Msgsize()
-		}
-	}
-	s += msgp.StringPrefixSize + len(z.Next)
 	return
 }
 

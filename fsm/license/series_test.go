@@ -32,10 +32,10 @@ func TestHoursAreForgotten(t *testing.T) {
 	}
 	periods := func(grain uint8, at int64) int {
 		first := license.PeriodOf(grain, time.UnixMilli(epochStart))
-		var page license.SeriesPage
-		ask(t, r.m, "acme", license.QuerySeries, &license.ListSeries{LicenseID: "lic-1", Grain: grain, From: first, To: first + 5}, &page)
+		var page license.Series
+		ask(t, r.m, "acme", license.QuerySeries, &license.GetSeries{LicenseID: "lic-1", Grain: grain, From: first, To: first + 5}, &page)
 		require.Equal(t, cl.OK, page.Code)
-		return len(page.Items[0].Points)
+		return len(page.Points)
 	}
 	kept := cl.HourSeriesKept.Milliseconds()
 	use(epochStart)

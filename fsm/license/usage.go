@@ -40,13 +40,19 @@ func (s *state) roll(store *fsm.Store, l *license, g grain, u *usageRecord) {
 			*u = usageRecord{Period: now.number, ChangedMillis: now.start}
 			break
 		}
-		*u = usageRecord{Period: u.Period + 1, ChangedMillis: end, PeakInUse: inUse}
-		if g != grainMonth { // there it is the most after a grant of the month, see warning.go
-			u.OveragePeak = l.pool.Overage
-		}
+		*u = l.held(g, u.Period+1, end)
 	}
 	u.SeatMillis += inUse * (s.clock - u.ChangedMillis)
 	u.ChangedMillis = s.clock
+}
+
+// held begins the record of a period that l is held into.
+func (l *license) held(g grain, number uint32, start int64) usageRecord {
+	u := usageRecord{Period: number, ChangedMillis: start, PeakInUse: l.pool.InUse()}
+	if g != grainMonth { // there it is the most after a grant of the month, see warning.go
+		u.OveragePeak = l.pool.Overage
+	}
+	return u
 }
 
 // upTo returns the record with the seat time up to a moment of its period.
@@ -124,15 +130,11 @@ func (s *state) usageIn(l *license, g grain, number uint32) (u usageRecord, inMe
 		return usageRecord{}, false
 	}
 	start, end := g.bounds(number)
-	inUse := l.pool.InUse()
 	open := *from
 	if number > from.Period {
-		open = usageRecord{Period: number, ChangedMillis: start, PeakInUse: inUse}
-		if g != grainMonth {
-			open.OveragePeak = l.pool.Overage
-		}
+		open = l.held(g, number, start)
 	} else {
 		open.Users = l.countUsers(g)
 	}
-	return open.upTo(inUse, min(s.clock, end)), true
+	return open.upTo(l.pool.InUse(), min(s.clock, end)), true
 }

@@ -250,7 +250,7 @@ func (m *Machine) applyUpdateUser(t *tenant, payload []byte) (reply, error) {
 	if changed.Role != u.User.Role || changed.Status == cloudlicenses.UserDisabled || changed.SecondFactor != u.User.SecondFactor {
 		t.users.dropSessions(u, everySession)
 	}
-	if !changed.SecondFactor { // the step stays, so that no code counts twice
+	if p.DropFactor { // the step stays, so that no code counts twice
 		u.Secret = nil
 	}
 	if changed.Status == cloudlicenses.UserDisabled {
