@@ -21,7 +21,7 @@ type asking struct {
 // link is one step of the access chain; it refuses with a code.
 type link struct {
 	layer  cloudlicenses.Layer
-	refuse func(a *asking) cloudlicenses.Code
+	refuse func(a asking) cloudlicenses.Code
 }
 
 // accessChain is asked in order; the first refusal is the answer. Host and
@@ -40,7 +40,7 @@ var accessChain = []link{
 
 // refuseExpiredKey refuses a key, or a rotated secret of one, whose time is
 // over.
-func refuseExpiredKey(a *asking) cloudlicenses.Code {
+func refuseExpiredKey(a asking) cloudlicenses.Code {
 	if a.key.ExpiresMillis != 0 && a.now >= a.key.ExpiresMillis || a.now >= a.key.secretUntil(&a.caller.KeyHash) {
 		return cloudlicenses.KeyExpired
 	}
@@ -50,7 +50,7 @@ func refuseExpiredKey(a *asking) cloudlicenses.Code {
 // lateMillis is the moment of the planted bug, as of a cache's life.
 const lateMillis = 200
 
-func refuseRevokedKey(a *asking) cloudlicenses.Code {
+func refuseRevokedKey(a asking) cloudlicenses.Code {
 	if plant.On(plant.LateRevocation) && a.now < a.key.RevokedMillis+lateMillis {
 		return cloudlicenses.OK
 	}
@@ -60,7 +60,7 @@ func refuseRevokedKey(a *asking) cloudlicenses.Code {
 	return cloudlicenses.OK
 }
 
-func refuseScope(a *asking) cloudlicenses.Code {
+func refuseScope(a asking) cloudlicenses.Code {
 	if !a.key.Scopes.Has(a.scope) {
 		return cloudlicenses.MissingScope
 	}
@@ -68,7 +68,7 @@ func refuseScope(a *asking) cloudlicenses.Code {
 }
 
 // refuseHostname asks for exactly one of the key's hostnames, in any case.
-func refuseHostname(a *asking) cloudlicenses.Code {
+func refuseHostname(a asking) cloudlicenses.Code {
 	allowed := a.key.Restrictions.Hostnames
 	for i := range allowed {
 		if equalLower(a.caller.Hostname, allowed[i]) {
@@ -101,7 +101,7 @@ func equalLower(text, lower string) bool {
 
 // refuseAddress asks for an address within one of the key's networks. An IPv4
 // address is the same in its IPv6 form.
-func refuseAddress(a *asking) cloudlicenses.Code {
+func refuseAddress(a asking) cloudlicenses.Code {
 	if len(a.key.networks) == 0 {
 		return cloudlicenses.OK
 	}
@@ -120,7 +120,7 @@ func refuseAddress(a *asking) cloudlicenses.Code {
 
 // refuseCertificate asks for a client certificate that TLS has verified, of the
 // key's common name where it has one.
-func refuseCertificate(a *asking) cloudlicenses.Code {
+func refuseCertificate(a asking) cloudlicenses.Code {
 	r := &a.key.Restrictions
 	switch {
 	case !r.CertRequired:
@@ -142,7 +142,7 @@ func (t *tenant) admitted(c *Caller, scope cloudlicenses.Scope, now int64) (*key
 	}
 	a := asking{key: k, caller: c, scope: scope, now: now}
 	for i := range accessChain {
-		if code := accessChain[i].refuse(&a); code != cloudlicenses.OK {
+		if code := accessChain[i].refuse(a); code != cloudlicenses.OK {
 			return k, accessChain[i].layer, code
 		}
 	}

@@ -76,8 +76,8 @@ func (m *Machine) vendorKey(t *tenant, hash [32]byte, action cloudlicenses.Actio
 		return nil, cloudlicenses.Unauthenticated
 	}
 	a := asking{key: k, caller: &Caller{KeyHash: hash}, now: m.state.clock}
-	for _, refuse := range []func(*asking) cloudlicenses.Code{refuseExpiredKey, refuseRevokedKey} {
-		if code := refuse(&a); code != cloudlicenses.OK {
+	for _, refuse := range []func(asking) cloudlicenses.Code{refuseExpiredKey, refuseRevokedKey} {
+		if code := refuse(a); code != cloudlicenses.OK {
 			return nil, code
 		}
 	}
