@@ -113,7 +113,7 @@ func TestProblemsAreExplained(t *testing.T) {
 		require.NotEmpty(t, r.text("to_do"))
 	}
 	refused := send(t, live.edge, "localhost", "GET", "/api/v1/none", "").wants(t, 404, "not_found")
-	prefix := live.server.baseURL()
+	prefix := live.server.BaseURL()
 	require.Equal(t, prefix+"/problems/not_found", refused.text("type"))
 	send(t, live.edge, "localhost", "GET", "/problems/none", "").wants(t, 404, "not_found")
 }
