@@ -3,7 +3,6 @@ package api
 import (
 	"bytes"
 	"compress/gzip"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -120,11 +119,7 @@ func TestPortalIsForBrowsers(t *testing.T) {
 // TestPortalOfWhiteLabelHost: it stands for the vendors' host.
 func TestPortalOfWhiteLabelHost(t *testing.T) {
 	v, id := newVendor(t)
-	host := "licenses." + string(id) + ".example"
-	set := vendorDo(t, v.key, "PATCH", "/api/v1/settings", fmt.Sprintf(`{"white_label":{"host":%q}}`, host)).wants(t, 200, "")
-	record := set.body["white_label"].(map[string]any)["dns_record"].(map[string]any)
-	require.NoError(t, live.dns.Set(record["name"].(string), record["value"].(string)))
-	vendorDo(t, v.key, "POST", "/api/v1/settings/white-label/verify", "").wants(t, 200, "")
+	host := v.verifyHost(id)
 	edge, _ := newPortal(t, nil)
 	r := send(t, edge, host, "GET", "/licenses", "", asBrowser).wants(t, 200, "")
 	require.Contains(t, string(r.raw), `data-site="vendors" data-tenant=""`)

@@ -121,7 +121,7 @@ func New(cfg Config) *Server {
 	if cfg.Port != 0 {
 		s.portSuffix = ":" + strconv.Itoa(cfg.Port)
 	}
-	s.problemType = problemURLs{prefix: s.baseURL() + "/problems/", tenant: s.TenantURL("{tenant}")}
+	s.problemType = problemURLs{prefix: s.BaseURL() + "/problems/", tenant: s.TenantURL("{tenant}")}
 	for i := range table {
 		if table[i].on == everywhere {
 			s.everywhere = append(s.everywhere, &table[i])
@@ -192,8 +192,8 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	return errors.Join(err, s.http.ShutdownWithContext(ctx), s.admin.Shutdown(ctx))
 }
 
-// baseURL is that of the platform itself.
-func (s *Server) baseURL() string { return s.cfg.Scheme + "://" + s.domain + s.portSuffix }
+// BaseURL returns that of the platform itself.
+func (s *Server) BaseURL() string { return s.cfg.Scheme + "://" + s.domain + s.portSuffix }
 
 // TenantURL returns the base URL of a tenant, as replies and tokens name it.
 func (s *Server) TenantURL(tenant cloudlicenses.TenantID) string {

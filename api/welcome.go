@@ -45,7 +45,7 @@ func (c *call) serveWelcome() {
 	}
 	c.out = append(c.out[:0], `{"service":"cloudlicenses"`...)
 	c.out = appendMember(c.out, `,"tenants":`, c.server.problemType.tenant)
-	c.out = appendMember(c.out, `,"openapi":`, c.server.baseURL()+"/openapi.yaml")
+	c.out = appendMember(c.out, `,"openapi":`, c.server.BaseURL()+"/openapi.yaml")
 	c.out = append(c.out, "}\n"...)
 	c.ctx.Response.Header.Set("Cache-Control", "public, max-age=300")
 	c.ctx.Response.Header.Set("Vary", acceptVaries)

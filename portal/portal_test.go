@@ -21,11 +21,12 @@ var script = strings.Repeat("export const a = 1;\n", 100)
 func newApp(t *testing.T) *portal.App {
 	t.Helper()
 	app, err := portal.New(fstest.MapFS{
-		".keep":              {},
-		"index.html":         {Data: []byte(index)},
-		"assets/main-1a2.js": {Data: []byte(script)},
-		"assets/dot-3b4.png": {Data: []byte("\x89PNG")},
-		"favicon.svg":        {Data: []byte("<svg/>")},
+		".keep":               {},
+		".vite/manifest.json": {Data: []byte("{}")},
+		"index.html":          {Data: []byte(index)},
+		"assets/main-1a2.js":  {Data: []byte(script)},
+		"assets/dot-3b4.png":  {Data: []byte("\x89PNG")},
+		"favicon.svg":         {Data: []byte("<svg/>")},
 	})
 	require.NoError(t, err)
 	require.True(t, app.Built())
@@ -135,7 +136,7 @@ func TestFile(t *testing.T) {
 	require.NotContains(t, headers(t, app.File(picture)), "Content-Encoding", "it would grow")
 	require.Equal(t, "no-cache", headers(t, app.File(get("/favicon.svg")))["Cache-Control"])
 
-	for _, none := range []string{"/", "/index.html", "/.keep", "/assets/", "/assets/none.js", "favicon.svg"} {
+	for _, none := range []string{"/", "/index.html", "/.keep", "/.vite/manifest.json", "/assets/", "/assets/none.js", "favicon.svg"} {
 		require.Nil(t, app.File(get(none)), none)
 	}
 	written := get("/favicon.svg")
