@@ -68,7 +68,7 @@ test('a company signs up, proves its domain and logs in', async () => {
   await page.getByLabel('Domain').fill('bmw.example');
   expect(await page.getByLabel('Tenant ID').inputValue()).toBe('bmw');
   await page.getByLabel('Tenant ID').fill('mercedes');
-  await page.getByRole('textbox', { name: 'Country' }).fill('Germany');
+  await page.getByRole('combobox', { name: 'Country' }).fill('Germany');
   await page.getByRole('option', { name: 'Germany' }).click();
   const admin = page.getByRole('group', { name: 'First administrator' });
   await admin.getByLabel('Name').fill('Bea Becker');
@@ -107,7 +107,7 @@ test('a vendor signs up on the vendors’ host and logs in', async () => {
   await page.getByRole('link', { name: 'Sign up as a vendor' }).click();
   await page.getByRole('group', { name: 'Company' }).getByLabel('Name').fill('Green Hills Software');
   await page.getByLabel('Domain').fill('greenhills.example');
-  await page.getByRole('textbox', { name: 'Country' }).fill('United States');
+  await page.getByRole('combobox', { name: 'Country' }).fill('United States');
   await page.getByRole('option', { name: 'United States', exact: true }).click();
   const admin = page.getByRole('group', { name: 'First administrator' });
   await admin.getByLabel('Name').fill('Gil Green');
@@ -139,5 +139,11 @@ test('a host that is nobody’s says so, and an address that is no page', async 
   await page.goto(cluster.url(cluster.ready.demo.tenant_id, '/no/such/page'));
   await page.getByRole('heading', { name: 'There is no such page' }).waitFor();
   await axe(page);
+  await page.goto(cluster.url('', '/problems/overage_cap_reached'));
+  await page.getByRole('heading', { name: 'Overage cap reached' }).waitFor();
+  await axe(page);
+  await shoot(page, 'apex', 'problem');
+  await page.goto(cluster.url('', '/problems/no_such_code'));
+  await page.getByRole('heading', { name: 'There is no problem of this name.' }).waitFor();
   await context.close();
 });

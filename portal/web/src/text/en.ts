@@ -64,7 +64,7 @@ export const text = {
     submit: 'Log in',
     sso: (name: string) => `Log in with ${name}`,
     or: 'or with your password',
-    ssoOnly: 'Your company has you log in with its single sign-on.',
+    ownersOnly: 'passwords are for owners alone',
     forgot: 'Forgot your password?',
     totpTitle: 'Second factor',
     totpText: 'Enter the six digits that your authenticator app shows.',
