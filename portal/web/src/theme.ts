@@ -30,6 +30,7 @@ export const theme = createTheme({
     Drawer: { defaultProps: { attributes: { header: { role: 'none' } }, closeButtonProps: { 'aria-label': 'Close' } } },
     Notification: { defaultProps: { closeButtonProps: { 'aria-label': 'Dismiss' } } },
     Tooltip: { defaultProps: { events: { hover: true, focus: true, touch: true }, openDelay: 250 } },
+    Fieldset: { defaultProps: { mx: 0 } },
     Anchor: { defaultProps: { underline: 'hover' } },
   },
 });
