@@ -15,7 +15,12 @@ export const text = {
     searchEmpty: 'Nothing found. Try the name of a page.',
     pages: 'Pages',
     actions: 'Actions',
-    scheme: { label: 'Color scheme', light: 'Light', dark: 'Dark', auto: 'As the system' },
+    scheme: {
+      label: (now: string, next: string) => `Color scheme: ${now}. Switch to: ${next}`,
+      light: 'Light',
+      dark: 'Dark',
+      auto: 'As the system',
+    },
     account: 'Your account',
     accountMenu: (name: string) => `Account of ${name}`,
     password: 'Change password',
