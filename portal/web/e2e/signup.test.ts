@@ -74,7 +74,7 @@ test('a company signs up, proves its domain and logs in', async () => {
   await admin.getByLabel('Name').fill('Bea Becker');
   await admin.getByLabel('E-mail address').fill('bea@bmw.example');
   await page.getByRole('button', { name: 'Continue' }).click();
-  await page.getByText('is taken, or looks like one that is').waitFor();
+  await page.getByText('Is taken, or looks like one that is').waitFor();
   await axe(page);
   await shoot(page, 'apex', 'signup');
   await page.getByLabel('Tenant ID').fill('bmw');

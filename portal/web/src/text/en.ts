@@ -58,7 +58,7 @@ export const text = {
     vendors: 'Log in to the vendor portal',
     admin: 'Operator log-in',
     vendorId: 'Vendor ID',
-    vendorIdHint: 'As in your vendor URL and license IDs, such as vector-de.',
+    vendorIdHint: 'The ID that your company signed up with, such as vector-de.',
     email: 'E-mail address',
     password: 'Password',
     submit: 'Log in',
