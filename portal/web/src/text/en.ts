@@ -87,7 +87,7 @@ export const text = {
     submit: 'Set password',
     done: 'Your password is set. Log in with it.',
     noToken: 'This link is not complete. Open it from the mail again, or ask for a new one.',
-    tokenOver: 'This link was used already or is over. Ask for a new one.',
+    tokenOver: 'This link was used already or is over.',
     newLink: 'Ask for a new link',
   },
 
