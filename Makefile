@@ -12,6 +12,14 @@ LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 # Every module of the workspace.
 MODULES := . clients/go bench/peers
 
+# The portal: what vite makes of WEB, and what it makes it of. Its API types are
+# made of openapi.yaml by every build.
+WEB       := portal/web
+PORTAL    := $(WEB)/dist/index.html
+INSTALLED := $(WEB)/node_modules/.installed
+WEB_FILES := $(shell find $(WEB)/src $(WEB)/public -type f ! -name schema.d.ts 2>/dev/null) \
+	$(wildcard $(addprefix $(WEB)/,index.html package.json tsconfig*.json *.config.*)) api/openapi.yaml
+
 SEED     ?= 0
 DURATION ?= 3m
 FUZZTIME ?= 20s
@@ -19,8 +27,18 @@ ARGS     ?=
 
 .PHONY: build run tour check test tools lint race golden fuzz chaos prove soak bench generate clean help
 
-build: ## build bin/cloudlicenses
+build: $(PORTAL) ## build bin/cloudlicenses, portal included
 	$(GO) build -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/cloudlicenses
+
+$(INSTALLED): $(WEB)/package-lock.json
+	@command -v npm >/dev/null || { echo 'npm is missing: the portal is built with Node.js 20.19 or newer (https://nodejs.org).' \
+		'The server alone builds without: go build -o $(BIN) ./cmd/cloudlicenses' >&2; exit 1; }
+	cd $(WEB) && npm ci --no-audit --no-fund
+	touch $@
+
+$(PORTAL): $(INSTALLED) $(WEB_FILES)
+	cd $(WEB) && npm run build
+	touch $@
 
 run: build ## build, and start a three-node cluster with demo data on this machine (ARGS: flags of dev)
 	$(BIN) dev $(ARGS)
@@ -68,6 +86,7 @@ generate: ## regenerate the codecs of commands and records
 
 clean: ## remove what was built; data folders stay
 	rm -rf bin
+	find $(WEB)/dist -mindepth 1 ! -name .keep -delete
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12

@@ -2,6 +2,9 @@ module github.com/cloudlicenses/cloudlicenses
 
 go 1.26.0
 
+// Some packages of npm hold Go code.
+ignore ./portal/web/node_modules
+
 require (
 	codeberg.org/go-pdf/fpdf v0.12.0 // indirect
 	github.com/DataDog/zstd v1.5.7 // indirect

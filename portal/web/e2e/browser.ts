@@ -1,0 +1,81 @@
+import { mkdir } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+
+import { AxeBuilder } from '@axe-core/playwright';
+import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core';
+
+import { until, type Cluster } from './cluster';
+
+const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
+const flags = ['--no-sandbox', '--disable-quic', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run'];
+const screenshots = resolve(import.meta.dirname, '../../../docs/screenshots');
+
+export const wide = { width: 1440, height: 900 };
+export const phone = { width: 390, height: 844 };
+
+/** Debian's browser, with an empty profile. */
+export function openBrowser(): Promise<Browser> {
+  return chromium.launch({ executablePath, args: flags });
+}
+
+/** A page of its own context. What a page logs as an error fails `noErrors`. */
+export async function openPage(browser: Browser): Promise<{ context: BrowserContext; page: Page; noErrors: () => void }> {
+  const context = await browser.newContext({ viewport: wide, locale: 'en-US', timezoneId: 'Europe/Berlin', colorScheme: 'light', reducedMotion: 'reduce' });
+  const page = await context.newPage();
+  const errors: string[] = [];
+  page.on('pageerror', (error) => errors.push(String(error)));
+  page.on('console', (message) => {
+    // The browser itself logs each refusal of the API; those are asserted on where they matter.
+    if (message.type() === 'error' && !message.text().startsWith('Failed to load resource')) errors.push(message.text());
+  });
+  return {
+    context,
+    page,
+    noErrors: () => {
+      if (errors.length > 0) throw new Error(`the page logged errors:\n${errors.join('\n')}`);
+    },
+  };
+}
+
+/** Logs in by the page, as a person does. */
+export async function signIn(page: Page, cluster: Cluster, as: 'tenant' | 'vendor' = 'tenant'): Promise<void> {
+  const { demo } = cluster.ready;
+  await page.goto(cluster.url(as === 'tenant' ? demo.tenant_id : 'vendors', '/login'));
+  if (as === 'vendor') await page.getByLabel('Vendor ID').fill(demo.vendor_id);
+  await page.getByLabel('E-mail address').fill(as === 'tenant' ? demo.admin_email : demo.vendor_email);
+  await page.getByLabel('Password', { exact: true }).fill(as === 'tenant' ? demo.admin_password : demo.vendor_password);
+  await page.getByRole('button', { name: 'Log in', exact: true }).click();
+  await page.getByRole('navigation', { name: 'Main navigation' }).waitFor();
+}
+
+/** Fails on anything that axe finds, in both themes. */
+export async function axe(page: Page): Promise<void> {
+  await page.getByRole('heading', { level: 1 }).first().waitFor(); // the page is there
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await page.emulateMedia({ colorScheme });
+    await page.locator(`html[data-mantine-color-scheme="${colorScheme}"]`).waitFor();
+    const { violations } = await new AxeBuilder({ page }).analyze();
+    if (violations.length > 0) {
+      const found = violations.map((v) => `${v.id} (${v.impact}): ${v.help}\n${v.nodes.slice(0, 4).map((n) => `  ${n.html}\n  ${n.failureSummary ?? ''}`).join('\n')}`);
+      throw new Error(`axe, ${colorScheme}:\n${found.join('\n')}`);
+    }
+  }
+  await page.emulateMedia({ colorScheme: 'light' });
+}
+
+/** Takes the four pictures of a page: docs/screenshots/<site>-<name>-<light|dark>-<wide|phone>.png. */
+export async function shoot(page: Page, site: string, name: string, { fullPage = false } = {}): Promise<void> {
+  await mkdir(screenshots, { recursive: true });
+  await page.mouse.move(0, 0); // notices leave by themselves, but not from under the pointer
+  await until('notices to leave', async () => (await page.locator('.mantine-Notification-root').count()) === 0 || undefined);
+  for (const [width, viewport] of Object.entries({ wide, phone })) {
+    await page.setViewportSize(viewport);
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await page.emulateMedia({ colorScheme });
+      await page.locator(`html[data-mantine-color-scheme="${colorScheme}"]`).waitFor();
+      await page.screenshot({ path: join(screenshots, `${site}-${name}-${colorScheme}-${width}.png`), animations: 'disabled', caret: 'hide', fullPage });
+    }
+  }
+  await page.setViewportSize(wide);
+  await page.emulateMedia({ colorScheme: 'light' });
+}

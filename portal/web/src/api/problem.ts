@@ -1,0 +1,71 @@
+import { formatSentence } from '../format';
+import { text } from '../text/en';
+import type { Schemas } from './client';
+
+/** What the API refused, or why it could not be asked (RFC 9457). */
+export class Problem extends Error {
+  readonly code: string;
+  readonly status: number;
+  readonly title: string;
+  readonly requestId: string;
+  readonly retryable: boolean;
+  readonly retryAfterSeconds: number;
+  readonly fields: ReadonlyMap<string, string>;
+  readonly limits: Schemas['Problem']['limits'];
+
+  constructor(from: Partial<Schemas['Problem']>, status: number, retryAfterSeconds = 0) {
+    super(formatSentence(from.detail ?? text.problem.noDetail(status)));
+    this.name = 'Problem';
+    this.code = from.code ?? 'internal';
+    this.status = status;
+    this.title = from.title ?? text.problem.title;
+    this.requestId = from.request_id ?? '';
+    this.retryable = from.retryable ?? false;
+    this.retryAfterSeconds = retryAfterSeconds;
+    this.limits = from.limits;
+    this.fields = new Map(
+      (from.errors ?? []).map((e) => [('pointer' in e && e.pointer ? e.pointer : '/').slice(1), formatSentence(e.detail)] as const),
+    );
+  }
+
+  /** What is wrong with a field, by its JSON pointer without the first slash. */
+  field(pointer: string): string | undefined {
+    return this.fields.get(pointer);
+  }
+}
+
+/** What openapi-fetch answers with. */
+export interface Answer<T> {
+  data?: T;
+  error?: unknown;
+  response: Response;
+}
+
+/** Returns the data of a reply, or throws its problem. */
+export async function unwrap<T>(call: Promise<Answer<T>>): Promise<T> {
+  let answer: Answer<T>;
+  try {
+    answer = await call;
+  } catch (error) {
+    if (error instanceof DOMException && error.name === 'AbortError') {
+      throw error;
+    }
+    throw new Problem({ code: 'no_leader', title: text.problem.offlineTitle, detail: text.problem.offline, retryable: true }, 0);
+  }
+  const { data, error, response } = answer;
+  if (!response.ok) {
+    throw toProblem(error, response);
+  }
+  return data as T; // 204 has none, and its T is undefined
+}
+
+export function toProblem(body: unknown, response: Response): Problem {
+  const known: Partial<Schemas['Problem']> = typeof body === 'object' && body !== null ? body : {};
+  const requestId = response.headers.get('X-Request-Id');
+  const wait = Number(response.headers.get('Retry-After') ?? 0);
+  return new Problem({ ...(requestId === null ? {} : { request_id: requestId }), ...known }, response.status, wait);
+}
+
+export function isProblem(error: unknown, code?: string): error is Problem {
+  return error instanceof Problem && (code === undefined || error.code === code);
+}

@@ -1,0 +1,58 @@
+import { useQuery, type UseQueryResult } from '@tanstack/react-query';
+
+import { site } from '../site';
+import { api, operatorToken, type Schemas } from './client';
+import { meKey, retryWhereItHelps } from './hooks';
+import { isProblem, unwrap, type Problem } from './problem';
+
+/** Something that a role may allow. */
+export type Permission = Schemas['Permission'];
+
+export interface Session {
+  /** Missing on the admin address: an operator's token has no user. */
+  user: Schemas['User'] | undefined;
+  companyName: string;
+  permissions: ReadonlySet<Permission>;
+  /** An operator may do everything that is shown. */
+  operator: boolean;
+}
+
+async function readSession(signal: AbortSignal): Promise<Session | null> {
+  try {
+    if (site.name === 'admin') {
+      if (operatorToken.get() === null) return null;
+      await unwrap(api.GET('/v1/cluster', { signal }));
+      return { user: undefined, companyName: '', permissions: new Set(), operator: true };
+    }
+    const me = await unwrap(api.GET('/api/v1/me', { signal }));
+    return {
+      user: me.user,
+      companyName: me.company_name,
+      permissions: new Set(me.permissions),
+      operator: false,
+    };
+  } catch (error) {
+    if (isProblem(error) && error.status === 401) return null;
+    throw error;
+  }
+}
+
+/** Who is logged in; null: nobody. */
+export function useSession(): UseQueryResult<Session | null, Problem> {
+  return useQuery<Session | null, Problem>({
+    queryKey: meKey,
+    queryFn: ({ signal }) => readSession(signal),
+    staleTime: 60_000,
+    retry: retryWhereItHelps,
+  });
+}
+
+export function may(session: Session | null | undefined, permission: Permission | undefined): boolean {
+  if (session === null || session === undefined) return false;
+  return permission === undefined || session.operator || session.permissions.has(permission);
+}
+
+/** Whether who is logged in may do something. */
+export function useMay(permission: Permission | undefined): boolean {
+  return may(useSession().data, permission);
+}

@@ -1,0 +1,119 @@
+import type { QueryClient } from '@tanstack/react-query';
+import { useEffect, useSyncExternalStore } from 'react';
+
+import { queryClient } from '../api/hooks';
+import type { Schemas } from '../api/client';
+import { openStream, type StreamEvent, type StreamState } from './stream';
+
+/** What happened to a lease, or a refusal (docs/events.md). */
+export interface Activity {
+  id: string;
+  type: 'lease.granted' | 'lease.returned' | 'lease.expired' | 'checkout.denied';
+  at: string;
+  license_id: string;
+  product_id: string;
+  user: string;
+  hostname?: string;
+  count?: number;
+  overage_count?: number;
+  reason?: string;
+  lease_id?: string;
+}
+
+type Pool = Pick<Schemas['License'], 'license_id' | 'total_licenses' | 'in_use' | 'commit_in_use' | 'overage_in_use' | 'available'>;
+
+export interface Live {
+  state: StreamState;
+  recent: readonly Activity[];
+}
+
+const maxRecent = 50;
+const activityTypes: ReadonlySet<string> = new Set(['lease.granted', 'lease.returned', 'lease.expired', 'checkout.denied']);
+/** A hidden tab lets its connection go: a browser has six of them per host. */
+const hiddenMillis = 60_000;
+
+let live: Live = { state: 'connecting', recent: [] };
+const listeners = new Set<() => void>();
+
+function set(change: Partial<Live>): void {
+  live = { ...live, ...change };
+  for (const listener of listeners) listener();
+}
+
+/** Puts a pool into every list and page that shows its license. */
+export function putPool(client: QueryClient, pool: Pool): void {
+  const merge = <T extends { license_id: string }>(l: T): T => (l.license_id === pool.license_id ? { ...l, ...pool } : l);
+  client.setQueriesData<{ items: Schemas['License'][] }>({ queryKey: ['licenses'] }, (page) =>
+    page === undefined || !Array.isArray(page.items) ? page : { ...page, items: page.items.map(merge) },
+  );
+  client.setQueriesData<Schemas['License']>({ queryKey: ['license', pool.license_id] }, (l) => (l === undefined ? l : merge(l)));
+}
+
+let leasesTimer: ReturnType<typeof setTimeout> | undefined;
+
+/** Leases and the audit log are read anew, at most once a second. */
+function leasesChanged(): void {
+  leasesTimer ??= setTimeout(() => {
+    leasesTimer = undefined;
+    void queryClient.invalidateQueries({ queryKey: ['leases'] });
+  }, 1_000);
+}
+
+export function onEvent(event: StreamEvent): void {
+  if (event.type === 'pool.changed') {
+    putPool(queryClient, JSON.parse(event.data) as Pool);
+    return;
+  }
+  if (event.type === 'resync') {
+    void queryClient.invalidateQueries();
+    return;
+  }
+  if (activityTypes.has(event.type)) {
+    const activity = { ...(JSON.parse(event.data) as Omit<Activity, 'id' | 'type'>), id: event.id, type: event.type as Activity['type'] };
+    set({ recent: [activity, ...live.recent].slice(0, maxRecent) });
+    leasesChanged();
+  }
+}
+
+/** Keeps the stream open while the component is there and the tab is seen. */
+export function useLiveStream(enabled: boolean): void {
+  useEffect(() => {
+    if (!enabled) return undefined;
+    let close: (() => void) | undefined;
+    let hidden: ReturnType<typeof setTimeout> | undefined;
+    const open = (): void => {
+      close ??= openStream('/api/v1/events', { onEvent, onState: (state) => set({ state }) });
+    };
+    const seen = (): void => {
+      clearTimeout(hidden);
+      if (document.visibilityState === 'visible') {
+        if (close === undefined) void queryClient.invalidateQueries();
+        open();
+        return;
+      }
+      hidden = setTimeout(() => {
+        close?.();
+        close = undefined;
+      }, hiddenMillis);
+    };
+    open();
+    document.addEventListener('visibilitychange', seen);
+    return () => {
+      document.removeEventListener('visibilitychange', seen);
+      clearTimeout(hidden);
+      close?.();
+      set({ state: 'connecting', recent: [] });
+    };
+  }, [enabled]);
+}
+
+/** The stream's state and what happened lately, newest first. */
+export function useLive(): Live {
+  return useSyncExternalStore(
+    (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    () => live,
+  );
+}

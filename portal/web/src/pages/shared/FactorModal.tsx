@@ -1,0 +1,50 @@
+import { Anchor, Button, Group, Modal, Skeleton, Stack, Text, TextInput } from '@mantine/core';
+import { useEffect, useState, type FormEvent } from 'react';
+
+import { api } from '../../api/client';
+import { useWrite } from '../../api/hooks';
+import { ProblemAlert } from '../../parts/ProblemAlert';
+import { Snippet } from '../../parts/Snippet';
+import { text } from '../../text/en';
+
+/** Sets a second factor up: a secret for the app, and a code that proves it arrived. */
+export function FactorModal({ opened, onClose }: { opened: boolean; onClose: () => void }) {
+  return (
+    <Modal opened={opened} onClose={onClose} title={text.account.factorTitle}>
+      <SetUp onClose={onClose} />
+    </Modal>
+  );
+}
+
+function SetUp({ onClose }: { onClose: () => void }) {
+  const [code, setCode] = useState('');
+  const begin = useWrite(() => api.POST('/api/v1/me/totp'), { failed: 'self' });
+  const confirm = useWrite((c: string) => api.POST('/api/v1/me/totp/confirm', { body: { code: c } }), {
+    stale: ['me', 'users'],
+    done: text.account.factorDone,
+    failed: 'self',
+    onSuccess: onClose,
+  });
+  const { mutate } = begin;
+  useEffect(() => mutate(undefined), [mutate]);
+  const submit = (event: FormEvent): void => {
+    event.preventDefault();
+    confirm.mutate(code.trim());
+  };
+  const error = begin.error ?? confirm.error;
+  return (
+    <form onSubmit={submit}>
+      <Stack gap="md">
+        <Text size="sm">{text.account.factorScan}</Text>
+        {begin.data === undefined ? <Skeleton h={42} /> : <Snippet label={text.account.factorSecret}>{begin.data.secret}</Snippet>}
+        {begin.data !== undefined && <Anchor size="sm" href={begin.data.otpauth_url}>{text.account.factorOpen}</Anchor>}
+        <TextInput data-autofocus label={text.login.totp} inputMode="numeric" autoComplete="one-time-code" maxLength={6} className="num" value={code} onChange={(e) => setCode(e.currentTarget.value)} error={confirm.error?.field('code')} />
+        {error !== null && error.fields.size === 0 && <ProblemAlert error={error} />}
+        <Group justify="flex-end" gap="xs">
+          <Button variant="default" onClick={onClose}>{text.actions.cancel}</Button>
+          <Button type="submit" loading={confirm.isPending} disabled={code.trim().length !== 6}>{text.account.factorConfirm}</Button>
+        </Group>
+      </Stack>
+    </form>
+  );
+}

@@ -1,0 +1,62 @@
+import { Anchor, Button, PasswordInput, Stack, Text } from '@mantine/core';
+import { notifications } from '@mantine/notifications';
+import { useState, type FormEvent } from 'react';
+import { Link, useNavigate, useSearchParams } from 'react-router';
+
+import { api } from '../../api/client';
+import { useWrite } from '../../api/hooks';
+import { ProblemAlert } from '../../parts/ProblemAlert';
+import { text } from '../../text/en';
+import { OpenPage } from './OpenPage';
+import { rememberVendor } from './vendor-id';
+
+const minPassword = 12;
+
+/** Where the link of an invitation or a reset leads: set a password. */
+export default function Welcome() {
+  const [params] = useSearchParams();
+  const navigate = useNavigate();
+  const token = params.get('token') ?? '';
+  const vendor = params.get('vendor_id');
+  const [password, setPassword] = useState('');
+  const [touched, setTouched] = useState(false);
+  const set = useWrite(
+    (p: string) => api.POST('/api/v1/password', { body: { ...(vendor === null ? {} : { vendor_id: vendor }), token, password: p } }),
+    {
+      failed: 'self',
+      open: true,
+      onSuccess: () => {
+        if (vendor !== null) rememberVendor(vendor);
+        notifications.show({ message: text.welcome.done, color: 'teal' });
+        void navigate('/login', { replace: true });
+      },
+    },
+  );
+  if (token === '') {
+    return (
+      <OpenPage title={text.welcome.title} description={text.welcome.noToken}>
+        <Button component={Link} to="/reset">{text.welcome.newLink}</Button>
+      </OpenPage>
+    );
+  }
+  const submit = (event: FormEvent): void => {
+    event.preventDefault();
+    setTouched(true);
+    if (password.length >= minPassword) set.mutate(password);
+  };
+  const short = touched && password.length < minPassword ? text.welcome.tooShort : undefined;
+  const over = set.error?.field('token') !== undefined;
+  const known = over || set.error?.field('password') !== undefined;
+  return (
+    <OpenPage title={text.welcome.title} description={text.welcome.text}>
+      <form onSubmit={submit} noValidate>
+        <Stack gap="md">
+          <PasswordInput label={text.welcome.password} autoComplete="new-password" autoFocus value={password} onChange={(e) => setPassword(e.currentTarget.value)} error={short ?? set.error?.field('password')} />
+          {over && <Text size="sm" c="var(--mantine-color-error)" role="alert">{text.welcome.tokenOver} <Anchor inherit component={Link} to="/reset" underline="always">{text.welcome.newLink}</Anchor></Text>}
+          {set.error !== null && !known && <ProblemAlert error={set.error} />}
+          <Button type="submit" size="md" loading={set.isPending}>{text.welcome.submit}</Button>
+        </Stack>
+      </form>
+    </OpenPage>
+  );
+}

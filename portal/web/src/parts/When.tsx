@@ -1,0 +1,42 @@
+import { Text, Tooltip } from '@mantine/core';
+import { useSyncExternalStore } from 'react';
+
+import { formatRelative, formatTime, formatUTC } from '../format';
+import { text } from '../text/en';
+
+// One clock for every time that is shown: it ticks twice a minute.
+const tickMillis = 30_000;
+let now = Date.now();
+const watchers = new Set<() => void>();
+let timer: ReturnType<typeof setInterval> | undefined;
+
+function watch(watcher: () => void): () => void {
+  watchers.add(watcher);
+  now = Date.now();
+  timer ??= setInterval(() => {
+    now = Date.now();
+    for (const w of watchers) w();
+  }, tickMillis);
+  return () => {
+    watchers.delete(watcher);
+    if (watchers.size === 0) {
+      clearInterval(timer);
+      timer = undefined;
+    }
+  };
+}
+
+/** A time as "3 minutes ago"; its own clock and UTC on hover and focus. */
+export function When({ at, never = text.when.never }: { at: string | null | undefined; never?: string }) {
+  const current = useSyncExternalStore(watch, () => now);
+  if (at === null || at === undefined) {
+    return <Text span inherit c="dimmed">{never}</Text>;
+  }
+  // What happens while the clock stands still is not in the future.
+  const shown = formatRelative(at, Math.max(current, Math.min(Date.parse(at), current + tickMillis)));
+  return (
+    <Tooltip label={<>{formatTime(at)}<br />{formatUTC(at)}</>}>
+      <time dateTime={at} className="num" style={{ whiteSpace: 'nowrap' }}>{shown}</time>
+    </Tooltip>
+  );
+}

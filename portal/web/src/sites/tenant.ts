@@ -1,0 +1,18 @@
+import { IconUserPlus, IconUsers } from '@tabler/icons-react';
+
+import { logInPages } from '../app/open-pages';
+import type { SiteDefinition } from '../app/pages';
+import { text } from '../text/en';
+
+/** A customer's portal, on <tenant>.<domain>. */
+export const definition: SiteDefinition = {
+  live: true,
+  open: logInPages,
+  pages: [
+    { path: 'users', permission: 'view_users', nav: { label: text.users.nav, icon: IconUsers }, load: () => import('../pages/tenant/Users') },
+    { path: 'account', load: () => import('../pages/shared/Account') },
+  ],
+  actions: [
+    { id: 'invite', label: text.users.invite, icon: IconUserPlus, permission: 'manage_users', to: '/users?invite=1' },
+  ],
+};
