@@ -53,10 +53,7 @@ func (s *Shard) RunInvoices(ctx context.Context, vendor cloudlicenses.VendorID, 
 		return run, fmt.Errorf("invoices of %s for %s: %w", vendor, month, err)
 	}
 	for i := range invoices {
-		// Of a customer that is gone nothing can be added up anew: what was
-		// voided stays void.
-		again := byHand && !found.Removed[invoices[i].Tenant]
-		if err := s.putInvoice(ctx, &run, &invoices[i], by, again); err != nil {
+		if err := s.putInvoice(ctx, &run, &invoices[i], by, byHand); err != nil {
 			return run, err
 		}
 	}

@@ -106,9 +106,9 @@ func (s *Shard) Life(ctx context.Context, id cloudlicenses.TenantID) (directory.
 	return life, fresh, err
 }
 
-// removeTenant removes a tenant whose time is over: its leases end, its keys
-// are revoked, its records go with its data key, and the directory keeps a
-// tombstone. Every step may be repeated, by any node.
+// removeTenant removes a tenant whose time is over: its leases end, its keys are
+// revoked, its vendors' accounts keep its overage, its records go with its data
+// key, and the directory keeps a tombstone. Every step may be repeated, by any node.
 func (s *Shard) removeTenant(ctx context.Context, t *directory.Tenant) error {
 	var begun directory.LifeResult
 	_, err := s.DoDirectory(ctx, Command{Op: directory.OpBeginRemoval, Payload: &directory.BeginRemoval{ID: t.ID}, Result: &begun})
@@ -116,14 +116,7 @@ func (s *Shard) removeTenant(ctx context.Context, t *directory.Tenant) error {
 		err = refused(begun.Code, begun.Detail)
 	}
 	if err == nil {
-		err = s.endTenant(ctx, t)
-	}
-	var ack license.Ack
-	if err == nil {
-		_, err = s.doPlaced(ctx, t, Command{Op: license.OpRemoveTenant, Payload: &license.RemoveTenant{Epoch: t.Epoch}, Result: &ack})
-	}
-	if err == nil {
-		err = refused(ack.Code, ack.Detail)
+		err = s.emptyTenant(ctx, &begun)
 	}
 	if err != nil {
 		return fmt.Errorf("remove tenant %s: %w", t.ID, err)
@@ -142,19 +135,39 @@ func (s *Shard) removeTenant(ctx context.Context, t *directory.Tenant) error {
 	return nil
 }
 
-// endTenant ends what is live of a tenant, some leases a command.
-func (s *Shard) endTenant(ctx context.Context, t *directory.Tenant) error {
+// emptyTenant has a tenant's group remove it, once what it was charged is kept.
+// What is taken back meanwhile is another record, and the group refuses then.
+func (s *Shard) emptyTenant(ctx context.Context, gone *directory.LifeResult) error {
+	t := &gone.Tenant
+	charged, err := s.endTenant(ctx, t)
+	switch {
+	case errors.Is(err, ErrTenantMoving): // it is not there any more: the next step tells
+	case err != nil:
+		return err
+	default:
+		if err := s.keepOverage(ctx, gone); err != nil {
+			return err
+		}
+	}
+	var ack license.Ack
+	remove := &license.RemoveTenant{Epoch: t.Epoch, Charged: charged}
+	if _, err = s.doPlaced(ctx, t, Command{Op: license.OpRemoveTenant, Payload: remove, Result: &ack}); err == nil {
+		err = refused(ack.Code, ack.Detail)
+	}
+	return err
+}
+
+// endTenant ends what is live of a tenant, some leases a command. It returns the
+// number of its latest overage record.
+func (s *Shard) endTenant(ctx context.Context, t *directory.Tenant) (charged uint64, err error) {
 	for {
 		var ended license.EndedTenant
 		_, err := s.doPlaced(ctx, t, Command{Op: license.OpEndTenant, Payload: &license.EndTenant{Limit: endBatch}, Result: &ended})
-		if errors.Is(err, ErrTenantMoving) {
-			return nil // it is not there any more: the next step tells
-		}
 		if err == nil {
 			err = refused(ended.Code, ended.Detail)
 		}
 		if err != nil || ended.Left == 0 {
-			return err
+			return ended.Charged, err
 		}
 	}
 }

@@ -10,10 +10,8 @@ import (
 	"github.com/cloudlicenses/cloudlicenses/fsm/license"
 )
 
-// TestAdjust: uses of a record are taken back once, never more than it has, by
-// records of the running month; what was charged stays as it is.
-func TestAdjust(t *testing.T) {
-	r := newRig(t, fastStore())
+// chargedOnce makes a tenant that was charged five uses by one record.
+func chargedOnce(r *rig) {
 	key := license.Key{ID: "key-1", Hash: keyHash("k"), Scopes: cl.ScopeCheckout | cl.ScopeReturn}
 	r.apply(
 		encode(license.OpTenant, "acme", 1, &license.PutTenant{Epoch: 1}),
@@ -24,6 +22,13 @@ func TestAdjust(t *testing.T) {
 		encode(license.OpCheckout, "acme", 1, &license.Checkout{
 			Caller: license.Caller{KeyHash: key.Hash}, ProductID: "cad", User: "u", Count: 5, TTLMillis: 60_000, AllowOverage: true, Intent: serial(1),
 		}))
+}
+
+// TestAdjust: uses of a record are taken back once, never more than it has, by
+// records of the running month; what was charged stays as it is.
+func TestAdjust(t *testing.T) {
+	r := newRig(t, fastStore())
+	chargedOnce(r)
 	month := license.PeriodOf(license.ByMonth, time.UnixMilli(r.now))
 	adjust := func(id uint64, uses int64, set func(*license.Adjust)) (result license.AdjustResult) {
 		p := &license.Adjust{ID: serial(id), VendorID: "vector", LicenseID: "lic-1", Month: month, Sequence: 1, Uses: uses, Reason: "by mistake"}

@@ -16,8 +16,12 @@ func lifeSamples() []sample {
 		{"OpAdjust", license.OpAdjust, true, &license.Adjust{
 			ID: serial(3), VendorID: "vector", LicenseID: "lic-1", Month: 2026*12 + 10, Sequence: 1, Uses: 1, Reason: "granted by mistake",
 		}},
+		{"OpKeepOverage", license.OpKeepOverage, true, &license.KeepOverage{Items: []license.Kept{{
+			TenantID: "bmw", LicenseID: "lic-1", Month: 2026*12 + 10, Company: "BMW AG", Own: sampleLicense(), EndMillis: epochStart,
+			Days: []license.DaySum{{Day: 20_400, Currency: "EUR", PriceMinor: 50_000, Uses: -1, Minor: -50_000, Adjustment: true}},
+		}}}},
 		{"OpTerms", license.OpTerms, true, &license.SetTerms{Revision: 1, Plan: cl.PlanProfessional, Status: cl.TenantDeleting, Actor: "user-9"}},
 		{"OpEndTenant", license.OpEndTenant, true, &license.EndTenant{Limit: 1000}},
-		{"OpRemoveTenant", license.OpRemoveTenant, true, &license.RemoveTenant{Epoch: 1}},
+		{"OpRemoveTenant", license.OpRemoveTenant, true, &license.RemoveTenant{Epoch: 1, Charged: 2}},
 	}
 }

@@ -12,7 +12,7 @@ import (
 //msgp:shim cloudlicenses.VendorID as:string using:string/cloudlicenses.VendorID mode:cast
 //msgp:shim cloudlicenses.ProductID as:string using:string/cloudlicenses.ProductID mode:cast
 
-// Commands that what happens elsewhere leaves in an account; 110–114 are theirs.
+// Commands that what happens elsewhere leaves in an account; 110–112 are theirs.
 // Append only.
 const (
 	OpNote     fsm.Op = 110 // Note → Ack

@@ -45,6 +45,7 @@ import (
 //	'i' tenant(4)                              SSO
 //	'R'                                        of sign-ups, see signup.go
 //	'a' tenant(4) record(8)                    adjustedRecord
+//	'b'                                        of tenants that are gone, see kept.go
 //	'w'                                        of catalogs' floors, see floor.go
 //	'J', 'N'                                   of provisioning, see provision.go and notice.go
 //	'F', 'I'                                   of invoices, see invoice.go
@@ -77,7 +78,7 @@ const (
 )
 
 // diskKind is this machine's disk format.
-const diskKind = "license/5"
+const diskKind = "license/6"
 
 // metaRecord is the machine's own state.
 //

@@ -42,6 +42,7 @@ var recordKinds = []recordKind{
 	{prefix: prefixCredit, tenantAt: 1, sealed: true},
 	{prefix: prefixOverage, tenantAt: 1},
 	{prefix: prefixAdjusted, tenantAt: 1},
+	{prefix: prefixKept, tenantAt: 1, sealed: true},
 	{prefix: prefixAudit, tenantAt: 1, sealed: true},
 	{prefix: prefixUser, tenantAt: 1, sealed: true},
 	{prefix: prefixGuard, tenantAt: 1, sealed: true},
