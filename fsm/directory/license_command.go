@@ -128,6 +128,9 @@ type License struct {
 	// Before is what held before an amendment that the group has not taken
 	// yet; nil: there is none.
 	Before *Amended
+	// Ended are the licenses whose renewal this one has ended by its generation
+	// or an amendment, as long as the group may still refuse that.
+	Ended []cloudlicenses.LicenseID
 }
 
 // Amended is what an amendment has replaced, and the revision that it made:

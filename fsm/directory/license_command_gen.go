@@ -796,8 +796,8 @@ func (z GetLicense) Msgsize() (s int) {
 // MarshalMsg implements msgp.Marshaler
 func (z *License) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// array header, size 26
-	o = append(o, 0xdc, 0x0, 0x1a)
+	// array header, size 27
+	o = append(o, 0xdc, 0x0, 0x1b)
 	o = msgp.AppendString(o, string(z.ID))
 	o = msgp.AppendString(o, string(z.VendorID))
 	o = msgp.AppendString(o, string(z.TenantID))
@@ -843,6 +843,10 @@ func (z *License) MarshalMsg(b []byte) (o []byte, err error) {
 			return
 		}
 	}
+	o = msgp.AppendArrayHeader(o, uint32(len(z.Ended)))
+	for za0004 := range z.Ended {
+		o = msgp.AppendString(o, string(z.Ended[za0004]))
+	}
 	return
 }
 
@@ -854,8 +858,8 @@ func (z *License) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err)
 		return
 	}
-	if zb0001 != 26 {
-		err = msgp.ArrayError{Wanted: 26, Got: zb0001}
+	if zb0001 != 27 {
+		err = msgp.ArrayError{Wanted: 27, Got: zb0001}
 		return
 	}
 	{
@@ -1040,6 +1044,32 @@ func (z *License) UnmarshalMsg(bts []byte) (o []byte, err error) {
 			return
 		}
 	}
+	var zb0009 uint32
+	zb0009, bts, err = msgp.ReadArrayHeaderBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Ended")
+		return
+	}
+	if zb0009 > zd6f379eflimitArrays {
+		err = msgp.ErrLimitExceeded
+		return
+	}
+	if cap(z.Ended) >= int(zb0009) {
+		z.Ended = (z.Ended)[:zb0009]
+	} else {
+		z.Ended = make([]cloudlicenses.LicenseID, zb0009)
+	}
+	for za0004 := range z.Ended {
+		{
+			var zb0010 string
+			zb0010, bts, err = msgp.ReadStringBytes(bts)
+			if err != nil {
+				err = msgp.WrapError(err, "Ended", za0004)
+				return
+			}
+			z.Ended[za0004] = cloudlicenses.LicenseID(zb0010)
+		}
+	}
 	o = bts
 	return
 }
@@ -1055,6 +1085,10 @@ func (z *License) Msgsize() (s int) {
 		s += msgp.NilSize
 	} else {
 		s += z.Before.Msgsize()
+	}
+	s += msgp.ArrayHeaderSize
+	for za0004 := range z.Ended {
+		s += msgp.StringPrefixSize + len(string(z.Ended[za0004]))
 	}
 	return
 }
