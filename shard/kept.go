@@ -49,7 +49,7 @@ func (s *Shard) keepOverage(ctx context.Context, gone *directory.LifeResult) err
 		all = append(append(all, months...), license.Kept{TenantID: gone.Tenant.ID}) // the last word
 		for batch := range slices.Chunk(all, keptPerCommand) {
 			var ack license.Ack
-			err := s.doAccount(ctx, vendor, Command{Op: license.OpKeepOverage, Payload: &license.KeepOverage{Items: batch}, Result: &ack})
+			_, err := s.doAccount(ctx, vendor, Command{Op: license.OpKeepOverage, Payload: &license.KeepOverage{Items: batch}, Result: &ack})
 			if err == nil {
 				err = refused(ack.Code, ack.Detail)
 			}
@@ -59,18 +59,6 @@ func (s *Shard) keepOverage(ctx context.Context, gone *directory.LifeResult) err
 		}
 	}
 	return nil
-}
-
-// doAccount is Do for a vendor's account, whatever the vendor's status: what was
-// used stays to be billed.
-func (s *Shard) doAccount(ctx context.Context, vendor cloudlicenses.VendorID, cmd Command) error {
-	ctx, cancel := withDeadline(ctx)
-	defer cancel()
-	account, err := s.newReader(ReadOptions{}).tenant(ctx, vendor.Account())
-	if err == nil {
-		_, err = s.doPlaced(ctx, &account, cmd)
-	}
-	return err
 }
 
 // keptMonths gathers all that a tenant was ever charged for a vendor's licenses, by

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/cloudlicenses/cloudlicenses"
 	"github.com/cloudlicenses/cloudlicenses/billing"
 	"github.com/cloudlicenses/cloudlicenses/fsm/directory"
@@ -201,18 +199,8 @@ func (s *Shard) resumeLives(ctx context.Context) error {
 	if _, err := s.ReadDirectory(ctx, query, ReadOptions{}); err != nil {
 		return fmt.Errorf("read unfinished changes of tenants: %w", err)
 	}
-	var group errgroup.Group
-	group.SetLimit(resumedAtOnce) // those of a group without leader hold up no others
-	errs := make([]error, len(list.Items))
-	for i := range list.Items {
-		group.Go(func() error { errs[i] = s.resumeLife(ctx, &list.Items[i]); return nil })
-	}
-	_ = group.Wait() // errs has them all
-	return errors.Join(errs...)
+	return errors.Join(atOnce(list.Items, func(r *directory.LifeResult) error { return s.resumeLife(ctx, r) })...)
 }
-
-// resumedAtOnce is how many tenants' changes are gone on with at a time.
-const resumedAtOnce = 16
 
 func (s *Shard) resumeLife(ctx context.Context, r *directory.LifeResult) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*cloudlicenses.RequestTimeout)
@@ -225,14 +213,7 @@ func (s *Shard) resumeLife(ctx context.Context, r *directory.LifeResult) error {
 		return nil // what comes after that, comes next time
 	}
 	if !r.Life.Removing {
-		until, held := s.held.Load(r.Tenant.ID)
-		if held && s.now().Before(until.(time.Time)) {
-			return nil
-		}
-		waits, err := s.uninvoiced(ctx, &r.Tenant)
-		if waits {
-			s.held.Store(r.Tenant.ID, s.now().Add(heldLook))
-		}
+		waits, err := s.waitsForInvoice(ctx, &r.Tenant)
 		if waits || err != nil {
 			return err
 		}
@@ -244,17 +225,45 @@ func (s *Shard) resumeLife(ctx context.Context, r *directory.LifeResult) error {
 // it reads all of its records.
 const heldLook = time.Minute
 
-// uninvoiced reports whether a tenant that is to be removed was charged in a month
-// whose invoice is still to be made: its records stay until then, since no charge
-// may be lost. Nothing can be charged any more, so it ends with the month.
-func (s *Shard) uninvoiced(ctx context.Context, t *directory.Tenant) (bool, error) {
+// hold is a removal that waits, for an invoice or because it could not be seen
+// whether it does.
+type hold struct {
+	until time.Time // when it is looked at again
+	told  bool      // the log says what it waits for
+}
+
+// waitsForInvoice is uninvoiced, looked at once a minute.
+func (s *Shard) waitsForInvoice(ctx context.Context, t *directory.Tenant) (bool, error) {
+	var last hold
+	if held, ok := s.held.Load(t.ID); ok {
+		last, _ = held.(hold)
+	}
+	if s.now().Before(last.until) {
+		return true, nil
+	}
+	sum, err := s.uninvoiced(ctx, t)
+	if err == nil && sum == nil {
+		return false, nil
+	}
+	next := hold{s.now().Add(heldLook), last.told || err == nil}
+	if next.told && !last.told {
+		s.logger.Info("a tenant is kept until its overage is invoiced", "tenant", string(t.ID), "license", string(sum.License), "month", sum.Month.String())
+	}
+	s.held.Store(t.ID, next)
+	return true, err
+}
+
+// uninvoiced returns what a tenant that is to be removed was charged in a month
+// whose invoice is still to be made, or nil: its records stay until then, since no
+// charge may be lost. Nothing can be charged any more, so it ends with the month.
+func (s *Shard) uninvoiced(ctx context.Context, t *directory.Tenant) (*billing.OverageSum, error) {
 	r := s.newReader(ReadOptions{Linearizable: true})
 	contracts, err := r.contracts(ctx, directory.ListLicenses{TenantID: t.ID})
 	if err == nil {
 		contracts, err = r.ownContracts(ctx, t, "", contracts)
 	}
 	if err != nil {
-		return false, fmt.Errorf("read what %s was charged: %w", t.ID, err)
+		return nil, fmt.Errorf("read what %s was charged: %w", t.ID, err)
 	}
 	asked := make(map[cloudlicenses.VendorID]bool)
 	for i := range contracts {
@@ -265,7 +274,7 @@ func (s *Shard) uninvoiced(ctx context.Context, t *directory.Tenant) (bool, erro
 		asked[vendor] = true
 		since, err := r.invoicedBefore(ctx, vendor)
 		if err != nil {
-			return false, err
+			return nil, err
 		}
 		within := billing.Range{Start: max(since.First(), billing.DayAt(t.CreatedMillis)), End: billing.DayAt(s.now().UnixMilli())}
 		if within.End < within.Start {
@@ -273,19 +282,15 @@ func (s *Shard) uninvoiced(ctx context.Context, t *directory.Tenant) (bool, erro
 		}
 		sums, _, err := r.sums(ctx, t.ID, vendor, within)
 		if err != nil {
-			return false, fmt.Errorf("read what %s was charged: %w", t.ID, err)
+			return nil, fmt.Errorf("read what %s was charged: %w", t.ID, err)
 		}
-		for _, sum := range sums {
-			if sum.Uses == 0 && sum.Minor == 0 {
-				continue
+		for i := range sums {
+			if sum := &sums[i]; sum.Uses != 0 || sum.Minor != 0 {
+				return sum, nil
 			}
-			if _, told := s.held.Load(t.ID); !told {
-				s.logger.Info("a tenant is kept until its overage is invoiced", "tenant", string(t.ID), "vendor", string(vendor), "month", sum.Month.String())
-			}
-			return true, nil
 		}
 	}
-	return false, nil
+	return nil, nil
 }
 
 // invoicedBefore returns the first month that a vendor's invoices are still to be

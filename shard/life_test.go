@@ -325,3 +325,18 @@ func TestOverageOutlivesItsTenant(t *testing.T) {
 	require.Equal(t, cloudlicenses.TenantNotFound, life.Code)
 	require.Equal(t, before, look())
 }
+
+// TestHeldRemovalRestsAfterAnError: what can't be seen is looked at once a minute,
+// as what waits is.
+func TestHeldRemovalRestsAfterAnError(t *testing.T) {
+	c := newTrio(t)
+	c.start(0, 1, 2)
+	s := c.mortal(-1, false)
+	now := time.Now()
+	s.now = func() time.Time { return now }
+	due := &directory.LifeResult{Tenant: directory.Tenant{ID: "mercedes"}}
+	require.ErrorIs(t, s.resumeLife(t.Context(), due), errDied)
+	require.NoError(t, s.resumeLife(t.Context(), due), "it was looked at just now")
+	now = now.Add(heldLook)
+	require.ErrorIs(t, s.resumeLife(t.Context(), due), errDied)
+}
