@@ -2,6 +2,7 @@ package api
 
 import (
 	"encoding/json"
+	"fmt"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -111,9 +112,12 @@ func (c *call) serveAdjust() {
 	if !c.decode(&in) {
 		return
 	}
-	intent, _, ok := c.intent()
+	intent, byClient, ok := c.intent()
 	if !ok {
 		return
+	}
+	if byClient { // of this key or person alone
+		intent = intentOf(fmt.Appendf(nil, "%s\x00%s", c.asker(), c.ctx.Request.Header.Peek(headerIdempotency)))
 	}
 	month, sequence, known := parseRecordID(string(c.pathID))
 	var w wrong

@@ -98,6 +98,7 @@ func requireSums(t rapid.TB, machine *license.Machine, name cl.TenantID, tenant 
 			}
 			of := license.OverageSum{
 				LicenseID: o.LicenseID, Month: uint32(at.Year()*12 + int(at.Month()) - 1), Currency: o.Currency, PriceMinor: o.PriceMinor,
+				Adjustment: o.Adjusts != 0,
 			}
 			sum := want[of]
 			sum.Uses, sum.Minor = sum.Uses+o.Uses, sum.Minor+o.Uses*o.PriceMinor

@@ -235,7 +235,7 @@ func (l *loader) latest(key, value []byte) error {
 		return err
 	}
 	lic := t.licenseByNumber[number-1]
-	lic.usage = r.Month
+	lic.usage, lic.taken = r.Month, r.Taken
 	if r.Hour.Period != 0 {
 		lic.recent = &recent{hour: r.Hour, day: r.Day}
 	}

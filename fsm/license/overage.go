@@ -62,7 +62,7 @@ func (k *key) spentIn(month uint32, currency cloudlicenses.Currency) (uses, mino
 	return uses, minor
 }
 
-// spend adds to what the key was charged.
+// spend adds to what the key was charged, less than nothing where it is taken back.
 func (k *key) spend(month uint32, currency cloudlicenses.Currency, uses, minor int64) {
 	if k.spent.Month != month {
 		k.spent = spendRecord{Month: month}

@@ -154,6 +154,16 @@ type latestRecord struct {
 	Month usageRecord
 	Day   usageRecord
 	Hour  usageRecord
+	Taken takenRecord
+}
+
+// takenRecord is what was taken back of what was charged in a month.
+//
+//msgp:tuple takenRecord
+type takenRecord struct {
+	Month uint32
+	Uses  int64
+	Minor int64
 }
 
 // usersRecord is a userSet.

@@ -345,8 +345,8 @@ func (z *keyUseRecord) Msgsize() (s int) {
 // MarshalMsg implements msgp.Marshaler
 func (z *latestRecord) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// array header, size 3
-	o = append(o, 0x93)
+	// array header, size 4
+	o = append(o, 0x94)
 	o, err = z.Month.MarshalMsg(o)
 	if err != nil {
 		err = msgp.WrapError(err, "Month")
@@ -362,6 +362,11 @@ func (z *latestRecord) MarshalMsg(b []byte) (o []byte, err error) {
 		err = msgp.WrapError(err, "Hour")
 		return
 	}
+	// array header, size 3
+	o = append(o, 0x93)
+	o = msgp.AppendUint32(o, z.Taken.Month)
+	o = msgp.AppendInt64(o, z.Taken.Uses)
+	o = msgp.AppendInt64(o, z.Taken.Minor)
 	return
 }
 
@@ -373,8 +378,8 @@ func (z *latestRecord) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err)
 		return
 	}
-	if zb0001 != 3 {
-		err = msgp.ArrayError{Wanted: 3, Got: zb0001}
+	if zb0001 != 4 {
+		err = msgp.ArrayError{Wanted: 4, Got: zb0001}
 		return
 	}
 	bts, err = z.Month.UnmarshalMsg(bts)
@@ -392,13 +397,38 @@ func (z *latestRecord) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err, "Hour")
 		return
 	}
+	var zb0002 uint32
+	zb0002, bts, err = msgp.ReadArrayHeaderBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Taken")
+		return
+	}
+	if zb0002 != 3 {
+		err = msgp.ArrayError{Wanted: 3, Got: zb0002}
+		return
+	}
+	z.Taken.Month, bts, err = msgp.ReadUint32Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Taken", "Month")
+		return
+	}
+	z.Taken.Uses, bts, err = msgp.ReadInt64Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Taken", "Uses")
+		return
+	}
+	z.Taken.Minor, bts, err = msgp.ReadInt64Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Taken", "Minor")
+		return
+	}
 	o = bts
 	return
 }
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z *latestRecord) Msgsize() (s int) {
-	s = 1 + z.Month.Msgsize() + z.Day.Msgsize() + z.Hour.Msgsize()
+	s = 1 + z.Month.Msgsize() + z.Day.Msgsize() + z.Hour.Msgsize() + 1 + msgp.Uint32Size + msgp.Int64Size + msgp.Int64Size
 	return
 }
 
@@ -804,6 +834,54 @@ func (z *spendRecord) Msgsize() (s int) {
 	for za0001 := range z.Sums {
 		s += 1 + msgp.StringPrefixSize + len(string(z.Sums[za0001].Currency)) + msgp.Int64Size + msgp.Int64Size
 	}
+	return
+}
+
+// MarshalMsg implements msgp.Marshaler
+func (z takenRecord) MarshalMsg(b []byte) (o []byte, err error) {
+	o = msgp.Require(b, z.Msgsize())
+	// array header, size 3
+	o = append(o, 0x93)
+	o = msgp.AppendUint32(o, z.Month)
+	o = msgp.AppendInt64(o, z.Uses)
+	o = msgp.AppendInt64(o, z.Minor)
+	return
+}
+
+// UnmarshalMsg implements msgp.Unmarshaler
+func (z *takenRecord) UnmarshalMsg(bts []byte) (o []byte, err error) {
+	var zb0001 uint32
+	zb0001, bts, err = msgp.ReadArrayHeaderBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err)
+		return
+	}
+	if zb0001 != 3 {
+		err = msgp.ArrayError{Wanted: 3, Got: zb0001}
+		return
+	}
+	z.Month, bts, err = msgp.ReadUint32Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Month")
+		return
+	}
+	z.Uses, bts, err = msgp.ReadInt64Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Uses")
+		return
+	}
+	z.Minor, bts, err = msgp.ReadInt64Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Minor")
+		return
+	}
+	o = bts
+	return
+}
+
+// Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
+func (z takenRecord) Msgsize() (s int) {
+	s = 1 + msgp.Uint32Size + msgp.Int64Size + msgp.Int64Size
 	return
 }
 

@@ -112,6 +112,7 @@ type license struct {
 
 	pool   cloudlicenses.Pool
 	usage  usageRecord // of the month
+	taken  takenRecord // of the latest month whose charges were taken back in it
 	recent *recent     // nil: never used
 
 	floor       *floor              // nil: any client library
