@@ -93,7 +93,7 @@ func granted(l *directory.License) license.License {
 func (s *Shard) failLicense(ctx context.Context, l *directory.License, ack *license.Ack) error {
 	var done directory.Ack
 	_, err := s.DoDirectory(ctx, Command{
-		Op: directory.OpLicenseFailed, Payload: &directory.LicenseFailed{ID: l.ID, Revision: l.Revision}, Result: &done,
+		Op: directory.OpLicenseFailed, Payload: &directory.LicenseFailed{ID: l.ID, Revision: l.Revision, Code: ack.Code}, Result: &done,
 	})
 	if err == nil {
 		err = refused(done.Code, done.Detail)

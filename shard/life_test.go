@@ -158,6 +158,32 @@ func TestPlanLimits(t *testing.T) {
 	require.Equal(t, cloudlicenses.TenantNotFound, refusal.Code)
 }
 
+// TestLicenseWaitsForItsPlan: what does not fit the plan of a tenant that appears is
+// provisioned when a larger plan is in force.
+func TestLicenseWaitsForItsPlan(t *testing.T) {
+	c := newTrio(t)
+	c.start(0, 1, 2)
+	s, ctx := c.shards[c.leader(directoryGroup)], t.Context()
+	_, _, err := s.CreateVendor(ctx, CreateVendorRequest{ID: "vector-de", Name: "Vector", LicensePrefix: "vector"})
+	require.NoError(t, err)
+	g, contact := wish("mercedes", "cad") // 20 seats; a free plan has 10
+	_, _, err = s.Generate(ctx, g, contact)
+	require.NoError(t, err)
+	_, err = s.CreateTenant(ctx, CreateTenantRequest{ID: "mercedes", Plan: "free"})
+	require.NoError(t, err)
+	var refusal *Refusal
+	require.ErrorAs(t, c.resume(s), &refusal)
+	require.Equal(t, cloudlicenses.PlanLimitExceeded, refusal.Code)
+	require.NoError(t, c.resume(s), "it is not tried again and again")
+	require.Zero(t, c.of("cad")[0].Revision)
+
+	_, _, err = s.ChangeTenant(ctx, "mercedes", TenantChange{Plan: cloudlicenses.PlanStartup, Actor: "operator"})
+	require.NoError(t, err)
+	require.NoError(t, c.resume(s))
+	l := c.of("cad")[0]
+	c.provisionedOnce(&l)
+}
+
 // TestNoChargeGoesWithItsTenant: a tenant is removed once its overage is invoiced,
 // and the invoice stays.
 func TestNoChargeGoesWithItsTenant(t *testing.T) {

@@ -216,11 +216,21 @@ func (l *License) revise() {
 
 // want begins to provision a license, or has it wait for its tenant.
 func (s *state) want(l *License) {
+	l.Unfit = false
 	if t := s.tenants[l.TenantID]; t != nil && t.Status == cloudlicenses.TenantActive {
 		l.Status, l.Revision = cloudlicenses.LicenseGenerated, max(l.Revision, l.Refused+1)
 		return
 	}
 	l.Status, l.Fresh = cloudlicenses.LicenseWaitingForTenant, false
+}
+
+// tryUnfit provisions what did not fit a tenant's plan, now that it may.
+func (s *state) tryUnfit(id cloudlicenses.TenantID) {
+	for _, l := range s.licenses.byTenant[id] {
+		if l.Unfit && !l.over() && s.refuseTenantOf(id, l.VendorID) == nil {
+			s.changeLicense(l, func() { s.want(l) })
+		}
+	}
 }
 
 // tenantAppeared provisions what waited for a tenant, and links its vendors.
@@ -309,7 +319,10 @@ func (s *state) licenseFailed(c *LicenseFailed) msgp.Marshaler {
 		s.renewAgain(l)
 		s.releaseCustomer(l.VendorID, l.CRMAccount)
 	default:
-		s.changeLicense(l, func() { l.Refused, l.Revision, l.Before = l.Revision, 0, nil })
+		s.changeLicense(l, func() {
+			l.Refused, l.Revision, l.Before = l.Revision, 0, nil
+			l.Unfit = c.Code == cloudlicenses.PlanLimitExceeded
+		})
 	}
 	return Ack{}
 }

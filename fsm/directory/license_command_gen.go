@@ -796,8 +796,8 @@ func (z GetLicense) Msgsize() (s int) {
 // MarshalMsg implements msgp.Marshaler
 func (z *License) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// array header, size 27
-	o = append(o, 0xdc, 0x0, 0x1b)
+	// array header, size 28
+	o = append(o, 0xdc, 0x0, 0x1c)
 	o = msgp.AppendString(o, string(z.ID))
 	o = msgp.AppendString(o, string(z.VendorID))
 	o = msgp.AppendString(o, string(z.TenantID))
@@ -847,6 +847,7 @@ func (z *License) MarshalMsg(b []byte) (o []byte, err error) {
 	for za0004 := range z.Ended {
 		o = msgp.AppendString(o, string(z.Ended[za0004]))
 	}
+	o = msgp.AppendBool(o, z.Unfit)
 	return
 }
 
@@ -858,8 +859,8 @@ func (z *License) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err)
 		return
 	}
-	if zb0001 != 27 {
-		err = msgp.ArrayError{Wanted: 27, Got: zb0001}
+	if zb0001 != 28 {
+		err = msgp.ArrayError{Wanted: 28, Got: zb0001}
 		return
 	}
 	{
@@ -1070,6 +1071,11 @@ func (z *License) UnmarshalMsg(bts []byte) (o []byte, err error) {
 			z.Ended[za0004] = cloudlicenses.LicenseID(zb0010)
 		}
 	}
+	z.Unfit, bts, err = msgp.ReadBoolBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Unfit")
+		return
+	}
 	o = bts
 	return
 }
@@ -1090,16 +1096,18 @@ func (z *License) Msgsize() (s int) {
 	for za0004 := range z.Ended {
 		s += msgp.StringPrefixSize + len(string(z.Ended[za0004]))
 	}
+	s += msgp.BoolSize
 	return
 }
 
 // MarshalMsg implements msgp.Marshaler
 func (z LicenseFailed) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// array header, size 2
-	o = append(o, 0x92)
+	// array header, size 3
+	o = append(o, 0x93)
 	o = msgp.AppendString(o, string(z.ID))
 	o = msgp.AppendUint64(o, z.Revision)
+	o = msgp.AppendString(o, string(z.Code))
 	return
 }
 
@@ -1111,8 +1119,8 @@ func (z *LicenseFailed) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err)
 		return
 	}
-	if zb0001 != 2 {
-		err = msgp.ArrayError{Wanted: 2, Got: zb0001}
+	if zb0001 != 3 {
+		err = msgp.ArrayError{Wanted: 3, Got: zb0001}
 		return
 	}
 	{
@@ -1129,13 +1137,22 @@ func (z *LicenseFailed) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err, "Revision")
 		return
 	}
+	{
+		var zb0003 string
+		zb0003, bts, err = msgp.ReadStringBytes(bts)
+		if err != nil {
+			err = msgp.WrapError(err, "Code")
+			return
+		}
+		z.Code = cloudlicenses.Code(zb0003)
+	}
 	o = bts
 	return
 }
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z LicenseFailed) Msgsize() (s int) {
-	s = 1 + msgp.StringPrefixSize + len(string(z.ID)) + msgp.Uint64Size
+	s = 1 + msgp.StringPrefixSize + len(string(z.ID)) + msgp.Uint64Size + msgp.StringPrefixSize + len(string(z.Code))
 	return
 }
 
