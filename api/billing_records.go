@@ -136,6 +136,9 @@ func (c *call) serveAdjust() {
 		return
 	}
 	adjust := &license.Adjust{ID: intent, VendorID: c.vendor, LicenseID: l.ID, Month: month, Sequence: sequence, Uses: in.Uses, Reason: in.Reason}
+	if !c.intend("overage.adjust", l.ID, l.ProductID, string(c.pathID)) {
+		return
+	}
 	var r license.AdjustResult
 	written, err := c.server.shard.Do(c.context(), l.TenantID, shard.Command{Op: license.OpAdjust, Payload: adjust, Result: &r})
 	if err == nil && r.Code != cloudlicenses.OK {
@@ -145,9 +148,10 @@ func (c *call) serveAdjust() {
 		return
 	}
 	if r.Replayed {
+		c.dropNote()
 		c.ctx.Response.Header.Set(headerReplayed, "true")
 	} else {
-		c.note("overage.adjust", l.ID, l.ProductID, string(c.pathID))
+		c.note(l.ID, l.ProductID, string(c.pathID))
 	}
 	c.send(fasthttp.StatusCreated, showRecord(&r.Record))
 }

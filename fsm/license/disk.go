@@ -193,6 +193,9 @@ func (l *loader) tenant(key, value []byte) error {
 	t.audit.sequence, t.audit.head = r.AuditSequence, r.AuditHead
 	t.checkoutsPerMinute, t.minute = r.CheckoutsPerMinute, newWindow(r.Minute)
 	t.plan, t.status, t.revision, t.country, t.taxID, t.removed = r.Plan, r.Status, r.Revision, r.Country, r.TaxID, r.Removed
+	if t.notes = r.Notes; len(t.notes) > 0 {
+		l.s.noting = append(l.s.noting, t)
+	}
 	if t.removed {
 		l.s.removed[r.Name] = true
 	} else {

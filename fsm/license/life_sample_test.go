@@ -11,7 +11,10 @@ func lifeSamples() []sample {
 	return []sample{
 		{"OpNote", license.OpNote, true, &license.Note{
 			By: license.By{Platform: true, Session: sum("s"), Address: "10.0.0.1"}, Action: "license.amend", LicenseID: "lic-1", ProductID: "cad", Subject: "ACC-1",
+			ID: serial(8),
 		}},
+		{"OpIntend", license.OpIntend, true, &license.Note{By: license.By{Platform: true, Address: "10.0.0.1"}, Action: "license.amend", LicenseID: "lic-1", ID: serial(9)}},
+		{"OpDropNote", license.OpDropNote, true, &license.DropNote{ID: serial(9)}},
 		{"OpSetFloor", license.OpSetFloor, true, &license.Floor{VendorID: "vector", ProductID: "cad", MinLibVersion: "1.2.3", AtMillis: epochStart}},
 		{"OpAdjust", license.OpAdjust, true, &license.Adjust{
 			ID: serial(3), VendorID: "vector", LicenseID: "lic-1", Month: 2026*12 + 10, Sequence: 1, Uses: 1, Reason: "granted by mistake",

@@ -175,6 +175,7 @@ func (m *Machine) forget() {
 	s.intents.forget(s.clock)
 	m.forgetVoids()
 	m.expireSignUps()
+	m.forgetIntended()
 	for c, ok := s.credits.front(); ok && (c.seats == 0 || s.clock-c.ended >= creditMemory); c, ok = s.credits.front() {
 		if c.seats > 0 { // the oldest of its holder
 			c.tenant.setCredits(c.key, c.tenant.credits[c.key][1:])

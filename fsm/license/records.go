@@ -10,6 +10,7 @@ import (
 //msgp:limit arrays:65536 maps:0
 //msgp:shim cloudlicenses.TenantID as:string using:string/cloudlicenses.TenantID mode:cast
 //msgp:shim cloudlicenses.LicenseID as:string using:string/cloudlicenses.LicenseID mode:cast
+//msgp:shim cloudlicenses.ProductID as:string using:string/cloudlicenses.ProductID mode:cast
 //msgp:shim cloudlicenses.KeyID as:string using:string/cloudlicenses.KeyID mode:cast
 //msgp:shim cloudlicenses.Currency as:string using:string/cloudlicenses.Currency mode:cast
 //msgp:shim cloudlicenses.Plan as:string using:string/cloudlicenses.Plan mode:cast
@@ -126,6 +127,21 @@ type tenantRecord struct {
 	Country            string
 	TaxID              string
 	Removed            bool // nothing but its name is left
+	Notes              []noteRecord
+}
+
+// noteRecord is what somebody is about to do elsewhere, see note.go.
+//
+//msgp:tuple noteRecord
+type noteRecord struct {
+	ID        [16]byte
+	AtMillis  int64
+	Action    string
+	LicenseID cloudlicenses.LicenseID
+	ProductID cloudlicenses.ProductID
+	Subject   string
+	Actor     string
+	Address   string
 }
 
 // keyUseRecord is how a key was used lately.

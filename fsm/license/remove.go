@@ -122,6 +122,7 @@ func (m *Machine) removeTenant(t *tenant) error {
 	delete(s.tenants, t.name)
 	m.admission.Unlock()
 	s.forgetDirty(t)
+	s.noting = slices.DeleteFunc(s.noting, func(other *tenant) bool { return other == t })
 	s.touchTenant(gone)
 	m.audited = slices.DeleteFunc(m.audited, func(other *tenant) bool { return other == t })
 	return nil
