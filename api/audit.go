@@ -8,11 +8,13 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/tinylib/msgp/msgp"
 	"github.com/valyala/fasthttp"
 
 	"github.com/cloudlicenses/cloudlicenses"
 	"github.com/cloudlicenses/cloudlicenses/api/body"
 	"github.com/cloudlicenses/cloudlicenses/billing"
+	"github.com/cloudlicenses/cloudlicenses/fsm"
 	"github.com/cloudlicenses/cloudlicenses/fsm/license"
 	"github.com/cloudlicenses/cloudlicenses/shard"
 )
@@ -140,16 +142,44 @@ func (c *call) auditPage(query *license.ListAudit, o listOptions) (list license.
 	return list, true
 }
 
-// note leaves in the account's audit log what was done in the directory. That is
-// done by then: a note that fails is told in the node's log.
-func (c *call) note(action string, id cloudlicenses.LicenseID, product cloudlicenses.ProductID, subject string) {
+// intend tells the account, before it is done elsewhere, who is about to do what: a
+// node that is lost in between leaves that in the audit log. False means that an
+// error or a refusal is sent. The handler ends it by note or dropNote; where it
+// can't tell what came of it, by neither.
+func (c *call) intend(action string, id cloudlicenses.LicenseID, product cloudlicenses.ProductID, subject string) bool {
 	var ack license.Ack
-	_, err := c.server.shard.Do(c.context(), c.tenant, shard.Command{Op: license.OpNote, Result: &ack, Payload: &license.Note{
-		By: c.by(), Action: action, LicenseID: id, ProductID: product, Subject: subject,
+	_, err := c.server.shard.Do(c.context(), c.tenant, shard.Command{Op: license.OpIntend, Result: &ack, Payload: &license.Note{
+		ID: c.id.raw, By: c.by(), Action: action, LicenseID: id, ProductID: product, Subject: subject,
 	}})
-	if err != nil || ack.Code != cloudlicenses.OK {
-		c.server.logger.Warn("an action is missing in an audit log", "account", string(c.tenant), "action", action, "license", string(id),
-			"code", string(ack.Code), "error", err)
+	switch {
+	case err != nil:
+		c.fail(err)
+	case ack.Code != cloudlicenses.OK:
+		c.refuse(decided(ack.Code, ack.Layer, ack.Detail, ""))
+	default:
+		c.intended = true
+	}
+	return c.intended
+}
+
+// note leaves in the account's audit log that what was intended is done. One that
+// fails leaves it there as something whose outcome is not known.
+func (c *call) note(id cloudlicenses.LicenseID, product cloudlicenses.ProductID, subject string) {
+	c.settleNote(license.OpNote, &license.Note{ID: c.id.raw, LicenseID: id, ProductID: product, Subject: subject})
+}
+
+// dropNote forgets what was intended, and refused or there already.
+func (c *call) dropNote() {
+	if c.intended {
+		c.settleNote(license.OpDropNote, &license.DropNote{ID: c.id.raw})
+	}
+}
+
+func (c *call) settleNote(op fsm.Op, payload msgp.Marshaler) {
+	c.intended = false
+	var ack license.Ack
+	if _, err := c.server.shard.Do(c.context(), c.tenant, shard.Command{Op: op, Payload: payload, Result: &ack}); err != nil || ack.Code != cloudlicenses.OK {
+		c.server.logger.Warn("an action is in an audit log without its outcome", "account", string(c.tenant), "code", string(ack.Code), "error", err)
 	}
 }
 

@@ -2,6 +2,7 @@ package api
 
 import (
 	"encoding/json"
+	"fmt"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -111,9 +112,12 @@ func (c *call) serveAdjust() {
 	if !c.decode(&in) {
 		return
 	}
-	intent, _, ok := c.intent()
+	intent, byClient, ok := c.intent()
 	if !ok {
 		return
+	}
+	if byClient { // of this key or person alone
+		intent = intentOf(fmt.Appendf(nil, "%s\x00%s", c.asker(), c.ctx.Request.Header.Peek(headerIdempotency)))
 	}
 	month, sequence, known := parseRecordID(string(c.pathID))
 	var w wrong
@@ -132,6 +136,9 @@ func (c *call) serveAdjust() {
 		return
 	}
 	adjust := &license.Adjust{ID: intent, VendorID: c.vendor, LicenseID: l.ID, Month: month, Sequence: sequence, Uses: in.Uses, Reason: in.Reason}
+	if !c.intend("overage.adjust", l.ID, l.ProductID, string(c.pathID)) {
+		return
+	}
 	var r license.AdjustResult
 	written, err := c.server.shard.Do(c.context(), l.TenantID, shard.Command{Op: license.OpAdjust, Payload: adjust, Result: &r})
 	if err == nil && r.Code != cloudlicenses.OK {
@@ -141,9 +148,10 @@ func (c *call) serveAdjust() {
 		return
 	}
 	if r.Replayed {
+		c.dropNote()
 		c.ctx.Response.Header.Set(headerReplayed, "true")
 	} else {
-		c.note("overage.adjust", l.ID, l.ProductID, string(c.pathID))
+		c.note(l.ID, l.ProductID, string(c.pathID))
 	}
 	c.send(fasthttp.StatusCreated, showRecord(&r.Record))
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -34,6 +35,8 @@ func TestAdjustment(t *testing.T) {
 	require.Equal(t, made.text("record_id"), again.text("record_id"))
 	adjust(record, strings.Replace(body, `"uses":1`, `"uses":2`, 1)).wants(t, 422, "idempotency_key_reused")
 	vendorDo(t, vendor.key, "POST", path+"/"+record+"/adjust", body).wants(t, 422, "invalid_field")
+	second, _ := vendor.newKey(0, time.Time{})
+	vendorDo(t, second, "POST", path+"/"+record+"/adjust", body, header{"Idempotency-Key", "ticket-17"}).wants(t, 422, "invalid_field") // another key's: not a repetition
 	adjust("2001-01-1", body).wants(t, 404, "not_found")
 	adjust("none", body).wants(t, 404, "not_found")
 	adjust(record, strings.Replace(body, `"uses":1`, `"uses":0`, 1)).wants(t, 422, "invalid_field")

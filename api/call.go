@@ -95,6 +95,8 @@ type call struct {
 	user    *license.SessionFacts // who asks by a session; nil: a key, or nobody
 	session [32]byte              // of user; of a vendor's key, its hash
 
+	intended bool // the account knows what is about to be done, see audit.go
+
 	caller    license.Caller
 	op        body.Operation
 	checkout  license.Checkout
@@ -116,7 +118,7 @@ const maxPooledReply = 64 << 10
 
 func (s *Server) release(c *call) {
 	c.ctx, c.route, c.pathID, c.tenant, c.code, c.err, c.user = nil, nil, nil, "", "", nil, nil
-	c.site, c.vendor, c.key = site{}, "", nil
+	c.site, c.vendor, c.key, c.intended = site{}, "", nil, false
 	c.dec.Reset(nil)
 	c.op = body.Operation{}
 	c.caller = license.Caller{}

@@ -153,9 +153,12 @@ func (c *call) serveUpdateCustomer() {
 	if !c.valid(w) {
 		return
 	}
+	if !c.intend("customer.update", "", "", set.CRMAccount) {
+		return
+	}
 	r, written, err := c.server.shard.SetCustomer(c.context(), set)
 	if c.decidedLicense(written, err) {
-		c.note("customer.update", "", "", set.CRMAccount)
+		c.note("", "", set.CRMAccount)
 		c.send(fasthttp.StatusOK, c.showCustomer(&r.Customer))
 	}
 }
@@ -194,15 +197,18 @@ func (c *call) serveUnblockVendor() { c.blockVendor(false) }
 
 // blockVendor is POST /api/v1/vendors/{id}/block and unblock.
 func (c *call) blockVendor(blocked bool) {
+	action := "vendor.unblock"
+	if blocked {
+		action = "vendor.block"
+	}
+	if !c.intend(action, "", "", string(c.pathID)) {
+		return
+	}
 	r, written, err := c.server.shard.BlockVendor(c.context(), directory.BlockVendor{
 		TenantID: c.tenant, VendorID: cloudlicenses.VendorID(c.pathID), Blocked: blocked,
 	})
 	if c.decidedLicense(written, err) {
-		action := "vendor.unblock"
-		if blocked {
-			action = "vendor.block"
-		}
-		c.note(action, "", "", string(c.pathID))
+		c.note("", "", string(c.pathID))
 		c.send(fasthttp.StatusOK, showLink(&r.Link))
 	}
 }

@@ -22,6 +22,10 @@ func TestActionsAreAudited(t *testing.T) {
 	mercedes.as(owner, "POST", "/api/v1/vendors/"+string(vendorOf(vendor))+"/block", "").wants(t, 200, "")
 	mercedes.as(owner, "POST", "/api/v1/vendors/"+string(vendorOf(vendor))+"/unblock", "").wants(t, 200, "")
 
+	// What was refused, and what was there already, has been done by nobody.
+	vendorDo(t, vendor.key, "POST", "/api/v1/licenses/"+id+"/suspend", "").wants(t, 409, "license_not_active")
+	vendorDo(t, vendor.key, "POST", "/api/v1/licenses/none/revoke", "").wants(t, 404, "not_found")
+
 	own := string(vendorDo(t, vendor.key, "GET", "/api/v1/audit", "").wants(t, 200, "").raw)
 	for _, action := range []string{"license.generate", "license.amend", "license.suspend", "license.resume", "license.revoke"} {
 		require.Equal(t, 1, strings.Count(own, `"action":"`+action+`"`), action)

@@ -148,6 +148,9 @@ func (c *call) serveGenerate() {
 	}
 	g.VendorID = c.vendor
 	g.RequestHash = hashGeneration(&g, contact)
+	if !c.intend("license.generate", "", g.ProductID, g.CRMAccount) {
+		return
+	}
 	r, written, err := c.server.shard.Generate(c.context(), g, contact)
 	if !c.decidedLicense(written, err) {
 		return
@@ -156,8 +159,9 @@ func (c *call) serveGenerate() {
 	l := &r.License
 	if r.Replayed {
 		status = fasthttp.StatusOK
+		c.dropNote()
 	} else {
-		c.note("license.generate", l.ID, l.ProductID, l.CRMAccount)
+		c.note(l.ID, l.ProductID, l.CRMAccount)
 	}
 	c.send(status, struct {
 		LicenseID     cloudlicenses.LicenseID     `json:"license_id"`
@@ -197,6 +201,9 @@ func (c *call) serveProvision() {
 	if !c.valid(w) {
 		return
 	}
+	if !c.intend("license.provision", cloudlicenses.LicenseID(in.LicenseID), "", in.Customer.CRMAccount) {
+		return
+	}
 	r, written, err := c.server.shard.ProvisionLicense(c.context(), directory.ProvisionLicense{
 		VendorID: c.vendor, ID: cloudlicenses.LicenseID(in.LicenseID), CRMAccount: in.Customer.CRMAccount,
 	}, contact)
@@ -204,7 +211,7 @@ func (c *call) serveProvision() {
 		return
 	}
 	l := &r.License
-	c.note("license.provision", l.ID, l.ProductID, l.CRMAccount)
+	c.note(l.ID, l.ProductID, l.CRMAccount)
 	c.send(fasthttp.StatusOK, struct {
 		Status        cloudlicenses.LicenseStatus `json:"status"`
 		TenantURL     string                      `json:"tenant_url"`
@@ -229,9 +236,12 @@ func (c *call) serveAmend() {
 		return
 	}
 	a.VendorID, a.ID = c.vendor, id
+	if !c.intend("license.amend", id, before.ProductID, before.CRMAccount) {
+		return
+	}
 	r, written, err := c.server.shard.AmendLicense(c.context(), a)
 	if c.decidedLicense(written, err) {
-		c.note("license.amend", id, r.License.ProductID, r.License.CRMAccount)
+		c.note(id, r.License.ProductID, r.License.CRMAccount)
 		c.send(fasthttp.StatusOK, c.showLicense(&r.License))
 	}
 }
@@ -242,11 +252,14 @@ func (c *call) serveRevoke()  { c.changeStatus(cloudlicenses.LicenseRevoked, "li
 
 // changeStatus is POST /api/v1/licenses/{id}/suspend, resume and revoke.
 func (c *call) changeStatus(to cloudlicenses.LicenseStatus, action string) {
+	if !c.intend(action, cloudlicenses.LicenseID(c.pathID), "", "") {
+		return
+	}
 	r, written, err := c.server.shard.SetLicenseStatus(c.context(), directory.SetLicenseStatus{
 		VendorID: c.vendor, ID: cloudlicenses.LicenseID(c.pathID), Status: to,
 	})
 	if c.decidedLicense(written, err) {
-		c.note(action, r.License.ID, r.License.ProductID, r.License.CRMAccount)
+		c.note(r.License.ID, r.License.ProductID, r.License.CRMAccount)
 		c.send(fasthttp.StatusOK, c.showLicense(&r.License))
 	}
 }
@@ -262,6 +275,7 @@ func (c *call) decidedLicense(written shard.Written, err error) bool {
 	case err == nil:
 		return true
 	case errors.As(err, &refusal):
+		c.dropNote()
 		c.refuseLicense(refusal)
 	case errors.Is(err, shard.ErrTenantNotFound):
 		c.refuse(&problem{code: cloudlicenses.LicenseNotActive, detail: "the tenant or the vendor has been suspended meanwhile"})

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -104,16 +105,26 @@ func (r *reader) vendorName(ctx context.Context, id cloudlicenses.VendorID) (str
 // ownContracts adds the licenses of a tenant that the directory does not know of
 // (vendor empty: of every vendor).
 func (r *reader) ownContracts(ctx context.Context, tenant *directory.Tenant, vendor cloudlicenses.VendorID, all []billing.ContractLine) ([]billing.ContractLine, error) {
+	own, err := r.ownLicenses(ctx, tenant.ID)
+	for i := range own {
+		if vendor == "" || own[i].VendorID == vendor {
+			all = append(all, ownContract(&own[i], tenant))
+		}
+	}
+	return all, err
+}
+
+// ownLicenses are those of a tenant that the directory does not know of.
+func (r *reader) ownLicenses(ctx context.Context, tenant cloudlicenses.TenantID) (all []license.License, err error) {
 	list := license.ListLicenses{Limit: 1000}
 	for more := true; more; {
 		var page license.LicensePage
-		if err := r.account(ctx, tenant.ID, Command{Op: license.QueryLicenses, Payload: &list, Result: &page}); err != nil {
+		if err := r.account(ctx, tenant, Command{Op: license.QueryLicenses, Payload: &list, Result: &page}); err != nil {
 			return nil, err
 		}
 		for i := range page.Items {
-			l := &page.Items[i].License
-			if l.Revision == 0 && (vendor == "" || l.VendorID == vendor) {
-				all = append(all, ownContract(l, tenant))
+			if l := &page.Items[i].License; l.Revision == 0 {
+				all = append(all, *l)
 			}
 		}
 		list.Cursor, more = page.Next, page.Next != ""
@@ -186,8 +197,8 @@ type VendorCharges struct {
 	Charges   []billing.Charge
 	// ClockMillis: nothing more can be charged before it.
 	ClockMillis int64
-	// Removed are the customers that are gone, with their overage records.
-	Removed map[cloudlicenses.TenantID]bool
+
+	kept *keptOf // of customers that are gone; nil: not read yet
 }
 
 // VendorCharges gathers what was charged for a vendor's licenses on the days of a
@@ -215,7 +226,10 @@ func (r *reader) vendorCharges(ctx context.Context, vendor cloudlicenses.VendorI
 		return v, false, err
 	}
 	if vendor == operatorVendor.ID {
-		if v.Contracts, err = r.operatorContracts(ctx, v.Contracts); err != nil {
+		if v.Contracts, err = r.operatorContracts(ctx, v.Contracts); err == nil {
+			err = r.goneContracts(ctx, &v, within)
+		}
+		if err != nil {
 			return v, false, err
 		}
 	}
@@ -245,10 +259,9 @@ func (r *reader) chargesOf(ctx context.Context, v *VendorCharges, contracts []bi
 	sums, clock, err := r.sums(ctx, contracts[0].Tenant, contracts[0].Vendor, within)
 	switch {
 	case errors.Is(err, ErrTenantNotFound):
-		if v.Removed == nil {
-			v.Removed = make(map[cloudlicenses.TenantID]bool)
+		if sums, err = r.sumsOfGone(ctx, v, contracts[0].Tenant, contracts[0].Vendor, within); err != nil {
+			return false, err
 		}
-		v.Removed[contracts[0].Tenant] = true
 	case err != nil:
 		return false, err
 	case v.ClockMillis == 0 || clock < v.ClockMillis:
@@ -279,6 +292,27 @@ func (r *reader) chargesOf(ctx context.Context, v *VendorCharges, contracts []bi
 	return missing, nil
 }
 
+// sumsOfGone are the sums of a tenant that is gone, as its vendor's account keeps
+// them.
+func (r *reader) sumsOfGone(ctx context.Context, v *VendorCharges, tenant cloudlicenses.TenantID, vendor cloudlicenses.VendorID, within billing.Range) ([]billing.OverageSum, error) {
+	var err error
+	if v.kept == nil {
+		v.kept, err = r.kept(ctx, vendor, within)
+	}
+	if err == nil && !v.kept.whole[tenant] { // the replica was behind
+		now := *r
+		now.opt.Linearizable = true
+		v.kept, err = now.kept(ctx, vendor, within)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if !v.kept.whole[tenant] {
+		return nil, fmt.Errorf("%w: %s of %s", errNotKept, tenant, vendor)
+	}
+	return v.kept.sums[tenant], nil
+}
+
 // operatorContracts adds the licenses that `tenant create` has made, which the
 // directory does not know of.
 func (r *reader) operatorContracts(ctx context.Context, all []billing.ContractLine) ([]billing.ContractLine, error) {
@@ -293,14 +327,35 @@ func (r *reader) operatorContracts(ctx context.Context, all []billing.ContractLi
 			if t.Status == cloudlicenses.TenantPending {
 				continue
 			}
-			var err error
-			if all, err = r.ownContracts(ctx, t, operatorVendor.ID, all); err != nil {
+			with, err := r.ownContracts(ctx, t, operatorVendor.ID, all)
+			if errors.Is(err, ErrTenantNotFound) { // gone since
+				continue
+			}
+			if err != nil {
 				return nil, err
 			}
+			all = with
 		}
 		list.Cursor, more = page.Next, page.Next != ""
 	}
 	return all, nil
+}
+
+// goneContracts adds what operatorContracts would, of tenants that are gone.
+func (r *reader) goneContracts(ctx context.Context, v *VendorCharges, within billing.Range) (err error) {
+	there := make(map[cloudlicenses.LicenseID]bool, len(v.Contracts))
+	for i := range v.Contracts {
+		there[v.Contracts[i].License] = true
+	}
+	if v.kept, err = r.kept(ctx, operatorVendor.ID, within); err != nil {
+		return err
+	}
+	for i := range v.kept.contracts {
+		if c := &v.kept.contracts[i]; !there[c.License] {
+			v.Contracts = append(v.Contracts, *c)
+		}
+	}
+	return nil
 }
 
 // RevenueShare makes the platform's statement of a month: its share of every

@@ -2,6 +2,7 @@ package shard
 
 import (
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -157,4 +158,66 @@ func TestInvoiceSaga(t *testing.T) {
 	require.EqualValues(t, 2*(month-billing.NewMonth(2026, time.January)), count, "each once")
 	_, err = c.shards[0].RunInvoices(t.Context(), "vector-de", billing.DayAt(time.Now().UnixMilli()).Month(), platform, true)
 	require.ErrorIs(t, err, ErrMonthRuns)
+}
+
+// TestEveryVendorIsInvoiced: also one that is suspended, and one whose turn comes
+// when the month of all others is through; and what waited for the invoice goes on.
+func TestEveryVendorIsInvoiced(t *testing.T) {
+	c := newTrio(t)
+	var ahead atomic.Int64
+	c.now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+	c.start(0, 1, 2)
+	s, ctx := c.shards[c.leader(directoryGroup)], t.Context()
+	for id, prefix := range map[cloudlicenses.VendorID]string{"vector-de": "vector", "late": "late"} {
+		_, _, err := s.CreateVendor(ctx, CreateVendorRequest{ID: id, Name: prefix, LicensePrefix: prefix})
+		require.NoError(t, err)
+	}
+	created, err := s.CreateTenant(ctx, CreateTenantRequest{ID: "mercedes"})
+	require.NoError(t, err)
+	for product, vendor := range map[string]cloudlicenses.VendorID{"cad": "vector-de", "sim": "late"} {
+		g, contact := wish("mercedes", product)
+		g.VendorID = vendor
+		_, _, err = s.Generate(ctx, g, contact)
+		require.NoError(t, err)
+	}
+	for intent := range byte(7) { // two past the five committed seats
+		lease, _ := c.checkout(0, created, "cad", intent+1)
+		require.Equal(t, cloudlicenses.OK, lease.Code, lease.Detail)
+	}
+	_, _, err = s.SetVendor(ctx, "vector-de", "", cloudlicenses.TenantSuspended)
+	require.NoError(t, err)
+	month := billing.DayAt(c.now().UnixMilli()).Month()
+	ahead.Store(((month+1).First().UnixMillis()-time.Now().UnixMilli())*int64(time.Millisecond) + int64(time.Hour))
+
+	r := beginChange(t, s, directory.ChangeTenant{ID: "mercedes", Status: cloudlicenses.TenantDeleting, Actor: "operator"})
+	_, _, err = s.settleTenant(ctx, &r)
+	require.NoError(t, err)
+	waits, err := s.waitsForInvoice(ctx, &r.Tenant)
+	require.NoError(t, err)
+	require.True(t, waits)
+
+	through := invoicedThrough{"late": month} // as if it had been
+	require.NoError(t, s.invoiceVendors(ctx, month, through))
+	require.Equal(t, month, through["vector-de"])
+	_, _, err = s.SetVendor(ctx, "vector-de", "", cloudlicenses.TenantActive)
+	require.NoError(t, err)
+	invoices := func(vendor cloudlicenses.VendorID) []license.Invoice {
+		var page license.InvoicePage
+		query := Command{Op: license.QueryInvoices, Payload: &license.ListInvoices{Month: uint32(month), Limit: 100}, Result: &page}
+		_, err := s.Read(ctx, vendor.Account(), query, ReadOptions{Linearizable: true})
+		require.NoError(t, err)
+		return page.Items
+	}
+	made := invoices("vector-de")
+	require.Len(t, made, 1)
+	require.Equal(t, "cad - Overage (2 checkouts)", made[0].Lines[1].Description)
+	ahead.Add(int64(heldLook))
+	waits, err = s.waitsForInvoice(ctx, &r.Tenant)
+	require.NoError(t, err)
+	require.False(t, waits)
+
+	require.Empty(t, invoices("late"))
+	delete(through, "late")
+	require.NoError(t, s.invoiceVendors(ctx, month, through))
+	require.Len(t, invoices("late"), 1, "the others' month is through, and its own is not")
 }

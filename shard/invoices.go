@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/cloudlicenses/cloudlicenses"
@@ -53,15 +54,12 @@ func (s *Shard) RunInvoices(ctx context.Context, vendor cloudlicenses.VendorID, 
 		return run, fmt.Errorf("invoices of %s for %s: %w", vendor, month, err)
 	}
 	for i := range invoices {
-		// Of a customer that is gone nothing can be added up anew: what was
-		// voided stays void.
-		again := byHand && !found.Removed[invoices[i].Tenant]
-		if err := s.putInvoice(ctx, &run, &invoices[i], by, again); err != nil {
+		if err := s.putInvoice(ctx, &run, &invoices[i], by, byHand); err != nil {
 			return run, err
 		}
 	}
 	var ack license.Ack
-	run.Written, err = s.Do(ctx, vendor.Account(), Command{Op: license.OpInvoiced, Payload: &license.Invoiced{Month: uint32(month)}, Result: &ack})
+	run.Written, err = s.doAccount(ctx, vendor, Command{Op: license.OpInvoiced, Payload: &license.Invoiced{Month: uint32(month)}, Result: &ack})
 	if err == nil {
 		err = refused(ack.Code, ack.Detail)
 	}
@@ -78,7 +76,7 @@ func (s *Shard) putInvoice(ctx context.Context, run *InvoiceRun, v *billing.Invo
 			return fmt.Errorf("invoice %s: %w", v.ID, err)
 		}
 		var result license.InvoiceResult
-		_, err = s.Do(ctx, v.Vendor.Account(), Command{
+		_, err = s.doAccount(ctx, v.Vendor, Command{
 			Op: license.OpPutInvoice, Payload: &license.PutInvoice{By: by, Invoice: keptInvoice(v), Body: body}, Result: &result,
 		})
 		if err == nil {
@@ -226,7 +224,7 @@ const billEvery = 10 * time.Second
 func (s *Shard) RunInvoicesMonthly(ctx context.Context) {
 	ticker := time.NewTicker(billEvery)
 	defer ticker.Stop()
-	through := billing.Month(0) // of every vendor, as long as this node leads
+	through := make(invoicedThrough)
 	for {
 		select {
 		case <-ctx.Done():
@@ -234,24 +232,24 @@ func (s *Shard) RunInvoicesMonthly(ctx context.Context) {
 		case <-ticker.C:
 		}
 		if s.Secrets() == nil || !s.node.Leads(directoryGroup) {
-			through = 0
+			clear(through)
 			continue
 		}
 		last := billing.DayAt(s.now().UnixMilli()).Month() - 1
-		if through == last {
-			continue
-		}
-		if err := s.invoiceVendors(ctx, last); err != nil && ctx.Err() == nil {
+		if err := s.invoiceVendors(ctx, last, through); err != nil && ctx.Err() == nil {
 			s.logger.Warn("the invoices of a month can't be made yet", "month", last.String(), "error", err)
-			continue
 		}
-		through = last
 	}
 }
 
-// invoiceVendors runs every vendor's months up to last. What fails for one does
-// not hold up the others.
-func (s *Shard) invoiceVendors(ctx context.Context, last billing.Month) error {
+// invoicedThrough is up to which month a node, as long as it leads, has seen each
+// vendor's invoices made.
+type invoicedThrough map[cloudlicenses.VendorID]billing.Month
+
+// invoiceVendors runs every vendor's months up to last, where they are not through,
+// also those of vendors that are suspended: what was used is owed. What fails for
+// one, or waits for a group without leader, does not hold up the others.
+func (s *Shard) invoiceVendors(ctx context.Context, last billing.Month, through invoicedThrough) error {
 	var errs []error
 	list := directory.List{Limit: cloudlicenses.MaxListLimit}
 	for more := true; more && ctx.Err() == nil; {
@@ -259,23 +257,27 @@ func (s *Shard) invoiceVendors(ctx context.Context, last billing.Month) error {
 		if _, err := s.ReadDirectory(ctx, Command{Op: directory.QueryVendors, Payload: &list, Result: &page}, ReadOptions{}); err != nil {
 			return fmt.Errorf("read the vendors to invoice for: %w", err)
 		}
-		for i := range page.Items {
-			if v := &page.Items[i]; v.Status == cloudlicenses.TenantActive && billing.DayAt(v.CreatedMillis).Month() <= last {
-				errs = append(errs, s.invoiceVendor(ctx, v, last))
+		due := slices.DeleteFunc(page.Items, func(v directory.Vendor) bool {
+			return v.Status == cloudlicenses.TenantPending || billing.DayAt(v.CreatedMillis).Month() > last || through[v.ID] >= last
+		})
+		failed := atOnce(due, func(v *directory.Vendor) error { return s.invoiceVendor(ctx, v, last) })
+		for i := range due {
+			if failed[i] == nil {
+				through[due[i].ID] = last
 			}
 		}
+		errs = append(errs, failed...)
 		list.Cursor, more = page.Next, page.Next != ""
 	}
 	return errors.Join(errs...)
 }
 
 func (s *Shard) invoiceVendor(ctx context.Context, v *directory.Vendor, last billing.Month) error {
-	var through license.InvoicedResult
-	if err := s.readNow(ctx, v.ID.Account(), license.QueryInvoiced, &license.GetInvoiced{}, &through); err != nil {
-		return fmt.Errorf("read what %s was invoiced for: %w", v.ID, err)
+	next, err := s.newReader(ReadOptions{Linearizable: true}).invoicedBefore(ctx, v.ID)
+	if err != nil {
+		return err
 	}
-	next := max(billing.Month(through.Month)+1, billing.DayAt(v.CreatedMillis).Month())
-	for ; next <= last; next++ {
+	for next = max(next, billing.DayAt(v.CreatedMillis).Month()); next <= last; next++ {
 		run, err := s.RunInvoices(ctx, v.ID, next, license.By{Platform: true}, false)
 		if err != nil {
 			return fmt.Errorf("invoices of %s: %w", v.ID, err)

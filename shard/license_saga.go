@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/cloudlicenses/cloudlicenses"
@@ -92,7 +93,7 @@ func granted(l *directory.License) license.License {
 func (s *Shard) failLicense(ctx context.Context, l *directory.License, ack *license.Ack) error {
 	var done directory.Ack
 	_, err := s.DoDirectory(ctx, Command{
-		Op: directory.OpLicenseFailed, Payload: &directory.LicenseFailed{ID: l.ID, Revision: l.Revision}, Result: &done,
+		Op: directory.OpLicenseFailed, Payload: &directory.LicenseFailed{ID: l.ID, Revision: l.Revision, Code: ack.Code}, Result: &done,
 	})
 	if err == nil {
 		err = refused(done.Code, done.Detail)
@@ -158,42 +159,76 @@ func (s *Shard) ResumeLicenses(ctx context.Context) {
 	}
 }
 
-// resumeLicenses goes through what is unfinished once. What fails for one
-// tenant keeps that one's alone from being done.
+// tenantSagas are a tenant's unfinished links and licenses, in order. What fails
+// keeps what comes after it from being done.
+type tenantSagas struct {
+	tenant   cloudlicenses.TenantID
+	links    []directory.LinkedVendor
+	licenses []directory.LicenseResult
+}
+
+// resumeLicenses goes through what is unfinished once. What fails for one tenant
+// keeps that one's alone from being done.
 func (s *Shard) resumeLicenses(ctx context.Context) error {
 	var errs []error
-	failed := map[cloudlicenses.TenantID]bool{}
-	try := func(tenant cloudlicenses.TenantID, step func(context.Context) error) {
-		if failed[tenant] || ctx.Err() != nil {
-			return
-		}
-		bounded, cancel := context.WithTimeout(ctx, cloudlicenses.RequestTimeout)
-		defer cancel()
-		if err := step(bounded); err != nil {
-			failed[tenant] = true
-			errs = append(errs, err)
-		}
-	}
-	for cursor, more := "", true; more; {
+	failed := make(map[cloudlicenses.TenantID]bool)
+	for cursor, more := "", true; more && ctx.Err() == nil; {
 		page := directory.Unprovisioned{}
 		list := &directory.List{Cursor: cursor, Limit: cloudlicenses.MaxListLimit}
 		if _, err := s.ReadDirectory(ctx, Command{Op: directory.QueryUnprovisioned, Payload: list, Result: &page}, ReadOptions{}); err != nil {
 			return errors.Join(append(errs, fmt.Errorf("read unfinished licenses: %w", err))...)
 		}
-		for i := range page.Links {
-			link := &page.Links[i]
-			try(link.Link.TenantID, func(ctx context.Context) error {
-				return s.tellTenant(ctx, link.Link.TenantID, link.Link.VendorID, link.Name)
-			})
-		}
-		for i := range page.Licenses {
-			r := &page.Licenses[i]
-			try(r.License.TenantID, func(ctx context.Context) error {
-				_, _, err := s.syncLicense(ctx, r)
-				return err
-			})
+		sagas := slices.DeleteFunc(sagasOf(&page), func(t tenantSagas) bool { return failed[t.tenant] })
+		for i, err := range atOnce(sagas, func(t *tenantSagas) error { return s.resumeTenant(ctx, t) }) {
+			if err != nil {
+				failed[sagas[i].tenant] = true
+				errs = append(errs, err)
+			}
 		}
 		cursor, more = page.Next, page.Next != ""
 	}
 	return errors.Join(errs...)
+}
+
+// sagasOf puts a page in order of tenant.
+func sagasOf(page *directory.Unprovisioned) (all []tenantSagas) {
+	places := make(map[cloudlicenses.TenantID]int)
+	of := func(tenant cloudlicenses.TenantID) *tenantSagas {
+		at, known := places[tenant]
+		if !known {
+			at = len(all)
+			places[tenant] = at
+			all = append(all, tenantSagas{tenant: tenant})
+		}
+		return &all[at]
+	}
+	for _, link := range page.Links {
+		t := of(link.Link.TenantID)
+		t.links = append(t.links, link)
+	}
+	for _, r := range page.Licenses {
+		t := of(r.License.TenantID)
+		t.licenses = append(t.licenses, r)
+	}
+	return all
+}
+
+func (s *Shard) resumeTenant(ctx context.Context, t *tenantSagas) error {
+	bounded := func(step func(context.Context) error) error {
+		ctx, cancel := context.WithTimeout(ctx, cloudlicenses.RequestTimeout)
+		defer cancel()
+		return step(ctx)
+	}
+	for i := range t.links {
+		link := &t.links[i]
+		if err := bounded(func(ctx context.Context) error { return s.tellTenant(ctx, t.tenant, link.Link.VendorID, link.Name) }); err != nil {
+			return err
+		}
+	}
+	for i := range t.licenses {
+		if err := bounded(func(ctx context.Context) error { _, _, err := s.syncLicense(ctx, &t.licenses[i]); return err }); err != nil {
+			return err
+		}
+	}
+	return nil
 }

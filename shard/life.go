@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/cloudlicenses/cloudlicenses"
 	"github.com/cloudlicenses/cloudlicenses/billing"
 	"github.com/cloudlicenses/cloudlicenses/fsm/directory"
@@ -131,9 +129,9 @@ func (s *Shard) Tenant(ctx context.Context, id cloudlicenses.TenantID) (director
 	return directory.Tenant{}, ErrTenantNotFound
 }
 
-// removeTenant removes a tenant whose time is over: its leases end, its keys
-// are revoked, its records go with its data key, and the directory keeps a
-// tombstone. Every step may be repeated, by any node.
+// removeTenant removes a tenant whose time is over: its leases end, its keys are
+// revoked, its vendors' accounts keep its overage, its records go with its data
+// key, and the directory keeps a tombstone. Every step may be repeated, by any node.
 func (s *Shard) removeTenant(ctx context.Context, t *directory.Tenant) error {
 	var begun directory.LifeResult
 	_, err := s.DoDirectory(ctx, Command{Op: directory.OpBeginRemoval, Payload: &directory.BeginRemoval{ID: t.ID}, Result: &begun})
@@ -141,14 +139,7 @@ func (s *Shard) removeTenant(ctx context.Context, t *directory.Tenant) error {
 		err = refused(begun.Code, begun.Detail)
 	}
 	if err == nil {
-		err = s.endTenant(ctx, t)
-	}
-	var ack license.Ack
-	if err == nil {
-		_, err = s.doPlaced(ctx, t, Command{Op: license.OpRemoveTenant, Payload: &license.RemoveTenant{Epoch: t.Epoch}, Result: &ack})
-	}
-	if err == nil {
-		err = refused(ack.Code, ack.Detail)
+		err = s.emptyTenant(ctx, &begun)
 	}
 	if err != nil {
 		return fmt.Errorf("remove tenant %s: %w", t.ID, err)
@@ -167,19 +158,39 @@ func (s *Shard) removeTenant(ctx context.Context, t *directory.Tenant) error {
 	return nil
 }
 
-// endTenant ends what is live of a tenant, some leases a command.
-func (s *Shard) endTenant(ctx context.Context, t *directory.Tenant) error {
+// emptyTenant has a tenant's group remove it, once what it was charged is kept.
+// What is taken back meanwhile is another record, and the group refuses then.
+func (s *Shard) emptyTenant(ctx context.Context, gone *directory.LifeResult) error {
+	t := &gone.Tenant
+	charged, err := s.endTenant(ctx, t)
+	switch {
+	case errors.Is(err, ErrTenantMoving): // it is not there any more: the next step tells
+	case err != nil:
+		return err
+	default:
+		if err := s.keepOverage(ctx, gone); err != nil {
+			return err
+		}
+	}
+	var ack license.Ack
+	remove := &license.RemoveTenant{Epoch: t.Epoch, Charged: charged}
+	if _, err = s.doPlaced(ctx, t, Command{Op: license.OpRemoveTenant, Payload: remove, Result: &ack}); err == nil {
+		err = refused(ack.Code, ack.Detail)
+	}
+	return err
+}
+
+// endTenant ends what is live of a tenant, some leases a command. It returns the
+// number of its latest overage record.
+func (s *Shard) endTenant(ctx context.Context, t *directory.Tenant) (charged uint64, err error) {
 	for {
 		var ended license.EndedTenant
 		_, err := s.doPlaced(ctx, t, Command{Op: license.OpEndTenant, Payload: &license.EndTenant{Limit: endBatch}, Result: &ended})
-		if errors.Is(err, ErrTenantMoving) {
-			return nil // it is not there any more: the next step tells
-		}
 		if err == nil {
 			err = refused(ended.Code, ended.Detail)
 		}
 		if err != nil || ended.Left == 0 {
-			return err
+			return ended.Charged, err
 		}
 	}
 }
@@ -213,18 +224,8 @@ func (s *Shard) resumeLives(ctx context.Context) error {
 	if _, err := s.ReadDirectory(ctx, query, ReadOptions{}); err != nil {
 		return fmt.Errorf("read unfinished changes of tenants: %w", err)
 	}
-	var group errgroup.Group
-	group.SetLimit(resumedAtOnce) // those of a group without leader hold up no others
-	errs := make([]error, len(list.Items))
-	for i := range list.Items {
-		group.Go(func() error { errs[i] = s.resumeLife(ctx, &list.Items[i]); return nil })
-	}
-	_ = group.Wait() // errs has them all
-	return errors.Join(errs...)
+	return errors.Join(atOnce(list.Items, func(r *directory.LifeResult) error { return s.resumeLife(ctx, r) })...)
 }
-
-// resumedAtOnce is how many tenants' changes are gone on with at a time.
-const resumedAtOnce = 16
 
 func (s *Shard) resumeLife(ctx context.Context, r *directory.LifeResult) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*cloudlicenses.RequestTimeout)
@@ -237,14 +238,7 @@ func (s *Shard) resumeLife(ctx context.Context, r *directory.LifeResult) error {
 		return nil // what comes after that, comes next time
 	}
 	if !r.Life.Removing {
-		until, held := s.held.Load(r.Tenant.ID)
-		if held && s.now().Before(until.(time.Time)) {
-			return nil
-		}
-		waits, err := s.uninvoiced(ctx, &r.Tenant)
-		if waits {
-			s.held.Store(r.Tenant.ID, s.now().Add(heldLook))
-		}
+		waits, err := s.waitsForInvoice(ctx, &r.Tenant)
 		if waits || err != nil {
 			return err
 		}
@@ -256,17 +250,45 @@ func (s *Shard) resumeLife(ctx context.Context, r *directory.LifeResult) error {
 // it reads all of its records.
 const heldLook = time.Minute
 
-// uninvoiced reports whether a tenant that is to be removed was charged in a month
-// whose invoice is still to be made: its records stay until then, since no charge
-// may be lost. Nothing can be charged any more, so it ends with the month.
-func (s *Shard) uninvoiced(ctx context.Context, t *directory.Tenant) (bool, error) {
+// hold is a removal that waits, for an invoice or because it could not be seen
+// whether it does.
+type hold struct {
+	until time.Time // when it is looked at again
+	told  bool      // the log says what it waits for
+}
+
+// waitsForInvoice is uninvoiced, looked at once a minute.
+func (s *Shard) waitsForInvoice(ctx context.Context, t *directory.Tenant) (bool, error) {
+	var last hold
+	if held, ok := s.held.Load(t.ID); ok {
+		last, _ = held.(hold)
+	}
+	if s.now().Before(last.until) {
+		return true, nil
+	}
+	sum, err := s.uninvoiced(ctx, t)
+	if err == nil && sum == nil {
+		return false, nil
+	}
+	next := hold{s.now().Add(heldLook), last.told || err == nil}
+	if next.told && !last.told {
+		s.logger.Info("a tenant is kept until its overage is invoiced", "tenant", string(t.ID), "license", string(sum.License), "month", sum.Month.String())
+	}
+	s.held.Store(t.ID, next)
+	return true, err
+}
+
+// uninvoiced returns what a tenant that is to be removed was charged in a month
+// whose invoice is still to be made, or nil: its records stay until then, since no
+// charge may be lost. Nothing can be charged any more, so it ends with the month.
+func (s *Shard) uninvoiced(ctx context.Context, t *directory.Tenant) (*billing.OverageSum, error) {
 	r := s.newReader(ReadOptions{Linearizable: true})
 	contracts, err := r.contracts(ctx, directory.ListLicenses{TenantID: t.ID})
 	if err == nil {
 		contracts, err = r.ownContracts(ctx, t, "", contracts)
 	}
 	if err != nil {
-		return false, fmt.Errorf("read what %s was charged: %w", t.ID, err)
+		return nil, fmt.Errorf("read what %s was charged: %w", t.ID, err)
 	}
 	asked := make(map[cloudlicenses.VendorID]bool)
 	for i := range contracts {
@@ -277,7 +299,7 @@ func (s *Shard) uninvoiced(ctx context.Context, t *directory.Tenant) (bool, erro
 		asked[vendor] = true
 		since, err := r.invoicedBefore(ctx, vendor)
 		if err != nil {
-			return false, err
+			return nil, err
 		}
 		within := billing.Range{Start: max(since.First(), billing.DayAt(t.CreatedMillis)), End: billing.DayAt(s.now().UnixMilli())}
 		if within.End < within.Start {
@@ -285,19 +307,15 @@ func (s *Shard) uninvoiced(ctx context.Context, t *directory.Tenant) (bool, erro
 		}
 		sums, _, err := r.sums(ctx, t.ID, vendor, within)
 		if err != nil {
-			return false, fmt.Errorf("read what %s was charged: %w", t.ID, err)
+			return nil, fmt.Errorf("read what %s was charged: %w", t.ID, err)
 		}
-		for _, sum := range sums {
-			if sum.Uses == 0 && sum.Minor == 0 {
-				continue
+		for i := range sums {
+			if sum := &sums[i]; sum.Uses != 0 || sum.Minor != 0 {
+				return sum, nil
 			}
-			if _, told := s.held.Load(t.ID); !told {
-				s.logger.Info("a tenant is kept until its overage is invoiced", "tenant", string(t.ID), "vendor", string(vendor), "month", sum.Month.String())
-			}
-			return true, nil
 		}
 	}
-	return false, nil
+	return nil, nil
 }
 
 // invoicedBefore returns the first month that a vendor's invoices are still to be

@@ -2,6 +2,8 @@ package shard
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -43,7 +45,7 @@ func TestLivesSurviveTheLossOfANode(t *testing.T) {
 			require.NoError(t, err)
 		}
 	}
-	going := []cloudlicenses.TenantID{"asked", "told", "begun", "ended", "emptied"}
+	going := []cloudlicenses.TenantID{"asked", "told", "begun", "ended", "kept", "emptied"}
 	keys := map[cloudlicenses.TenantID]CreatedTenant{}
 	for steps, id := range going {
 		created, err := s.CreateTenant(ctx, CreateTenantRequest{ID: id, Licenses: []LicenseSpec{{ProductID: "cad", CommitQty: 5}}})
@@ -62,12 +64,18 @@ func TestLivesSurviveTheLossOfANode(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, cloudlicenses.OK, begun.Code, begun.Detail)
 		}
+		var charged uint64
 		if steps >= 3 {
-			require.NoError(t, s.endTenant(ctx, &r.Tenant))
+			var err error
+			charged, err = s.endTenant(ctx, &r.Tenant)
+			require.NoError(t, err)
 		}
 		if steps >= 4 {
+			require.NoError(t, s.keepOverage(ctx, &r))
+		}
+		if steps >= 5 {
 			var ack license.Ack
-			_, err := s.doPlaced(ctx, &r.Tenant, Command{Op: license.OpRemoveTenant, Payload: &license.RemoveTenant{Epoch: r.Tenant.Epoch}, Result: &ack})
+			_, err := s.doPlaced(ctx, &r.Tenant, Command{Op: license.OpRemoveTenant, Payload: &license.RemoveTenant{Epoch: r.Tenant.Epoch, Charged: charged}, Result: &ack})
 			require.NoError(t, err)
 			require.Equal(t, cloudlicenses.OK, ack.Code, ack.Detail)
 		}
@@ -150,6 +158,32 @@ func TestPlanLimits(t *testing.T) {
 	require.Equal(t, cloudlicenses.TenantNotFound, refusal.Code)
 }
 
+// TestLicenseWaitsForItsPlan: what does not fit the plan of a tenant that appears is
+// provisioned when a larger plan is in force.
+func TestLicenseWaitsForItsPlan(t *testing.T) {
+	c := newTrio(t)
+	c.start(0, 1, 2)
+	s, ctx := c.shards[c.leader(directoryGroup)], t.Context()
+	_, _, err := s.CreateVendor(ctx, CreateVendorRequest{ID: "vector-de", Name: "Vector", LicensePrefix: "vector"})
+	require.NoError(t, err)
+	g, contact := wish("mercedes", "cad") // 20 seats; a free plan has 10
+	_, _, err = s.Generate(ctx, g, contact)
+	require.NoError(t, err)
+	_, err = s.CreateTenant(ctx, CreateTenantRequest{ID: "mercedes", Plan: "free"})
+	require.NoError(t, err)
+	var refusal *Refusal
+	require.ErrorAs(t, c.resume(s), &refusal)
+	require.Equal(t, cloudlicenses.PlanLimitExceeded, refusal.Code)
+	require.NoError(t, c.resume(s), "it is not tried again and again")
+	require.Zero(t, c.of("cad")[0].Revision)
+
+	_, _, err = s.ChangeTenant(ctx, "mercedes", TenantChange{Plan: cloudlicenses.PlanStartup, Actor: "operator"})
+	require.NoError(t, err)
+	require.NoError(t, c.resume(s))
+	l := c.of("cad")[0]
+	c.provisionedOnce(&l)
+}
+
 // TestNoChargeGoesWithItsTenant: a tenant is removed once its overage is invoiced,
 // and the invoice stays.
 func TestNoChargeGoesWithItsTenant(t *testing.T) {
@@ -206,7 +240,7 @@ func TestNoChargeGoesWithItsTenant(t *testing.T) {
 
 	for i := range run.Issued {
 		v := &run.Issued[i]
-		if v.TenantID != "mercedes" {
+		if v.CRMAccount != "ACC-mercedes" {
 			continue
 		}
 		require.Len(t, v.Lines, 2)
@@ -216,5 +250,119 @@ func TestNoChargeGoesWithItsTenant(t *testing.T) {
 	}
 	again, err := s.RunInvoices(ctx, "vector-de", month, platform, true)
 	require.NoError(t, err)
-	require.Empty(t, again.Issued, "an invoice without its overage would be wrong")
+	require.Len(t, again.Issued, 1)
+	require.Equal(t, "cad - Overage (2 checkouts)", again.Issued[0].Lines[1].Description, "it is made anew with all that it had")
+}
+
+// TestOverageOutlivesItsTenant: exports and the platform's share of the months that
+// a tenant was charged in are the same to the cent once it is gone, wherever the
+// removal was interrupted, and whatever the status of its vendor; licenses that the
+// directory does not know are among them.
+func TestOverageOutlivesItsTenant(t *testing.T) {
+	c := newTrio(t)
+	var ahead atomic.Int64
+	c.now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+	c.start(0, 1, 2)
+	s, ctx := c.shards[c.leader(directoryGroup)], t.Context()
+	for id, prefix := range map[cloudlicenses.VendorID]string{"vector-de": "vector", "other": "other"} {
+		_, _, err := s.CreateVendor(ctx, CreateVendorRequest{ID: id, Name: prefix, LicensePrefix: prefix})
+		require.NoError(t, err)
+	}
+	created, err := s.CreateTenant(ctx, CreateTenantRequest{ID: "mercedes", Licenses: []LicenseSpec{{ProductID: "own", MaxOverage: 9, OverageFeeMinor: 333}}})
+	require.NoError(t, err)
+	for product, vendor := range map[string]cloudlicenses.VendorID{"cad": "vector-de", "ide": "vector-de", "sim": "other"} {
+		g, contact := wish("mercedes", product)
+		g.VendorID = vendor
+		_, _, err = s.Generate(ctx, g, contact)
+		require.NoError(t, err)
+	}
+	intent := byte(0)
+	for product, uses := range map[string]int{"cad": 8, "ide": 5, "sim": 6, "own": 4} { // past the commitment: 3, 0, 1, 4
+		for range uses {
+			intent++
+			lease, _ := c.checkout(0, created, cloudlicenses.ProductID(product), intent)
+			require.Equal(t, cloudlicenses.OK, lease.Code, lease.Detail)
+		}
+	}
+	month := billing.DayAt(c.now().UnixMilli()).Month()
+	var page license.OveragePage
+	_, err = s.Read(ctx, "mercedes", Command{Op: license.QueryOverage, Payload: &license.ListOverage{Month: month.String(), Limit: 100}, Result: &page}, ReadOptions{Linearizable: true})
+	require.NoError(t, err)
+	require.Len(t, page.Items, 8)
+	adjust := func(id byte) (r license.AdjustResult) {
+		at := slices.IndexFunc(page.Items, func(o license.Overage) bool { return strings.HasPrefix(string(o.LicenseID), "lic-vector-") })
+		o := &page.Items[at]
+		_, err := s.Do(ctx, "mercedes", Command{Op: license.OpAdjust, Result: &r, Payload: &license.Adjust{
+			ID: [16]byte{id}, VendorID: "vector-de", LicenseID: o.LicenseID, Month: uint32(month), Sequence: o.Sequence, Uses: 1, Reason: "by mistake",
+		}})
+		require.NoError(t, err)
+		return r
+	}
+	require.Equal(t, cloudlicenses.OK, adjust(1).Code)
+
+	r := beginChange(t, s, directory.ChangeTenant{ID: "mercedes", Status: cloudlicenses.TenantDeleting, Actor: "operator"})
+	_, _, err = s.settleTenant(ctx, &r)
+	require.NoError(t, err)
+	ahead.Store(((month+1).First().UnixMillis()-time.Now().UnixMilli())*int64(time.Millisecond) + int64(time.Hour))
+	platform := license.By{Platform: true}
+	type report struct {
+		exports map[cloudlicenses.VendorID]map[cloudlicenses.LicenseID][2]int64
+		share   billing.ShareStatement
+	}
+	look := func() (found report) {
+		found.exports = make(map[cloudlicenses.VendorID]map[cloudlicenses.LicenseID][2]int64)
+		for _, vendor := range []cloudlicenses.VendorID{"vector-de", "other", operatorVendor.ID} {
+			sums := make(map[cloudlicenses.LicenseID][2]int64)
+			charges, _, err := s.VendorCharges(ctx, vendor, "", month.Days(), ReadOptions{Linearizable: true})
+			require.NoError(t, err)
+			for _, charge := range charges.Charges {
+				sum := sums[charge.Contract.License]
+				sums[charge.Contract.License] = [2]int64{sum[0] + charge.Sum.Uses, sum[1] + charge.Sum.Minor}
+			}
+			found.exports[vendor] = sums
+		}
+		var err error
+		found.share, _, err = s.RevenueShare(ctx, month, ReadOptions{Linearizable: true})
+		require.NoError(t, err)
+		return found
+	}
+	before := look()
+	require.Len(t, before.exports["vector-de"], 2)
+	require.Len(t, before.share.Lines, 3)
+	for _, vendor := range []cloudlicenses.VendorID{"vector-de", "other", operatorVendor.ID} {
+		_, err := s.RunInvoices(ctx, vendor, month, platform, false)
+		require.NoError(t, err)
+	}
+	_, _, err = s.SetVendor(ctx, "other", "", cloudlicenses.TenantSuspended)
+	require.NoError(t, err)
+	for left := 0; ; left++ {
+		dying := c.mortal(left, left%2 == 1)
+		dying.now = c.now
+		if err := dying.removeTenant(ctx, &r.Tenant); err == nil {
+			break
+		}
+		require.Less(t, left, 10)
+		if left < 5 { // then its group has nothing of it any more
+			require.Equal(t, before, look(), "died after %d commands", left)
+		}
+	}
+	life, _, err := s.Life(ctx, "mercedes")
+	require.NoError(t, err)
+	require.Equal(t, cloudlicenses.TenantNotFound, life.Code)
+	require.Equal(t, before, look())
+}
+
+// TestHeldRemovalRestsAfterAnError: what can't be seen is looked at once a minute,
+// as what waits is.
+func TestHeldRemovalRestsAfterAnError(t *testing.T) {
+	c := newTrio(t)
+	c.start(0, 1, 2)
+	s := c.mortal(-1, false)
+	now := time.Now()
+	s.now = func() time.Time { return now }
+	due := &directory.LifeResult{Tenant: directory.Tenant{ID: "mercedes"}}
+	require.ErrorIs(t, s.resumeLife(t.Context(), due), errDied)
+	require.NoError(t, s.resumeLife(t.Context(), due), "it was looked at just now")
+	now = now.Add(heldLook)
+	require.ErrorIs(t, s.resumeLife(t.Context(), due), errDied)
 }

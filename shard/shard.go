@@ -104,7 +104,7 @@ type Shard struct {
 	now        func() time.Time
 	grace      time.Duration // of a deletion
 	resting    chan struct{} // taken while a report rests, see report.go
-	held       sync.Map      // TenantID → time.Time: removals that wait for an invoice, until they are looked at again
+	held       sync.Map      // TenantID → hold
 
 	secrets atomic.Pointer[Secrets]
 	keys    atomic.Pointer[Keys]   // with secrets

@@ -11,10 +11,6 @@ import (
 	"github.com/cloudlicenses/cloudlicenses/fsm/license"
 )
 
-// resumeEvery is how often the directory's leader looks for sagas that were
-// left half-way.
-const resumeEvery = time.Second
-
 // finishTenant takes an admitted tenant, or the account of a vendor, to its end:
 // its group, its owner, active, done. Every step may be repeated, by any node.
 func (s *Shard) finishTenant(ctx context.Context, tenant *directory.Tenant) error {
@@ -85,11 +81,9 @@ func (s *Shard) resumeSignUps(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read unfinished sign-ups: %w", err)
 	}
-	var errs []error
-	for i := range result.Items { // one that fails does not hold the others up for good
+	return errors.Join(atOnce(result.Items, func(tenant *directory.Tenant) error {
 		bounded, cancel := context.WithTimeout(ctx, cloudlicenses.RequestTimeout)
-		errs = append(errs, s.finishTenant(bounded, &result.Items[i]))
-		cancel()
-	}
-	return errors.Join(errs...)
+		defer cancel()
+		return s.finishTenant(bounded, tenant)
+	})...)
 }

@@ -2,6 +2,7 @@ package shard
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -63,6 +64,22 @@ func (s *Shard) createVendor(ctx context.Context, req CreateVendorRequest, same 
 	}
 	vendor.Status, vendor.VerifiedMillis = account.Status, account.VerifiedMillis
 	return vendor, written, nil
+}
+
+// doAccount is Do for a vendor's account, whatever the vendor's status: what was
+// used stays to be billed.
+func (s *Shard) doAccount(ctx context.Context, vendor cloudlicenses.VendorID, cmd Command) (Written, error) {
+	w, err := s.Do(ctx, vendor.Account(), cmd)
+	if !errors.Is(err, ErrTenantNotFound) {
+		return w, err
+	}
+	ctx, cancel := withDeadline(ctx)
+	defer cancel()
+	account, err := s.newReader(ReadOptions{Linearizable: true}).tenant(ctx, vendor.Account())
+	if err != nil {
+		return Written{}, err
+	}
+	return s.doPlaced(ctx, &account, cmd)
 }
 
 // VendorKey asks the access chain for the caller of a vendor's API: does the

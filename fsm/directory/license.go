@@ -2,6 +2,7 @@ package directory
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/Masterminds/semver/v3"
@@ -167,7 +168,7 @@ func (s *state) newLicense(v *Vendor, c *GenerateLicense) *License {
 }
 
 // succeed ends the renewal of the licenses that l, by these terms, follows: it
-// takes their place.
+// takes their place. l is put by the caller.
 func (s *state) succeed(l *License, terms *Terms) {
 	for _, o := range s.licenses.byTenant[l.TenantID] {
 		if o != l && o.VendorID == l.VendorID && o.ProductID == l.ProductID && o.Terms.AutoRenew && !o.over() && o.Terms.EndMillis <= terms.StartMillis {
@@ -175,6 +176,33 @@ func (s *state) succeed(l *License, terms *Terms) {
 				o.Terms.AutoRenew = false
 				o.revise()
 			})
+			l.Ended = append(l.Ended, o.ID)
+		}
+	}
+}
+
+// renewAgain gives the renewal back to licenses that l has ended it of, where none
+// follows them any more.
+func (s *state) renewAgain(l *License) {
+	for _, id := range l.Ended {
+		o := s.licenses.byID[id]
+		if o == nil || o.over() || o.Terms.AutoRenew || o.Terms.EndMillis == 0 || s.succeeded(o, &o.Terms) {
+			continue
+		}
+		s.changeLicense(o, func() {
+			o.Terms.AutoRenew = true
+			o.revise()
+		})
+	}
+}
+
+// keepEnded lets no refusal of another license renew l: its vendor does not want
+// that any more.
+func (s *state) keepEnded(l *License) {
+	for _, o := range s.licenses.byTenant[l.TenantID] {
+		if at := slices.Index(o.Ended, l.ID); at >= 0 {
+			o.Ended = slices.Delete(slices.Clone(o.Ended), at, at+1)
+			s.put(keyLicense(o.ID), o)
 		}
 	}
 }
@@ -188,11 +216,21 @@ func (l *License) revise() {
 
 // want begins to provision a license, or has it wait for its tenant.
 func (s *state) want(l *License) {
+	l.Unfit = false
 	if t := s.tenants[l.TenantID]; t != nil && t.Status == cloudlicenses.TenantActive {
 		l.Status, l.Revision = cloudlicenses.LicenseGenerated, max(l.Revision, l.Refused+1)
 		return
 	}
 	l.Status, l.Fresh = cloudlicenses.LicenseWaitingForTenant, false
+}
+
+// tryUnfit provisions what did not fit a tenant's plan, now that it may.
+func (s *state) tryUnfit(id cloudlicenses.TenantID) {
+	for _, l := range s.licenses.byTenant[id] {
+		if l.Unfit && !l.over() && s.refuseTenantOf(id, l.VendorID) == nil {
+			s.changeLicense(l, func() { s.want(l) })
+		}
+	}
 }
 
 // tenantAppeared provisions what waited for a tenant, and links its vendors.
@@ -251,6 +289,9 @@ func (s *state) licenseSynced(c *LicenseSynced) msgp.Marshaler {
 		if b := l.Before; b != nil && b.Revision <= c.Revision {
 			l.Before = nil
 		}
+		if l.Before == nil {
+			l.Ended = nil
+		}
 		if l.ProvisionedMillis == 0 && l.Status != cloudlicenses.LicenseRevoked {
 			l.ProvisionedMillis = s.meta.ClockMillis
 			l.Notified = l.Notice != NoticeNowhere
@@ -275,9 +316,13 @@ func (s *state) licenseFailed(c *LicenseFailed) msgp.Marshaler {
 	case l.Fresh:
 		s.licenses.remove(l)
 		s.out.Delete(keyLicense(l.ID))
+		s.renewAgain(l)
 		s.releaseCustomer(l.VendorID, l.CRMAccount)
 	default:
-		s.changeLicense(l, func() { l.Refused, l.Revision, l.Before = l.Revision, 0, nil })
+		s.changeLicense(l, func() {
+			l.Refused, l.Revision, l.Before = l.Revision, 0, nil
+			l.Unfit = c.Code == cloudlicenses.PlanLimitExceeded
+		})
 	}
 	return Ack{}
 }
@@ -289,8 +334,12 @@ func (s *state) takeBack(l *License, refused uint64) {
 	if b == nil || b.Revision > refused {
 		return
 	}
+	ended := *l
 	s.changeLicense(l, func() {
 		l.Terms, l.Prices, l.TermMonths, l.TermDays, l.Before = b.Terms, b.Prices, b.TermMonths, b.TermDays, nil
+		l.Terms.AutoRenew = l.Terms.AutoRenew && !s.succeeded(l, &l.Terms) // another one may have followed since
+		l.Ended = nil
 		l.revise()
 	})
+	s.renewAgain(&ended)
 }

@@ -128,6 +128,12 @@ type License struct {
 	// Before is what held before an amendment that the group has not taken
 	// yet; nil: there is none.
 	Before *Amended
+	// Ended are the licenses whose renewal this one has ended by its generation
+	// or an amendment, as long as the group may still refuse that.
+	Ended []cloudlicenses.LicenseID
+	// Unfit: the group refused its provisioning since it does not fit the tenant's
+	// plan. It is tried again when the plan or the standing changes.
+	Unfit bool
 }
 
 // Amended is what an amendment has replaced, and the revision that it made:
@@ -192,6 +198,7 @@ type LicenseSynced struct {
 type LicenseFailed struct {
 	ID       cloudlicenses.LicenseID
 	Revision uint64
+	Code     cloudlicenses.Code // of the refusal
 }
 
 // AmendFields says which fields of an amendment are set.

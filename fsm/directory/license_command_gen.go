@@ -796,8 +796,8 @@ func (z GetLicense) Msgsize() (s int) {
 // MarshalMsg implements msgp.Marshaler
 func (z *License) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// array header, size 26
-	o = append(o, 0xdc, 0x0, 0x1a)
+	// array header, size 28
+	o = append(o, 0xdc, 0x0, 0x1c)
 	o = msgp.AppendString(o, string(z.ID))
 	o = msgp.AppendString(o, string(z.VendorID))
 	o = msgp.AppendString(o, string(z.TenantID))
@@ -843,6 +843,11 @@ func (z *License) MarshalMsg(b []byte) (o []byte, err error) {
 			return
 		}
 	}
+	o = msgp.AppendArrayHeader(o, uint32(len(z.Ended)))
+	for za0004 := range z.Ended {
+		o = msgp.AppendString(o, string(z.Ended[za0004]))
+	}
+	o = msgp.AppendBool(o, z.Unfit)
 	return
 }
 
@@ -854,8 +859,8 @@ func (z *License) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err)
 		return
 	}
-	if zb0001 != 26 {
-		err = msgp.ArrayError{Wanted: 26, Got: zb0001}
+	if zb0001 != 28 {
+		err = msgp.ArrayError{Wanted: 28, Got: zb0001}
 		return
 	}
 	{
@@ -1040,6 +1045,37 @@ func (z *License) UnmarshalMsg(bts []byte) (o []byte, err error) {
 			return
 		}
 	}
+	var zb0009 uint32
+	zb0009, bts, err = msgp.ReadArrayHeaderBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Ended")
+		return
+	}
+	if zb0009 > zd6f379eflimitArrays {
+		err = msgp.ErrLimitExceeded
+		return
+	}
+	if cap(z.Ended) >= int(zb0009) {
+		z.Ended = (z.Ended)[:zb0009]
+	} else {
+		z.Ended = make([]cloudlicenses.LicenseID, zb0009)
+	}
+	for za0004 := range z.Ended {
+		{
+			var zb0010 string
+			zb0010, bts, err = msgp.ReadStringBytes(bts)
+			if err != nil {
+				err = msgp.WrapError(err, "Ended", za0004)
+				return
+			}
+			z.Ended[za0004] = cloudlicenses.LicenseID(zb0010)
+		}
+	}
+	z.Unfit, bts, err = msgp.ReadBoolBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Unfit")
+		return
+	}
 	o = bts
 	return
 }
@@ -1056,16 +1092,22 @@ func (z *License) Msgsize() (s int) {
 	} else {
 		s += z.Before.Msgsize()
 	}
+	s += msgp.ArrayHeaderSize
+	for za0004 := range z.Ended {
+		s += msgp.StringPrefixSize + len(string(z.Ended[za0004]))
+	}
+	s += msgp.BoolSize
 	return
 }
 
 // MarshalMsg implements msgp.Marshaler
 func (z LicenseFailed) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// array header, size 2
-	o = append(o, 0x92)
+	// array header, size 3
+	o = append(o, 0x93)
 	o = msgp.AppendString(o, string(z.ID))
 	o = msgp.AppendUint64(o, z.Revision)
+	o = msgp.AppendString(o, string(z.Code))
 	return
 }
 
@@ -1077,8 +1119,8 @@ func (z *LicenseFailed) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err)
 		return
 	}
-	if zb0001 != 2 {
-		err = msgp.ArrayError{Wanted: 2, Got: zb0001}
+	if zb0001 != 3 {
+		err = msgp.ArrayError{Wanted: 3, Got: zb0001}
 		return
 	}
 	{
@@ -1095,13 +1137,22 @@ func (z *LicenseFailed) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err, "Revision")
 		return
 	}
+	{
+		var zb0003 string
+		zb0003, bts, err = msgp.ReadStringBytes(bts)
+		if err != nil {
+			err = msgp.WrapError(err, "Code")
+			return
+		}
+		z.Code = cloudlicenses.Code(zb0003)
+	}
 	o = bts
 	return
 }
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z LicenseFailed) Msgsize() (s int) {
-	s = 1 + msgp.StringPrefixSize + len(string(z.ID)) + msgp.Uint64Size
+	s = 1 + msgp.StringPrefixSize + len(string(z.ID)) + msgp.Uint64Size + msgp.StringPrefixSize + len(string(z.Code))
 	return
 }
 

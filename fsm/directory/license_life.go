@@ -68,6 +68,9 @@ func (s *state) amendLicense(c *AmendLicense) msgp.Marshaler {
 	if l.over() {
 		return refuseLicense(cloudlicenses.LicenseNotActive, "the license is "+string(l.Status)+": generate a new one")
 	}
+	if c.Fields&AmendAutoRenew != 0 && !c.Terms.AutoRenew {
+		s.keepEnded(l)
+	}
 	terms := c.amend(l.Terms)
 	if terms == l.Terms {
 		return s.licensed(l, false)

@@ -143,6 +143,9 @@ func (s *state) tenantSettled(c *TenantSettled) msgp.Marshaler {
 			s.put(keyTenant(t.ID), t)
 		}
 		s.putLife(l)
+		if !c.PlanRefused && t.Status == cloudlicenses.TenantActive {
+			s.tryUnfit(t.ID)
+		}
 	}
 	return &LifeResult{Tenant: *t, Life: *l}
 }

@@ -75,12 +75,31 @@ func (m *Machine) adjust(t *tenant, l *license, o *Overage, p *Adjust, taken *ad
 	taken.Uses += p.Uses
 	taken.Made = append(taken.Made, adjustment{ID: p.ID, Record: record})
 	m.put(key48(nil, prefixAdjusted, t.number, o.Sequence), taken)
+	if p.Month == month {
+		m.freeCaps(t, l, o, p.Uses)
+	}
 	m.entry = Audit{
 		Action: "overage.adjust", Result: resultSuccess, LicenseID: l.ID, ProductID: l.ProductID, LeaseID: o.LeaseID, KeyID: o.KeyID,
 		User: p.Reason, Count: p.Uses, OverageCount: -p.Uses, Actor: string(p.VendorID),
 	}
 	m.recordAudit(t)
 	return record
+}
+
+// freeCaps lets uses of the running month that were taken back count against its
+// caps no more. What is taken back of an earlier month frees nothing: its caps held
+// what was used then.
+func (m *Machine) freeCaps(t *tenant, l *license, o *Overage, uses int64) {
+	month, minor := m.state.now[grainMonth].number, price(o.PriceMinor, uses)
+	if l.taken.Month != month {
+		l.taken = takenRecord{Month: month}
+	}
+	l.taken.Uses, l.taken.Minor = l.taken.Uses+uses, addUp(l.taken.Minor, minor)
+	m.state.touchLicense(l)
+	if k := t.keyByID[o.KeyID]; k != nil && k.spent.Month == month {
+		k.spend(month, o.Currency, -uses, -minor)
+		m.state.touchKey(k)
+	}
 }
 
 // Cost is what a record adds to a bill: less than nothing where it takes back.

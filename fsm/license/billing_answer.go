@@ -14,19 +14,51 @@ import (
 // bounds the page, since each record makes one sum at most.
 const sumStretch = 50_000
 
-// overageSums answers QueryOverageSums. A cursor is "<month>-<sequence>" of the
-// last record read.
+// overageSums answers QueryOverageSums.
 func (q *question) overageSums() (reply, error) {
-	var ask SumOverage
-	if err := q.decode(&ask); err != nil {
+	sums, err := q.sumOverage(false)
+	if err != nil {
+		return nil, err
+	}
+	page := &OverageSums{Code: sums.code, Next: sums.next, ClockMillis: sums.clock}
+	for i, of := range sums.order {
+		page.Items = append(page.Items, OverageSum{
+			LicenseID: of.license, Month: of.month, Currency: of.currency, PriceMinor: of.price, Adjustment: of.adjusts,
+			Uses: sums.sums[i].uses, Minor: sums.sums[i].minor,
+		})
+	}
+	return page, nil
+}
+
+// overageDays answers QueryOverageDays.
+func (q *question) overageDays() (reply, error) {
+	sums, err := q.sumOverage(true)
+	if err != nil {
+		return nil, err
+	}
+	page := &OverageDays{Code: sums.code, Next: sums.next, ClockMillis: sums.clock}
+	for i, of := range sums.order {
+		page.Items = append(page.Items, OverageDay{LicenseID: of.license, Sum: DaySum{
+			Day: of.day, Currency: of.currency, PriceMinor: of.price, Adjustment: of.adjusts, Uses: sums.sums[i].uses, Minor: sums.sums[i].minor,
+		}})
+	}
+	return page, nil
+}
+
+// sumOverage adds up a stretch of records, by month or by day. A cursor is
+// "<month>-<sequence>" of the last record read.
+func (q *question) sumOverage(daily bool) (*summing, error) {
+	sums := &summing{daily: daily, places: make(map[sumOf]int)}
+	ask := &sums.ask
+	if err := q.decode(ask); err != nil {
 		return nil, err
 	}
 	month, after, ok := parseSumCursor(ask.Cursor)
 	if !ok || ask.FromMillis < 0 || ask.ToMillis <= ask.FromMillis || ask.ToMillis > maxStamp {
-		return &OverageSums{Code: cloudlicenses.InvalidField}, nil
+		sums.code = cloudlicenses.InvalidField
+		return sums, nil
 	}
 	first, last := monthOf(ask.FromMillis), monthOf(ask.ToMillis-1)
-	sums := &summing{ask: &ask, page: &OverageSums{}, places: make(map[OverageSum]int)}
 	var scan *fsm.Scan
 	code, err := q.read(func(v view) (err error) {
 		number := v.tenant.number
@@ -34,7 +66,7 @@ func (q *question) overageSums() (reply, error) {
 		if ask.Cursor != "" {
 			lo = key448(nil, prefixOverage, number, month, after+1)
 		}
-		sums.page.ClockMillis = v.state.clock
+		sums.clock = v.state.clock
 		if ask.VendorID != "" {
 			sums.licenses = v.tenant.licensesOf(ask.VendorID)
 		}
@@ -42,13 +74,14 @@ func (q *question) overageSums() (reply, error) {
 		return err
 	})
 	if err != nil || code != cloudlicenses.OK {
-		return &OverageSums{Code: code}, err
+		sums.code = code
+		return sums, err
 	}
 	err = sums.add(scan)
 	if closeErr := scan.Close(); err == nil {
 		err = closeErr
 	}
-	return sums.page, err
+	return sums, err
 }
 
 // maxStamp is the first moment of the year 10000.
@@ -67,10 +100,26 @@ func (t *tenant) licensesOf(vendor cloudlicenses.VendorID) map[cloudlicenses.Lic
 
 // summing is a page of sums being made.
 type summing struct {
-	ask      *SumOverage
+	ask      SumOverage
+	daily    bool
 	licenses map[cloudlicenses.LicenseID]bool // nil: every one
-	page     *OverageSums
-	places   map[OverageSum]int // of a sum, by all that tells it from others
+
+	code   cloudlicenses.Code
+	places map[sumOf]int // in order and sums
+	order  []sumOf
+	sums   []struct{ uses, minor int64 }
+	next   string
+	clock  int64
+}
+
+// sumOf is all that tells a sum from others.
+type sumOf struct {
+	license  cloudlicenses.LicenseID
+	month    uint32
+	day      uint32 // Unix days; 0 where sums are by month
+	currency cloudlicenses.Currency
+	price    int64
+	adjusts  bool
 }
 
 // add reads a stretch of records.
@@ -83,7 +132,7 @@ func (s *summing) add(scan *fsm.Scan) error {
 	}
 	for read := 0; scan.Next(); read++ {
 		if read == limit {
-			s.page.Next = strconv.FormatUint(uint64(month), 10) + "-" + strconv.FormatUint(o.Sequence, 10)
+			s.next = strconv.FormatUint(uint64(month), 10) + "-" + strconv.FormatUint(o.Sequence, 10)
 			return nil
 		}
 		if err := decode(&o, scan.Value()); err != nil {
@@ -96,16 +145,20 @@ func (s *summing) add(scan *fsm.Scan) error {
 		if o.AtMillis < s.ask.FromMillis || o.AtMillis >= s.ask.ToMillis || s.licenses != nil && !s.licenses[o.LicenseID] {
 			continue
 		}
-		of := OverageSum{LicenseID: o.LicenseID, Month: month, Currency: o.Currency, PriceMinor: o.PriceMinor, Adjustment: o.Adjusts != 0}
+		of := sumOf{license: o.LicenseID, month: month, currency: o.Currency, price: o.PriceMinor, adjusts: o.Adjusts != 0}
+		if s.daily {
+			of.day = uint32(o.AtMillis / millisPerDay)
+		}
 		at, known := s.places[of]
 		if !known {
-			at = len(s.page.Items)
+			at = len(s.order)
 			s.places[of] = at
-			s.page.Items = append(s.page.Items, of)
+			s.order = append(s.order, of)
+			s.sums = append(s.sums, struct{ uses, minor int64 }{})
 		}
-		sum := &s.page.Items[at]
-		sum.Uses += o.Uses
-		sum.Minor = addUp(sum.Minor, o.Cost())
+		sum := &s.sums[at]
+		sum.uses += o.Uses
+		sum.minor = addUp(sum.minor, o.Cost())
 	}
 	return nil
 }

@@ -1,6 +1,8 @@
 package license_test
 
 import (
+	"time"
+
 	cl "github.com/cloudlicenses/cloudlicenses"
 	"github.com/cloudlicenses/cloudlicenses/fsm/license"
 )
@@ -30,7 +32,11 @@ func (m *model) setRules(t *modelTenant, b *license.SetRules) license.Ack {
 // counted adds up what counts against a cap in this month.
 func (m *model) counted(t *modelTenant, l *modelLicense, key cl.KeyID, c *license.Cap) (uses, minor int64) {
 	for _, o := range t.overage {
-		if monthOf(o.AtMillis) == monthOf(m.clock) && (c.LicenseID == "" || o.LicenseID == l.ID) && (c.KeyID == "" || o.KeyID == key) {
+		of := monthOf(o.AtMillis)
+		if o.Adjusts != 0 { // it counts in the month of what it takes back
+			of = license.PeriodStart(license.ByMonth, o.AdjustsMonth).Format("2006-01")
+		}
+		if of == monthOf(m.clock) && (c.LicenseID == "" || o.LicenseID == l.ID) && (c.KeyID == "" || o.KeyID == key) {
 			uses += o.Uses
 			if o.Currency == l.Currency {
 				minor += o.Uses * o.PriceMinor
@@ -75,4 +81,47 @@ func (m *model) warnCaps(t *modelTenant, l *modelLicense, key cl.KeyID, charged 
 			m.event(t)
 		}
 	}
+}
+
+// modelAdjustment is an adjustment that was made, by the request that made it.
+type modelAdjustment struct {
+	id     [16]byte
+	record license.Overage
+}
+
+// adjust takes uses of a record back by another one.
+func (m *model) adjust(t *modelTenant, b *license.Adjust) license.AdjustResult {
+	var of *license.Overage
+	for i := range t.overage {
+		o := &t.overage[i]
+		month := license.PeriodOf(license.ByMonth, time.UnixMilli(o.AtMillis))
+		if o.Sequence == b.Sequence && month == b.Month && o.LicenseID == b.LicenseID && t.license(o.LicenseID).VendorID == b.VendorID && o.Adjusts == 0 {
+			of = o
+		}
+	}
+	if of == nil {
+		return license.AdjustResult{Code: cl.NotFound}
+	}
+	left := of.Uses
+	for _, a := range t.adjusted {
+		if a.record.Adjusts != of.Sequence {
+			continue
+		}
+		switch {
+		case a.id == b.ID && a.record.Uses == -b.Uses:
+			return license.AdjustResult{Record: a.record, Replayed: true}
+		case a.id == b.ID:
+			return license.AdjustResult{Code: cl.IdempotencyKeyReused}
+		}
+		left += a.record.Uses
+	}
+	if b.Uses < 1 || b.Uses > left {
+		return license.AdjustResult{Code: cl.InvalidField, Left: left}
+	}
+	record := *of
+	record.Sequence, record.Uses, record.AtMillis = uint64(len(t.overage)+1), -b.Uses, m.clock
+	record.Adjusts, record.AdjustsMonth = of.Sequence, b.Month
+	t.overage = append(t.overage, record)
+	t.adjusted = append(t.adjusted, modelAdjustment{b.ID, record})
+	return license.AdjustResult{Record: record, Left: left - b.Uses}
 }

@@ -23,6 +23,8 @@ func billingQuerySamples() []sample {
 		{"QueryInvoiced", license.QueryInvoiced, true, &license.GetInvoiced{}},
 		{"QuerySeries", license.QuerySeries, true, &license.GetSeries{VendorID: "vector", LicenseID: "lic-1", Grain: license.ByDay, From: 20000, To: 20031}},
 		{"QueryTail", license.QueryTail, true, &license.TailAudit{AfterMillis: epochStart, After: 7, Limit: 100}},
+		{"QueryOverageDays", license.QueryOverageDays, true, &license.SumOverage{VendorID: "vector", ToMillis: epochStart, Cursor: "24322-7", Limit: 5}},
+		{"QueryKept", license.QueryKept, true, &license.ListKept{From: 24322, To: 24323, Cursor: "00005f02", Limit: 2}},
 		{"QueryHeatmap", license.QueryHeatmap, true, &license.SumHeatmap{VendorID: "vector", LicenseID: "lic-1", From: 490000, To: 490100}},
 	}
 }
@@ -96,6 +98,7 @@ func requireSums(t rapid.TB, machine *license.Machine, name cl.TenantID, tenant 
 			}
 			of := license.OverageSum{
 				LicenseID: o.LicenseID, Month: uint32(at.Year()*12 + int(at.Month()) - 1), Currency: o.Currency, PriceMinor: o.PriceMinor,
+				Adjustment: o.Adjusts != 0,
 			}
 			sum := want[of]
 			sum.Uses, sum.Minor = sum.Uses+o.Uses, sum.Minor+o.Uses*o.PriceMinor

@@ -193,6 +193,9 @@ func (l *loader) tenant(key, value []byte) error {
 	t.audit.sequence, t.audit.head = r.AuditSequence, r.AuditHead
 	t.checkoutsPerMinute, t.minute = r.CheckoutsPerMinute, newWindow(r.Minute)
 	t.plan, t.status, t.revision, t.country, t.taxID, t.removed = r.Plan, r.Status, r.Revision, r.Country, r.TaxID, r.Removed
+	if t.notes = r.Notes; len(t.notes) > 0 {
+		l.s.noting = append(l.s.noting, t)
+	}
 	if t.removed {
 		l.s.removed[r.Name] = true
 	} else {
@@ -235,7 +238,7 @@ func (l *loader) latest(key, value []byte) error {
 		return err
 	}
 	lic := t.licenseByNumber[number-1]
-	lic.usage = r.Month
+	lic.usage, lic.taken = r.Month, r.Taken
 	if r.Hour.Period != 0 {
 		lic.recent = &recent{hour: r.Hour, day: r.Day}
 	}

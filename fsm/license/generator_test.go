@@ -3,6 +3,7 @@ package license_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"time"
 
 	"github.com/tinylib/msgp/msgp"
 	"pgregory.net/rapid"
@@ -22,11 +23,18 @@ type generator struct {
 	leases map[cl.TenantID]int // ids that have surely been given, about
 	// intents that were used, to be used again with the same or another body
 	intents map[cl.TenantID][]*license.Checkout
-	secrets map[string]string // of "<tenant> k<i>": the latest secret's name
+	// overage records, about, and how many records there are
+	charged  map[cl.TenantID][]license.Overage
+	sequence map[cl.TenantID]uint64
+	adjusts  []*license.Adjust
+	secrets  map[string]string // of "<tenant> k<i>": the latest secret's name
 }
 
 func newGenerator(pick func(int) int) *generator {
-	return &generator{pick: pick, now: epochStart, leases: map[cl.TenantID]int{}, intents: map[cl.TenantID][]*license.Checkout{}, secrets: map[string]string{}}
+	return &generator{
+		pick: pick, now: epochStart, leases: map[cl.TenantID]int{}, intents: map[cl.TenantID][]*license.Checkout{}, secrets: map[string]string{},
+		charged: map[cl.TenantID][]license.Overage{}, sequence: map[cl.TenantID]uint64{},
+	}
 }
 
 // seeded is a source that a seed reproduces.
@@ -161,6 +169,8 @@ func (g *generator) entry() (stamp int64, steps []step) {
 func (g *generator) one() step {
 	tenant := worldTenants[min(1, g.pick(4)/3)]
 	switch n := g.pick(100); {
+	case n < 8 && len(g.charged[tenant]) > 0:
+		return g.to(license.OpAdjust, tenant, g.adjust(tenant))
 	case n < 48:
 		return g.to(license.OpCheckout, tenant, g.checkout(tenant))
 	case n < 62:
@@ -290,8 +300,40 @@ func (g *generator) checkout(tenant cl.TenantID) *license.Checkout {
 // that are there.
 func (g *generator) saw(s step, result license.LeaseResult) {
 	if s.op == license.OpCheckout && result.Code == cl.OK {
+		if int(result.Lease.ID) > g.leases[s.tenant] && result.Lease.OverageCount > 0 { // unless it went on with a use
+			g.sequence[s.tenant]++
+			g.charged[s.tenant] = append(g.charged[s.tenant], license.Overage{
+				Sequence: g.sequence[s.tenant], LicenseID: result.Lease.LicenseID, Uses: result.Lease.OverageCount, AtMillis: result.Lease.IssuedMillis,
+			})
+		}
 		g.leases[s.tenant] = max(g.leases[s.tenant], int(result.Lease.ID))
 	}
+}
+
+func (g *generator) sawAdjustment(tenant cl.TenantID, made bool) {
+	if made {
+		g.sequence[tenant]++
+	}
+}
+
+// adjust takes uses of one of the latest records back, or says again what was said.
+func (g *generator) adjust(tenant cl.TenantID) *license.Adjust {
+	if n := len(g.adjusts); n > 0 && g.chance(20) {
+		again := *g.adjusts[max(0, n-1-g.pick(3))]
+		again.Uses += int64(g.pick(4) / 3)
+		return &again
+	}
+	g.serial++
+	o := &g.charged[tenant][max(0, len(g.charged[tenant])-1-g.pick(3))]
+	a := &license.Adjust{
+		ID: serial(g.serial), VendorID: "vector", LicenseID: o.LicenseID, Sequence: o.Sequence, Uses: int64(1 + g.pick(4)), Reason: "by mistake",
+		Month: license.PeriodOf(license.ByMonth, time.UnixMilli(o.AtMillis)),
+	}
+	if o.LicenseID == "lic-1" && !g.chance(5) {
+		a.VendorID = "siemens"
+	}
+	g.adjusts = append(g.adjusts, a)
+	return a
 }
 
 // stream makes a log of n entries and tells the state's hash after each:
@@ -319,6 +361,11 @@ func stream(t rapid.TB, seed uint64, n int) (log []entry, hashes []license.State
 		for j, result := range r.apply(commands...) {
 			if steps[j].op == license.OpCheckout {
 				g.saw(steps[j], decodeLease(t, result))
+			}
+			if steps[j].op == license.OpAdjust {
+				var r license.AdjustResult
+				decode(t, result, &r)
+				g.sawAdjustment(steps[j].tenant, r.Code == cl.OK && !r.Replayed)
 			}
 		}
 		hashes = append(hashes, hashOf(t, r.m))

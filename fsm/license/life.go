@@ -136,7 +136,7 @@ func (m *Machine) applyEndTenant(t *tenant, payload []byte) (reply, error) {
 		m.release(slot.lease, actorDeletion)
 		left--
 	}
-	return &EndedTenant{Left: int64(len(t.leases.byID))}, nil
+	return &EndedTenant{Left: int64(len(t.leases.byID)), Charged: t.overageSequence}, nil
 }
 
 // applyRemoveTenant removes what is left of a tenant.
@@ -156,6 +156,8 @@ func (m *Machine) applyRemoveTenant(name cloudlicenses.TenantID, payload []byte)
 		return m.acked(cloudlicenses.InvalidField, "status: the tenant is not being deleted"), nil
 	case len(t.leases.byID) > 0:
 		return m.acked(cloudlicenses.InvalidField, "leases: some are live yet"), nil
+	case t.overageSequence != p.Charged:
+		return m.acked(cloudlicenses.InvalidField, "charged: there is a later overage record; keep it first"), nil
 	}
 	return m.acked(cloudlicenses.OK, ""), m.removeTenant(t)
 }

@@ -75,13 +75,15 @@ type EndTenant struct {
 	Limit int64
 }
 
-// EndedTenant says how many leases are left.
+// EndedTenant says how many leases are left, and what was charged.
 //
 //msgp:tuple EndedTenant
 type EndedTenant struct {
 	Code   cloudlicenses.Code
 	Detail string
 	Left   int64
+	// Charged is the number of the tenant's latest overage record.
+	Charged uint64
 }
 
 // RemoveTenant removes all that a tenant has, its data key with it. What stays
@@ -90,4 +92,7 @@ type EndedTenant struct {
 //msgp:tuple RemoveTenant
 type RemoveTenant struct {
 	Epoch uint32
+	// Charged is the number of the latest overage record that the vendors'
+	// accounts keep: where there is a later one, nothing is removed.
+	Charged uint64
 }

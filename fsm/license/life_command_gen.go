@@ -50,13 +50,14 @@ func (z EndTenant) Msgsize() (s int) {
 }
 
 // MarshalMsg implements msgp.Marshaler
-func (z EndedTenant) MarshalMsg(b []byte) (o []byte, err error) {
+func (z *EndedTenant) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// array header, size 3
-	o = append(o, 0x93)
+	// array header, size 4
+	o = append(o, 0x94)
 	o = msgp.AppendString(o, string(z.Code))
 	o = msgp.AppendString(o, z.Detail)
 	o = msgp.AppendInt64(o, z.Left)
+	o = msgp.AppendUint64(o, z.Charged)
 	return
 }
 
@@ -68,8 +69,8 @@ func (z *EndedTenant) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err)
 		return
 	}
-	if zb0001 != 3 {
-		err = msgp.ArrayError{Wanted: 3, Got: zb0001}
+	if zb0001 != 4 {
+		err = msgp.ArrayError{Wanted: 4, Got: zb0001}
 		return
 	}
 	{
@@ -91,13 +92,18 @@ func (z *EndedTenant) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err, "Left")
 		return
 	}
+	z.Charged, bts, err = msgp.ReadUint64Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Charged")
+		return
+	}
 	o = bts
 	return
 }
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
-func (z EndedTenant) Msgsize() (s int) {
-	s = 1 + msgp.StringPrefixSize + len(string(z.Code)) + msgp.StringPrefixSize + len(z.Detail) + msgp.Int64Size
+func (z *EndedTenant) Msgsize() (s int) {
+	s = 1 + msgp.StringPrefixSize + len(string(z.Code)) + msgp.StringPrefixSize + len(z.Detail) + msgp.Int64Size + msgp.Uint64Size
 	return
 }
 
@@ -204,9 +210,10 @@ func (z *PlanUse) Msgsize() (s int) {
 // MarshalMsg implements msgp.Marshaler
 func (z RemoveTenant) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// array header, size 1
-	o = append(o, 0x91)
+	// array header, size 2
+	o = append(o, 0x92)
 	o = msgp.AppendUint32(o, z.Epoch)
+	o = msgp.AppendUint64(o, z.Charged)
 	return
 }
 
@@ -218,13 +225,18 @@ func (z *RemoveTenant) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err)
 		return
 	}
-	if zb0001 != 1 {
-		err = msgp.ArrayError{Wanted: 1, Got: zb0001}
+	if zb0001 != 2 {
+		err = msgp.ArrayError{Wanted: 2, Got: zb0001}
 		return
 	}
 	z.Epoch, bts, err = msgp.ReadUint32Bytes(bts)
 	if err != nil {
 		err = msgp.WrapError(err, "Epoch")
+		return
+	}
+	z.Charged, bts, err = msgp.ReadUint64Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Charged")
 		return
 	}
 	o = bts
@@ -233,7 +245,7 @@ func (z *RemoveTenant) UnmarshalMsg(bts []byte) (o []byte, err error) {
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z RemoveTenant) Msgsize() (s int) {
-	s = 1 + msgp.Uint32Size
+	s = 1 + msgp.Uint32Size + msgp.Uint64Size
 	return
 }
 

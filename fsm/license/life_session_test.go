@@ -22,7 +22,7 @@ func (s *session) lifeCommand(name string, a arguments) (op fsm.Op, body msgp.Ma
 	case "end-tenant":
 		return license.OpEndTenant, &license.EndTenant{Limit: a.number("limit", 1000)}, true
 	case "remove-tenant":
-		return license.OpRemoveTenant, &license.RemoveTenant{Epoch: s.epoch}, true
+		return license.OpRemoveTenant, &license.RemoveTenant{Epoch: s.epoch, Charged: uint64(a.number("charged", 0))}, true
 	}
 	return 0, nil, false
 }
@@ -41,7 +41,7 @@ func (s *session) showLife(out *strings.Builder, op fsm.Op, result []byte) bool 
 			s.showCode(out, r.Code, cl.LayerNone, r.Detail, "")
 			break
 		}
-		fmt.Fprintf(out, "%d leases left\n", r.Left)
+		fmt.Fprintf(out, "%d leases left, %d records of overage\n", r.Left, r.Charged)
 	default:
 		return false
 	}

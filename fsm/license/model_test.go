@@ -42,6 +42,7 @@ type modelTenant struct {
 	rules    license.Rules
 	overage  []license.Overage
 	voids    []modelVoid
+	adjusted []modelAdjustment
 
 	perMinute int64
 	checkouts []int64 // when one was counted
@@ -138,6 +139,11 @@ func (m *model) one(s step) any {
 			return license.LeaseResult{Code: cl.StalePlacement}
 		}
 		return m.lease(t, b)
+	case *license.Adjust:
+		if stale {
+			return license.Ack{Code: cl.StalePlacement}
+		}
+		return m.adjust(t, b)
 	case *license.PutKey, *license.RestrictKey, *license.RotateKey, *license.RevokeKey:
 		if stale {
 			return license.Ack{Code: cl.StalePlacement}

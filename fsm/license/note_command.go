@@ -12,12 +12,15 @@ import (
 //msgp:shim cloudlicenses.VendorID as:string using:string/cloudlicenses.VendorID mode:cast
 //msgp:shim cloudlicenses.ProductID as:string using:string/cloudlicenses.ProductID mode:cast
 
-// Commands that what happens elsewhere leaves in an account; 110–114 are theirs.
+// Commands that what happens elsewhere leaves in an account; 110–112
+// and 114–115 are theirs.
 // Append only.
 const (
 	OpNote     fsm.Op = 110 // Note → Ack
 	OpSetFloor fsm.Op = 111 // Floor → Ack
 	OpAdjust   fsm.Op = 112 // Adjust → AdjustResult
+	OpIntend   fsm.Op = 114 // Note → Ack: before it is done
+	OpDropNote fsm.Op = 115 // DropNote → Ack: it was refused
 )
 
 // Note leaves in an account's audit log what one of its people, or one of its
@@ -25,11 +28,21 @@ const (
 //
 //msgp:tuple Note
 type Note struct {
+	// ID is that of OpIntend, which has the asker; zero: it was not intended.
+	ID        [16]byte
 	By        By
 	Action    string // license.generate, license.amend, vendor.block, …
 	LicenseID cloudlicenses.LicenseID
 	ProductID cloudlicenses.ProductID
 	Subject   string // what else it was done to: a CRM account, a vendor
+}
+
+// DropNote forgets what was intended.
+//
+//msgp:tuple DropNote
+type DropNote struct {
+	ID       [16]byte
+	Reserved bool // what comes last is no array: msgp takes one that is cut short
 }
 
 // Floor is the lowest version of client libraries that may check a product out,

@@ -162,6 +162,48 @@ func (z *AdjustResult) Msgsize() (s int) {
 }
 
 // MarshalMsg implements msgp.Marshaler
+func (z *DropNote) MarshalMsg(b []byte) (o []byte, err error) {
+	o = msgp.Require(b, z.Msgsize())
+	// array header, size 2
+	o = append(o, 0x92)
+	o = msgp.AppendBytes(o, (z.ID)[:])
+	o = msgp.AppendBool(o, z.Reserved)
+	return
+}
+
+// UnmarshalMsg implements msgp.Unmarshaler
+func (z *DropNote) UnmarshalMsg(bts []byte) (o []byte, err error) {
+	var zb0001 uint32
+	zb0001, bts, err = msgp.ReadArrayHeaderBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err)
+		return
+	}
+	if zb0001 != 2 {
+		err = msgp.ArrayError{Wanted: 2, Got: zb0001}
+		return
+	}
+	bts, err = msgp.ReadExactBytes(bts, (z.ID)[:])
+	if err != nil {
+		err = msgp.WrapError(err, "ID")
+		return
+	}
+	z.Reserved, bts, err = msgp.ReadBoolBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Reserved")
+		return
+	}
+	o = bts
+	return
+}
+
+// Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
+func (z *DropNote) Msgsize() (s int) {
+	s = 1 + msgp.ArrayHeaderSize + (16 * (msgp.ByteSize)) + msgp.BoolSize
+	return
+}
+
+// MarshalMsg implements msgp.Marshaler
 func (z *Floor) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
 	// array header, size 4
@@ -226,8 +268,9 @@ func (z *Floor) Msgsize() (s int) {
 // MarshalMsg implements msgp.Marshaler
 func (z *Note) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// array header, size 5
-	o = append(o, 0x95)
+	// array header, size 6
+	o = append(o, 0x96)
+	o = msgp.AppendBytes(o, (z.ID)[:])
 	o, err = z.By.MarshalMsg(o)
 	if err != nil {
 		err = msgp.WrapError(err, "By")
@@ -248,8 +291,13 @@ func (z *Note) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err)
 		return
 	}
-	if zb0001 != 5 {
-		err = msgp.ArrayError{Wanted: 5, Got: zb0001}
+	if zb0001 != 6 {
+		err = msgp.ArrayError{Wanted: 6, Got: zb0001}
+		return
+	}
+	bts, err = msgp.ReadExactBytes(bts, (z.ID)[:])
+	if err != nil {
+		err = msgp.WrapError(err, "ID")
 		return
 	}
 	bts, err = z.By.UnmarshalMsg(bts)
@@ -291,6 +339,6 @@ func (z *Note) UnmarshalMsg(bts []byte) (o []byte, err error) {
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z *Note) Msgsize() (s int) {
-	s = 1 + z.By.Msgsize() + msgp.StringPrefixSize + len(z.Action) + msgp.StringPrefixSize + len(string(z.LicenseID)) + msgp.StringPrefixSize + len(string(z.ProductID)) + msgp.StringPrefixSize + len(z.Subject)
+	s = 1 + msgp.ArrayHeaderSize + (16 * (msgp.ByteSize)) + z.By.Msgsize() + msgp.StringPrefixSize + len(z.Action) + msgp.StringPrefixSize + len(string(z.LicenseID)) + msgp.StringPrefixSize + len(string(z.ProductID)) + msgp.StringPrefixSize + len(z.Subject)
 	return
 }

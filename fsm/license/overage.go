@@ -62,7 +62,7 @@ func (k *key) spentIn(month uint32, currency cloudlicenses.Currency) (uses, mino
 	return uses, minor
 }
 
-// spend adds to what the key was charged.
+// spend adds to what the key was charged, less than nothing where it is taken back.
 func (k *key) spend(month uint32, currency cloudlicenses.Currency, uses, minor int64) {
 	if k.spent.Month != month {
 		k.spent = spendRecord{Month: month}
@@ -175,6 +175,7 @@ func (m *Machine) forget() {
 	s.intents.forget(s.clock)
 	m.forgetVoids()
 	m.expireSignUps()
+	m.forgetIntended()
 	for c, ok := s.credits.front(); ok && (c.seats == 0 || s.clock-c.ended >= creditMemory); c, ok = s.credits.front() {
 		if c.seats > 0 { // the oldest of its holder
 			c.tenant.setCredits(c.key, c.tenant.credits[c.key][1:])

@@ -105,6 +105,10 @@ func (q *question) ask(op fsm.Op) (reply, error) {
 		return q.products()
 	case QueryOverageSums:
 		return q.overageSums()
+	case QueryOverageDays:
+		return q.overageDays()
+	case QueryKept:
+		return q.kept()
 	case QuerySeries:
 		return q.series()
 	case QueryTail:

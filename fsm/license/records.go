@@ -10,6 +10,7 @@ import (
 //msgp:limit arrays:65536 maps:0
 //msgp:shim cloudlicenses.TenantID as:string using:string/cloudlicenses.TenantID mode:cast
 //msgp:shim cloudlicenses.LicenseID as:string using:string/cloudlicenses.LicenseID mode:cast
+//msgp:shim cloudlicenses.ProductID as:string using:string/cloudlicenses.ProductID mode:cast
 //msgp:shim cloudlicenses.KeyID as:string using:string/cloudlicenses.KeyID mode:cast
 //msgp:shim cloudlicenses.Currency as:string using:string/cloudlicenses.Currency mode:cast
 //msgp:shim cloudlicenses.Plan as:string using:string/cloudlicenses.Plan mode:cast
@@ -45,6 +46,7 @@ import (
 //	'i' tenant(4)                              SSO
 //	'R'                                        of sign-ups, see signup.go
 //	'a' tenant(4) record(8)                    adjustedRecord
+//	'b'                                        of tenants that are gone, see kept.go
 //	'w'                                        of catalogs' floors, see floor.go
 //	'J', 'N'                                   of provisioning, see provision.go and notice.go
 //	'F', 'I'                                   of invoices, see invoice.go
@@ -77,7 +79,7 @@ const (
 )
 
 // diskKind is this machine's disk format.
-const diskKind = "license/5"
+const diskKind = "license/6"
 
 // metaRecord is the machine's own state.
 //
@@ -125,6 +127,21 @@ type tenantRecord struct {
 	Country            string
 	TaxID              string
 	Removed            bool // nothing but its name is left
+	Notes              []noteRecord
+}
+
+// noteRecord is what somebody is about to do elsewhere, see note.go.
+//
+//msgp:tuple noteRecord
+type noteRecord struct {
+	ID        [16]byte
+	AtMillis  int64
+	Action    string
+	LicenseID cloudlicenses.LicenseID
+	ProductID cloudlicenses.ProductID
+	Subject   string
+	Actor     string
+	Address   string
 }
 
 // keyUseRecord is how a key was used lately.
@@ -153,6 +170,16 @@ type latestRecord struct {
 	Month usageRecord
 	Day   usageRecord
 	Hour  usageRecord
+	Taken takenRecord
+}
+
+// takenRecord is what was taken back of what was charged in a month.
+//
+//msgp:tuple takenRecord
+type takenRecord struct {
+	Month uint32
+	Uses  int64
+	Minor int64
 }
 
 // usersRecord is a userSet.

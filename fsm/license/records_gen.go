@@ -345,8 +345,8 @@ func (z *keyUseRecord) Msgsize() (s int) {
 // MarshalMsg implements msgp.Marshaler
 func (z *latestRecord) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// array header, size 3
-	o = append(o, 0x93)
+	// array header, size 4
+	o = append(o, 0x94)
 	o, err = z.Month.MarshalMsg(o)
 	if err != nil {
 		err = msgp.WrapError(err, "Month")
@@ -362,6 +362,11 @@ func (z *latestRecord) MarshalMsg(b []byte) (o []byte, err error) {
 		err = msgp.WrapError(err, "Hour")
 		return
 	}
+	// array header, size 3
+	o = append(o, 0x93)
+	o = msgp.AppendUint32(o, z.Taken.Month)
+	o = msgp.AppendInt64(o, z.Taken.Uses)
+	o = msgp.AppendInt64(o, z.Taken.Minor)
 	return
 }
 
@@ -373,8 +378,8 @@ func (z *latestRecord) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err)
 		return
 	}
-	if zb0001 != 3 {
-		err = msgp.ArrayError{Wanted: 3, Got: zb0001}
+	if zb0001 != 4 {
+		err = msgp.ArrayError{Wanted: 4, Got: zb0001}
 		return
 	}
 	bts, err = z.Month.UnmarshalMsg(bts)
@@ -392,13 +397,38 @@ func (z *latestRecord) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err, "Hour")
 		return
 	}
+	var zb0002 uint32
+	zb0002, bts, err = msgp.ReadArrayHeaderBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Taken")
+		return
+	}
+	if zb0002 != 3 {
+		err = msgp.ArrayError{Wanted: 3, Got: zb0002}
+		return
+	}
+	z.Taken.Month, bts, err = msgp.ReadUint32Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Taken", "Month")
+		return
+	}
+	z.Taken.Uses, bts, err = msgp.ReadInt64Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Taken", "Uses")
+		return
+	}
+	z.Taken.Minor, bts, err = msgp.ReadInt64Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Taken", "Minor")
+		return
+	}
 	o = bts
 	return
 }
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z *latestRecord) Msgsize() (s int) {
-	s = 1 + z.Month.Msgsize() + z.Day.Msgsize() + z.Hour.Msgsize()
+	s = 1 + z.Month.Msgsize() + z.Day.Msgsize() + z.Hour.Msgsize() + 1 + msgp.Uint32Size + msgp.Int64Size + msgp.Int64Size
 	return
 }
 
@@ -609,6 +639,92 @@ func (z *metaRecord) Msgsize() (s int) {
 }
 
 // MarshalMsg implements msgp.Marshaler
+func (z *noteRecord) MarshalMsg(b []byte) (o []byte, err error) {
+	o = msgp.Require(b, z.Msgsize())
+	// array header, size 8
+	o = append(o, 0x98)
+	o = msgp.AppendBytes(o, (z.ID)[:])
+	o = msgp.AppendInt64(o, z.AtMillis)
+	o = msgp.AppendString(o, z.Action)
+	o = msgp.AppendString(o, string(z.LicenseID))
+	o = msgp.AppendString(o, string(z.ProductID))
+	o = msgp.AppendString(o, z.Subject)
+	o = msgp.AppendString(o, z.Actor)
+	o = msgp.AppendString(o, z.Address)
+	return
+}
+
+// UnmarshalMsg implements msgp.Unmarshaler
+func (z *noteRecord) UnmarshalMsg(bts []byte) (o []byte, err error) {
+	var zb0001 uint32
+	zb0001, bts, err = msgp.ReadArrayHeaderBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err)
+		return
+	}
+	if zb0001 != 8 {
+		err = msgp.ArrayError{Wanted: 8, Got: zb0001}
+		return
+	}
+	bts, err = msgp.ReadExactBytes(bts, (z.ID)[:])
+	if err != nil {
+		err = msgp.WrapError(err, "ID")
+		return
+	}
+	z.AtMillis, bts, err = msgp.ReadInt64Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "AtMillis")
+		return
+	}
+	z.Action, bts, err = msgp.ReadStringBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Action")
+		return
+	}
+	{
+		var zb0002 string
+		zb0002, bts, err = msgp.ReadStringBytes(bts)
+		if err != nil {
+			err = msgp.WrapError(err, "LicenseID")
+			return
+		}
+		z.LicenseID = cloudlicenses.LicenseID(zb0002)
+	}
+	{
+		var zb0003 string
+		zb0003, bts, err = msgp.ReadStringBytes(bts)
+		if err != nil {
+			err = msgp.WrapError(err, "ProductID")
+			return
+		}
+		z.ProductID = cloudlicenses.ProductID(zb0003)
+	}
+	z.Subject, bts, err = msgp.ReadStringBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Subject")
+		return
+	}
+	z.Actor, bts, err = msgp.ReadStringBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Actor")
+		return
+	}
+	z.Address, bts, err = msgp.ReadStringBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Address")
+		return
+	}
+	o = bts
+	return
+}
+
+// Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
+func (z *noteRecord) Msgsize() (s int) {
+	s = 1 + msgp.ArrayHeaderSize + (16 * (msgp.ByteSize)) + msgp.Int64Size + msgp.StringPrefixSize + len(z.Action) + msgp.StringPrefixSize + len(string(z.LicenseID)) + msgp.StringPrefixSize + len(string(z.ProductID)) + msgp.StringPrefixSize + len(z.Subject) + msgp.StringPrefixSize + len(z.Actor) + msgp.StringPrefixSize + len(z.Address)
+	return
+}
+
+// MarshalMsg implements msgp.Marshaler
 func (z *outboxCounts) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
 	// array header, size 4
@@ -808,10 +924,58 @@ func (z *spendRecord) Msgsize() (s int) {
 }
 
 // MarshalMsg implements msgp.Marshaler
+func (z takenRecord) MarshalMsg(b []byte) (o []byte, err error) {
+	o = msgp.Require(b, z.Msgsize())
+	// array header, size 3
+	o = append(o, 0x93)
+	o = msgp.AppendUint32(o, z.Month)
+	o = msgp.AppendInt64(o, z.Uses)
+	o = msgp.AppendInt64(o, z.Minor)
+	return
+}
+
+// UnmarshalMsg implements msgp.Unmarshaler
+func (z *takenRecord) UnmarshalMsg(bts []byte) (o []byte, err error) {
+	var zb0001 uint32
+	zb0001, bts, err = msgp.ReadArrayHeaderBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err)
+		return
+	}
+	if zb0001 != 3 {
+		err = msgp.ArrayError{Wanted: 3, Got: zb0001}
+		return
+	}
+	z.Month, bts, err = msgp.ReadUint32Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Month")
+		return
+	}
+	z.Uses, bts, err = msgp.ReadInt64Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Uses")
+		return
+	}
+	z.Minor, bts, err = msgp.ReadInt64Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Minor")
+		return
+	}
+	o = bts
+	return
+}
+
+// Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
+func (z takenRecord) Msgsize() (s int) {
+	s = 1 + msgp.Uint32Size + msgp.Int64Size + msgp.Int64Size
+	return
+}
+
+// MarshalMsg implements msgp.Marshaler
 func (z *tenantRecord) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// array header, size 19
-	o = append(o, 0xdc, 0x0, 0x13)
+	// array header, size 20
+	o = append(o, 0xdc, 0x0, 0x14)
 	o = msgp.AppendString(o, string(z.Name))
 	o = msgp.AppendUint32(o, z.Epoch)
 	o = msgp.AppendString(o, z.URL)
@@ -841,6 +1005,14 @@ func (z *tenantRecord) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.AppendString(o, z.Country)
 	o = msgp.AppendString(o, z.TaxID)
 	o = msgp.AppendBool(o, z.Removed)
+	o = msgp.AppendArrayHeader(o, uint32(len(z.Notes)))
+	for za0003 := range z.Notes {
+		o, err = z.Notes[za0003].MarshalMsg(o)
+		if err != nil {
+			err = msgp.WrapError(err, "Notes", za0003)
+			return
+		}
+	}
 	return
 }
 
@@ -852,8 +1024,8 @@ func (z *tenantRecord) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err)
 		return
 	}
-	if zb0001 != 19 {
-		err = msgp.ArrayError{Wanted: 19, Got: zb0001}
+	if zb0001 != 20 {
+		err = msgp.ArrayError{Wanted: 20, Got: zb0001}
 		return
 	}
 	{
@@ -995,13 +1167,38 @@ func (z *tenantRecord) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err, "Removed")
 		return
 	}
+	var zb0007 uint32
+	zb0007, bts, err = msgp.ReadArrayHeaderBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Notes")
+		return
+	}
+	if zb0007 > z0b4f9ce8limitArrays {
+		err = msgp.ErrLimitExceeded
+		return
+	}
+	if cap(z.Notes) >= int(zb0007) {
+		z.Notes = (z.Notes)[:zb0007]
+	} else {
+		z.Notes = make([]noteRecord, zb0007)
+	}
+	for za0003 := range z.Notes {
+		bts, err = z.Notes[za0003].UnmarshalMsg(bts)
+		if err != nil {
+			err = msgp.WrapError(err, "Notes", za0003)
+			return
+		}
+	}
 	o = bts
 	return
 }
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z *tenantRecord) Msgsize() (s int) {
-	s = 3 + msgp.StringPrefixSize + len(string(z.Name)) + msgp.Uint32Size + msgp.StringPrefixSize + len(z.URL) + z.Rules.Msgsize() + msgp.Uint32Size + msgp.Uint32Size + msgp.Uint64Size + msgp.Uint64Size + msgp.Uint64Size + msgp.Uint64Size + msgp.ArrayHeaderSize + (32 * (msgp.ByteSize)) + msgp.Int64Size + 1 + msgp.Int64Size + msgp.ArrayHeaderSize + (len(z.Minute.Counts) * (msgp.Uint32Size)) + msgp.StringPrefixSize + len(string(z.Plan)) + msgp.StringPrefixSize + len(string(z.Status)) + msgp.Uint64Size + msgp.StringPrefixSize + len(z.Country) + msgp.StringPrefixSize + len(z.TaxID) + msgp.BoolSize
+	s = 3 + msgp.StringPrefixSize + len(string(z.Name)) + msgp.Uint32Size + msgp.StringPrefixSize + len(z.URL) + z.Rules.Msgsize() + msgp.Uint32Size + msgp.Uint32Size + msgp.Uint64Size + msgp.Uint64Size + msgp.Uint64Size + msgp.Uint64Size + msgp.ArrayHeaderSize + (32 * (msgp.ByteSize)) + msgp.Int64Size + 1 + msgp.Int64Size + msgp.ArrayHeaderSize + (len(z.Minute.Counts) * (msgp.Uint32Size)) + msgp.StringPrefixSize + len(string(z.Plan)) + msgp.StringPrefixSize + len(string(z.Status)) + msgp.Uint64Size + msgp.StringPrefixSize + len(z.Country) + msgp.StringPrefixSize + len(z.TaxID) + msgp.BoolSize + msgp.ArrayHeaderSize
+	for za0003 := range z.Notes {
+		s += z.Notes[za0003].Msgsize()
+	}
 	return
 }
 

@@ -42,6 +42,7 @@ var recordKinds = []recordKind{
 	{prefix: prefixCredit, tenantAt: 1, sealed: true},
 	{prefix: prefixOverage, tenantAt: 1},
 	{prefix: prefixAdjusted, tenantAt: 1},
+	{prefix: prefixKept, tenantAt: 1, sealed: true},
 	{prefix: prefixAudit, tenantAt: 1, sealed: true},
 	{prefix: prefixUser, tenantAt: 1, sealed: true},
 	{prefix: prefixGuard, tenantAt: 1, sealed: true},
@@ -121,6 +122,7 @@ func (m *Machine) removeTenant(t *tenant) error {
 	delete(s.tenants, t.name)
 	m.admission.Unlock()
 	s.forgetDirty(t)
+	s.noting = slices.DeleteFunc(s.noting, func(other *tenant) bool { return other == t })
 	s.touchTenant(gone)
 	m.audited = slices.DeleteFunc(m.audited, func(other *tenant) bool { return other == t })
 	return nil

@@ -46,6 +46,12 @@ func TestModel(t *testing.T) {
 						got.Lease, want.Lease = license.Lease{}, license.Lease{}
 					}
 					require.Equal(rt, want, got, "entry %d, command %d: %+v", i, j, steps[j].body)
+				case license.AdjustResult:
+					var got license.AdjustResult
+					decode(rt, results[j], &got)
+					g.sawAdjustment(steps[j].tenant, got.Code == cl.OK && !got.Replayed)
+					got.Detail = ""
+					require.Equal(rt, want, got, "entry %d, command %d: %+v", i, j, steps[j].body)
 				case license.KeyResult:
 					got := decodeKey(rt, results[j])
 					got.Detail, got.Key.LastUsedMillis = "", 0

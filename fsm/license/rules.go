@@ -58,13 +58,17 @@ func (t *tenant) refuseCap(c *Cap) (detail string) {
 	return ""
 }
 
-// under returns what counts against a cap in the clock's month, and false where
-// a charge of that key and license has nothing to do with it. The license's
-// counters are up to the clock.
+// under returns what counts against a cap in the clock's month, which is what was
+// charged in it and not taken back, and false where a charge of that key and license
+// has nothing to do with it. The license's counters are up to the clock.
 func (s *state) under(c *Cap, k *key, l *license) (uses, minor int64, concerned bool) {
 	switch {
 	case c.LicenseID == l.ID && c.KeyID == "":
-		return l.usage.OverageUses, l.usage.OverageMinor, true
+		uses, minor = l.usage.OverageUses, l.usage.OverageMinor
+		if l.taken.Month == s.now[grainMonth].number {
+			uses, minor = uses-l.taken.Uses, addUp(minor, -l.taken.Minor)
+		}
+		return uses, minor, true
 	case c.KeyID == k.ID && c.LicenseID == "":
 		uses, minor = k.spentIn(s.now[grainMonth].number, l.Currency)
 		return uses, minor, true

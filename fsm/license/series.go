@@ -202,7 +202,7 @@ func forgetHours(store *fsm.Store, l *license, from, to uint32) {
 
 // latest fills r with what the store keeps of the running periods.
 func (l *license) latest(r *latestRecord) *latestRecord {
-	*r = latestRecord{Month: l.usage}
+	*r = latestRecord{Month: l.usage, Taken: l.taken}
 	if l.recent != nil {
 		r.Day, r.Hour = l.recent.day, l.recent.hour
 	}

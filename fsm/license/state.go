@@ -30,6 +30,7 @@ type state struct {
 	voids   voids
 	credits fifo[*credit] // in order of expiry
 	signUps signUps
+	noting  []*tenant // with notes, in any order
 
 	now [grains]period // that the clock is in
 
@@ -89,6 +90,7 @@ type tenant struct {
 	floors []*floor // by number, which is in order of creation
 
 	links   []linkRecord // vendors that the tenant knows of, in order of creation
+	notes   []noteRecord // of what is about to be done elsewhere, in order of time
 	notices []*notice    // to contacts of licenses that wait, by number
 
 	leaseSequence   uint64
@@ -112,6 +114,7 @@ type license struct {
 
 	pool   cloudlicenses.Pool
 	usage  usageRecord // of the month
+	taken  takenRecord // of the latest month whose charges were taken back in it
 	recent *recent     // nil: never used
 
 	floor       *floor              // nil: any client library

@@ -58,5 +58,6 @@ func (t *tenant) record() *tenantRecord {
 		AuditSequence: t.audit.sequence, AuditHead: t.audit.head,
 		CheckoutsPerMinute: t.checkoutsPerMinute, Minute: t.minute.record(),
 		Plan: t.plan, Status: t.status, Revision: t.revision, Country: t.country, TaxID: t.taxID, Removed: t.removed,
+		Notes: t.notes,
 	}
 }
