@@ -129,6 +129,9 @@ const (
 	// knows a tenant by, in bytes (422).
 	MaxClientIDLength     = 512
 	MaxClientSecretLength = 1024
+	// MaxSubjectLength bounds `sub` of an ID token, in bytes (OpenID Connect Core
+	// 1.0, 2; 401).
+	MaxSubjectLength = 255
 	// SSOLoginLife is how long a single sign-on may take (401).
 	SSOLoginLife = 10 * time.Minute
 	// MaxSSOLogins bounds a user's single sign-ons within SSOLoginLife (429

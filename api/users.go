@@ -43,10 +43,11 @@ type shownUser struct {
 	TOTP      bool                     `json:"totp"`
 	CreatedAt *string                  `json:"created_at"`
 	LastLogin *string                  `json:"last_login_at"`
+	SSO       bool                     `json:"sso"`
 }
 
 func showUser(u *license.User) shownUser {
-	return shownUser{u.ID, u.Email, u.Name, u.Role, u.Status, u.SecondFactor, timeText(u.CreatedMillis), timeText(u.LastLoginMillis)}
+	return shownUser{u.ID, u.Email, u.Name, u.Role, u.Status, u.SecondFactor, timeText(u.CreatedMillis), timeText(u.LastLoginMillis), u.SSO}
 }
 
 // send replies with v as JSON, which no cache may keep.
@@ -185,6 +186,7 @@ func (c *call) serveUpdateUser() {
 		Role   *cloudlicenses.Role       `json:"role"`
 		Status *cloudlicenses.UserStatus `json:"status"`
 		TOTP   *bool                     `json:"totp"`
+		SSO    *bool                     `json:"sso"`
 	}
 	if !c.decode(&in) {
 		return
@@ -206,6 +208,10 @@ func (c *call) serveUpdateUser() {
 	if in.TOTP != nil {
 		update.DropFactor = !*in.TOTP
 		w.check(*in.TOTP, "totp", "may only be false: people set up a second factor themselves")
+	}
+	if in.SSO != nil {
+		update.DropIdentity = !*in.SSO
+		w.check(*in.SSO, "sso", "may only be false: people are bound by their first single sign-on")
 	}
 	if !c.valid(w) {
 		return

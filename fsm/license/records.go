@@ -77,7 +77,7 @@ const (
 )
 
 // diskKind is this machine's disk format.
-const diskKind = "license/5"
+const diskKind = "license/6"
 
 // metaRecord is the machine's own state.
 //

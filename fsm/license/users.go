@@ -25,6 +25,8 @@ const (
 	actionUserMail     = "user.mail"
 	actionUserPassword = "user.password"
 	actionUserFactor   = "user.second_factor"
+	actionUserBind     = "user.sso_bind"
+	actionUserUnbind   = "user.sso_unbind"
 	actionLogin        = "login"
 	actionLogout       = "logout"
 
@@ -219,6 +221,7 @@ func (m *Machine) applyUpdateUser(t *tenant, payload []byte) (reply, error) {
 	}
 	changed := u.User
 	changed.SecondFactor = u.User.SecondFactor && !p.DropFactor
+	changed.SSO = u.User.SSO && !p.DropIdentity
 	if p.Name != "" {
 		changed.Name = p.Name
 	}
@@ -247,7 +250,8 @@ func (m *Machine) applyUpdateUser(t *tenant, payload []byte) (reply, error) {
 	case changed == u.User:
 		return u.result(), nil
 	}
-	if changed.Role != u.User.Role || changed.Status == cloudlicenses.UserDisabled || changed.SecondFactor != u.User.SecondFactor {
+	unbound := changed.SSO != u.User.SSO
+	if changed.Role != u.User.Role || changed.Status == cloudlicenses.UserDisabled || changed.SecondFactor != u.User.SecondFactor || unbound {
 		t.users.dropSessions(u, everySession)
 	}
 	if p.DropFactor { // the step stays, so that no code counts twice
@@ -255,6 +259,10 @@ func (m *Machine) applyUpdateUser(t *tenant, payload []byte) (reply, error) {
 	}
 	if changed.Status == cloudlicenses.UserDisabled {
 		t.users.dropTokens(u, everyToken)
+	}
+	if unbound {
+		u.Identity = identityRecord{}
+		m.auditUser(t, actionUserUnbind, resultSuccess, actor, p.By.Address, u)
 	}
 	u.User = changed
 	m.auditUser(t, actionUserUpdate, resultSuccess, actor, p.By.Address, u)
