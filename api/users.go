@@ -149,7 +149,8 @@ func (c *call) serveUsers() {
 	c.send(fasthttp.StatusOK, newPage(list.Items, list.Next, showUser))
 }
 
-// serveInvite is POST /api/v1/users: the invitation leaves by mail.
+// serveInvite is POST /api/v1/users: the invitation leaves by mail. Who has not
+// come yet is sent a fresh one (200).
 func (c *call) serveInvite() {
 	var in struct {
 		Email *string            `json:"email"`
@@ -174,8 +175,12 @@ func (c *call) serveInvite() {
 	result, ok := c.doUser(license.OpPutUser, &license.PutUser{
 		By: c.by(), ID: id, Email: email, Name: *in.Name, Role: in.Role, Mail: shard.NewMail(cloudlicenses.TokenInvite),
 	})
-	if ok {
+	switch {
+	case !ok:
+	case result.User.ID == id:
 		c.send(fasthttp.StatusCreated, showUser(&result.User))
+	default:
+		c.send(fasthttp.StatusOK, showUser(&result.User))
 	}
 }
 

@@ -158,7 +158,8 @@ func over(roles ...cloudlicenses.Role) cloudlicenses.Action {
 	return cloudlicenses.ActManageUsers
 }
 
-// applyPutUser creates a user; one that is there already is left as it is.
+// applyPutUser creates a user; one that is there already is left as it is, or
+// invited again.
 func (m *Machine) applyPutUser(t *tenant, payload []byte) (reply, error) {
 	var p PutUser
 	if err := decode(&p, payload); err != nil {
@@ -175,12 +176,14 @@ func (m *Machine) applyPutUser(t *tenant, payload []byte) (reply, error) {
 		return refusedUser(cloudlicenses.AlreadyExists, "another user has this id"), nil
 	case p.ID == "" || p.Email == "":
 		return refusedUser(cloudlicenses.InvalidField, "email: is missing"), nil
-	case taken != nil:
+	case taken != nil && (taken.User.Status != cloudlicenses.UserInvited || p.Mail.Token == ""):
 		return refusedUser(cloudlicenses.AlreadyExists, "a user has this e-mail address"), nil
 	case !p.Role.Valid():
 		return refusedUser(cloudlicenses.InvalidField, "role: must be owner, admin, billing or viewer"), nil
 	case p.Mail.Token != "" && !p.Mail.Purpose.Valid():
 		return refusedUser(cloudlicenses.InvalidField, "purpose: is unknown"), nil
+	case taken != nil:
+		return m.inviteAgain(t, taken, &p), nil
 	case len(t.users.order) >= cloudlicenses.MaxUsers:
 		return refusedUser(cloudlicenses.PlanLimitExceeded, "there are as many users as there may be"), nil
 	}

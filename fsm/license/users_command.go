@@ -54,7 +54,9 @@ type User struct {
 }
 
 // PutUser creates a user; idempotent by id. The sender has checked e-mail and
-// name. A user without a password hash is invited and needs a token.
+// name. A user without a password hash is invited and needs a token. An address
+// that was invited and has not come yet is invited again, by the token, under the
+// id that it has.
 //
 //msgp:tuple PutUser
 type PutUser struct {
