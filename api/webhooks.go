@@ -138,10 +138,12 @@ type endpointBody struct {
 }
 
 // check judges the members by themselves.
-func (b *endpointBody) check(w *wrong, allowHTTP bool) {
+func (b *endpointBody) check(c *call, w *wrong) {
 	if b.URL != nil {
-		if err := notify.CheckURL(*b.URL, allowHTTP); err != nil {
+		if err := notify.CheckURL(*b.URL, c.server.cfg.Webhooks.AllowHTTP); err != nil {
 			w.check(true, "url", detailOfURL(err))
+		} else {
+			c.checkHost(w, "url", *b.URL)
 		}
 	}
 	if b.Kinds == nil {
@@ -150,6 +152,13 @@ func (b *endpointBody) check(w *wrong, allowHTTP bool) {
 	w.check(len(*b.Kinds) > len(cloudlicenses.EventKinds), "events", "names more kinds than there are")
 	for i, kind := range *b.Kinds {
 		w.check(!kind.Valid(), "events/"+strconv.Itoa(i), "is no kind of event")
+	}
+}
+
+// checkHost refuses a URL of a webhook that deliveries would not reach.
+func (c *call) checkHost(w *wrong, member, url string) {
+	if err := c.server.cfg.Webhooks.CheckHost(c.context(), url); err != nil {
+		w.check(true, member, "can't be used: its host is at "+err.Error())
 	}
 }
 
@@ -170,7 +179,7 @@ func (c *call) serveNewEndpoint() {
 	var w wrong
 	w.check(in.URL == nil, "url", "is missing")
 	w.check(in.Enabled != nil && !*in.Enabled, "enabled", "a new endpoint is enabled")
-	in.check(&w, c.server.cfg.WebhookHTTP)
+	in.check(c, &w)
 	if !c.valid(w) {
 		return
 	}
@@ -197,7 +206,7 @@ func (c *call) serveUpdateEndpoint() {
 		return
 	}
 	var w wrong
-	in.check(&w, c.server.cfg.WebhookHTTP)
+	in.check(c, &w)
 	if !c.valid(w) {
 		return
 	}

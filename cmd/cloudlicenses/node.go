@@ -145,7 +145,7 @@ func startNode(cfg nodeConfig) (*node, error) {
 		Shard: n.door, Node: engine, NodeID: cfg.id,
 		Domain: cfg.domain, Scheme: scheme, Port: port,
 		TrustedProxies: cfg.trustedProxies, Logger: cfg.logger, Metrics: registry, DevDNS: cfg.dns,
-		WebhookHTTP: cfg.webhooks.AllowHTTP, Providers: cfg.webhooks,
+		Webhooks: cfg.webhooks, Providers: cfg.webhooks,
 	})
 	n.startSagas()
 	n.outbox.Start(n.door)
