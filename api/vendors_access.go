@@ -85,7 +85,7 @@ func (c *call) authenticateVendorKey(key string) *problem {
 	case facts.Code == cloudlicenses.Unauthenticated:
 		return problemBadVendorKey
 	case facts.Code != cloudlicenses.OK:
-		return decided(facts.Code, facts.Layer, "", "")
+		return decided(facts.Code, facts.Layer, facts.Detail, "")
 	}
 	c.key, c.session = &facts.Key.Key, c.caller.KeyHash
 	return nil

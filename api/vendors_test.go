@@ -116,7 +116,8 @@ func TestVendorKeys(t *testing.T) {
 	last := ask(rotated.text("api_key"), "POST", "/api/v1/keys/"+crmID+"/rotate", `{"overlap_seconds":0}`).wants(t, 200, "")
 	works(crm, 401, "key_expired")
 	works(rotated.text("api_key"), 401, "key_expired")
-	ask(crm, "PATCH", "/api/v1/settings", `{"auto_provision":true}`).wants(t, 401, "key_expired")
+	refused := ask(crm, "PATCH", "/api/v1/settings", `{"auto_provision":true}`).wants(t, 401, "key_expired")
+	require.Contains(t, refused.text("detail"), "was rotated at 20")
 	works(last.text("api_key"), 200, "")
 
 	ask(v.key, "POST", "/api/v1/keys/"+crmID+"/restrictions", `{"allowed_ip_ranges":["10.0.0.0/8"]}`).wants(t, 200, "")
