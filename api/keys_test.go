@@ -370,6 +370,8 @@ func TestRotation(t *testing.T) {
 	until, err = time.Parse(time.RFC3339, byDefault.text("previous_valid_until"))
 	require.NoError(t, err)
 	require.WithinDuration(t, time.Now().Add(cloudlicenses.DefaultKeyOverlap), until, time.Minute)
+	require.Contains(t, p.as(fresh, "GET", "/api/v1/users", "").wants(t, 401, "unauthenticated").text("detail"), "needs a user's session, and an API key was sent")
+	require.Contains(t, p.with(session).wants(t, 401, "unauthenticated").text("detail"), "needs an API key of the tenant")
 	atOnce := p.as(session, "POST", at+"/rotate", `{"overlap_seconds":0}`).wants(t, 200, "")
 	require.NotContains(t, atOnce.body, "previous_valid_until")
 	for _, key := range []string{old, fresh, byDefault.text("api_key")} {

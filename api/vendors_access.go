@@ -36,7 +36,7 @@ func (c *call) authenticateVendor() *problem {
 	if !isSession {
 		var err error
 		if vendor, err = shard.ParseVendorKey(token); c.route.on == forVendorUsers {
-			return problemNoSession
+			return noSession(token)
 		} else if token == "" || byCookie {
 			return problemNoVendorKey
 		} else if err != nil {

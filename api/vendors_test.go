@@ -112,6 +112,7 @@ func TestVendorKeys(t *testing.T) {
 	require.Equal(t, crmID, rotated.text("key_id"))
 	works(crm, 200, "")
 	works(rotated.text("api_key"), 200, "")
+	require.Contains(t, ask(crm, "GET", "/api/v1/users", "").wants(t, 401, "unauthenticated").text("detail"), "an API key was sent")
 	ask(crm, "PATCH", "/api/v1/settings", `{"auto_provision":false}`).wants(t, 200, "")
 	last := ask(rotated.text("api_key"), "POST", "/api/v1/keys/"+crmID+"/rotate", `{"overlap_seconds":0}`).wants(t, 200, "")
 	works(crm, 401, "key_expired")
