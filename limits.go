@@ -24,6 +24,10 @@ const (
 	// before 503 not_caught_up.
 	MinIndexWait = 2 * time.Second
 
+	// MinFreeDisk is how many bytes stay free on a node's disk where --min-free-disk
+	// does not say otherwise; with less, writes are 503 storage_full.
+	MinFreeDisk = 256 << 20
+
 	// MaxIDLength bounds every id in a request, in bytes (422).
 	MaxIDLength = 100
 	// MaxLicensePrefix bounds a vendor's license prefix (422), so that a license
