@@ -55,6 +55,11 @@ const (
 	DeliveryFailed    DeliveryState = "failed" // for good, unless somebody replays it
 )
 
+// Valid reports whether s is one of the states.
+func (s DeliveryState) Valid() bool {
+	return s == DeliveryPending || s == DeliveryDelivered || s == DeliveryFailed
+}
+
 // FormatDeliveryID names a delivery, in its webhook-id and in lists: the endpoint
 // and the number of the delivery there, which tells nothing of anybody else's.
 func FormatDeliveryID(endpoint EndpointID, number uint64) string {

@@ -11,6 +11,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/cloudlicenses/cloudlicenses"
+	"github.com/cloudlicenses/cloudlicenses/api/body"
 	"github.com/cloudlicenses/cloudlicenses/fsm"
 	"github.com/cloudlicenses/cloudlicenses/fsm/license"
 	"github.com/cloudlicenses/cloudlicenses/notify"
@@ -252,8 +253,21 @@ func (c *call) serveDeliveries() {
 		return
 	}
 	var page license.DeliveryPage
+	args := c.ctx.QueryArgs()
 	query := &license.ListDeliveries{
-		EndpointID: cloudlicenses.EndpointID(c.ctx.QueryArgs().Peek("endpoint_id")), Cursor: o.cursor, Limit: o.limit,
+		EndpointID: cloudlicenses.EndpointID(args.Peek("endpoint_id")), Cursor: o.cursor, Limit: o.limit,
+		State: cloudlicenses.DeliveryState(args.Peek("state")), Kind: cloudlicenses.EventKind(args.Peek("event")),
+	}
+	var invalid []body.FieldError
+	if query.State != "" && !query.State.Valid() {
+		invalid = append(invalid, body.FieldError{Parameter: "state", Detail: "must be pending, delivered or failed"})
+	}
+	if query.Kind != "" && !query.Kind.Valid() {
+		invalid = append(invalid, body.FieldError{Parameter: "event", Detail: "is no kind of event"})
+	}
+	if len(invalid) > 0 {
+		c.refuse(&problem{code: cloudlicenses.InvalidField, detail: "the query has invalid parameters", invalid: invalid})
+		return
 	}
 	if c.read(license.QueryDeliveries, query, &page, o) && c.found(page.Code) {
 		c.send(fasthttp.StatusOK, newPage(page.Items, page.Next, showDelivery))

@@ -177,6 +177,13 @@ func TestWebhookStory(t *testing.T) {
 	require.Equal(t, "suspended", items[1]["data"].(map[string]any)["status"])
 	require.Len(t, list("&endpoint_id=wh-none"), 0)
 	require.Len(t, list("&limit=1"), 1)
+	require.Len(t, list("&state=pending"), 2)
+	require.Empty(t, list("&state=delivered"))
+	require.Equal(t, items[1:], list("&event=license.suspended&state=pending&endpoint_id="+made.text("id")))
+	for _, wrong := range []string{"state=lost", "event=license.lost"} {
+		refused := p.as(session, "GET", "/api/v1/webhooks/deliveries?"+wrong, "").wants(t, 422, "invalid_field")
+		require.Contains(t, string(refused.raw), `"parameter":"`+strings.Split(wrong, "=")[0]+`"`)
+	}
 
 	p.tried(made.text("id"), license.TriedRetry, 503)
 	items = list("&endpoint_id=" + made.text("id"))
