@@ -269,6 +269,9 @@ func (s *state) linkPage(q *ListLinks) msgp.Marshaler {
 		from++
 	}
 	for _, l := range of[from:] {
+		if q.VendorID != "" && l.VendorID != q.VendorID {
+			continue
+		}
 		if len(page.Items) == pageSize(q.Limit) {
 			page.Next = string(page.Items[len(page.Items)-1].Link.VendorID)
 			break

@@ -253,7 +253,7 @@ func (s *state) licenseSynced(c *LicenseSynced) msgp.Marshaler {
 		}
 		if l.ProvisionedMillis == 0 && l.Status != cloudlicenses.LicenseRevoked {
 			l.ProvisionedMillis = s.meta.ClockMillis
-			l.Notified = l.Notice != NoticeNowhere
+			l.Notified = c.Notified
 			l.Notice = NoticeNowhere
 		}
 		if l.Status == cloudlicenses.LicenseGenerated {

@@ -119,7 +119,9 @@ func (s *session) provision(d *datadriven.TestData) string {
 
 func (s *session) synced(d *datadriven.TestData) string {
 	var r LicenseResult
-	s.apply(OpLicenseSynced, &LicenseSynced{ID: cloudlicenses.LicenseID(arg(d, "id", "")), Revision: uint64(number(d, "revision", 1))}, &r)
+	s.apply(OpLicenseSynced, &LicenseSynced{
+		ID: cloudlicenses.LicenseID(arg(d, "id", "")), Revision: uint64(number(d, "revision", 1)), Notified: arg(d, "notified", "") != "",
+	}, &r)
 	return showLicenseResult(&r)
 }
 
