@@ -24,6 +24,10 @@ const (
 	// before 503 not_caught_up.
 	MinIndexWait = 2 * time.Second
 
+	// MinFreeDisk is how many bytes stay free on a node's disk where --min-free-disk
+	// does not say otherwise; with less, writes are 503 storage_full.
+	MinFreeDisk = 256 << 20
+
 	// MaxIDLength bounds every id in a request, in bytes (422).
 	MaxIDLength = 100
 	// MaxLicensePrefix bounds a vendor's license prefix (422), so that a license
@@ -129,6 +133,9 @@ const (
 	// knows a tenant by, in bytes (422).
 	MaxClientIDLength     = 512
 	MaxClientSecretLength = 1024
+	// MaxSubjectLength bounds `sub` of an ID token, in bytes (OpenID Connect Core
+	// 1.0, 2; 401).
+	MaxSubjectLength = 255
 	// SSOLoginLife is how long a single sign-on may take (401).
 	SSOLoginLife = 10 * time.Minute
 	// MaxSSOLogins bounds a user's single sign-ons within SSOLoginLife (429
@@ -172,6 +179,9 @@ const (
 	// overloaded).
 	MaxNotices       = 10_000
 	MaxVendorNotices = 1000
+	// MaxVendorEvents bounds the events that wait for a vendor's account; past it
+	// the oldest are lost.
+	MaxVendorEvents = 10_000
 	// NoticeLife is how long such a notice waits: it names a person.
 	NoticeLife = 365 * 24 * time.Hour
 	// MaxNoticeMessage bounds a notification's message, in characters (422).

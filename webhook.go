@@ -24,12 +24,17 @@ const (
 	EventOverageWarning     EventKind = "overage.warning"
 	EventInvoiceIssued      EventKind = "invoice.issued" // of a vendor's account
 	EventInvoiceVoided      EventKind = "invoice.voided"
+	EventLicenseExpired     EventKind = "license.expired" // of a vendor's account, as those below
+	EventLicenseRenewed     EventKind = "license.renewed"
+	EventCustomerLinked     EventKind = "customer.linked"
+	EventCustomerBlocked    EventKind = "customer.blocked" // the tenant has blocked the vendor
 )
 
 // EventKinds lists every kind.
 var EventKinds = []EventKind{
 	EventLicenseProvisioned, EventLicenseAmended, EventLicenseSuspended, EventLicenseResumed, EventLicenseRevoked,
 	EventUserCreated, EventUserRemoved, EventOverageWarning, EventInvoiceIssued, EventInvoiceVoided,
+	EventLicenseExpired, EventLicenseRenewed, EventCustomerLinked, EventCustomerBlocked,
 }
 
 // Valid reports whether k is one of the kinds.
@@ -54,6 +59,11 @@ const (
 	DeliveryDelivered DeliveryState = "delivered"
 	DeliveryFailed    DeliveryState = "failed" // for good, unless somebody replays it
 )
+
+// Valid reports whether s is one of the states.
+func (s DeliveryState) Valid() bool {
+	return s == DeliveryPending || s == DeliveryDelivered || s == DeliveryFailed
+}
 
 // FormatDeliveryID names a delivery, in its webhook-id and in lists: the endpoint
 // and the number of the delivery there, which tells nothing of anybody else's.

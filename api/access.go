@@ -26,8 +26,12 @@ var (
 		code: cloudlicenses.MisdirectedRequest, layer: cloudlicenses.LayerHost,
 		detail: "the TLS server name is not the Host",
 	}
-	problemNoKey       = &problem{code: cloudlicenses.Unauthenticated, layer: cloudlicenses.LayerKey, detail: "send Authorization: Bearer <API key>"}
-	problemBadKey      = &problem{code: cloudlicenses.Unauthenticated, layer: cloudlicenses.LayerKey, detail: "the API key is not valid"}
+	problemNoKey         = &problem{code: cloudlicenses.Unauthenticated, layer: cloudlicenses.LayerKey, detail: "send Authorization: Bearer <API key>"}
+	problemBadKey        = &problem{code: cloudlicenses.Unauthenticated, layer: cloudlicenses.LayerKey, detail: "the API key is not valid"}
+	problemSessionForKey = &problem{
+		code: cloudlicenses.Unauthenticated, layer: cloudlicenses.LayerKey,
+		detail: "this needs an API key of the tenant (clsk_…), and a user's session was sent: POST /api/v1/keys/generate makes a key",
+	}
 	problemWrongTenant = &problem{
 		code: cloudlicenses.WrongTenant, layer: cloudlicenses.LayerHost,
 		detail: "the API key is of another tenant than the host",
@@ -177,7 +181,10 @@ func (c *call) keyHash(header, text []byte) ([32]byte, *problem) {
 	}
 	key := strings.Trim(string(text), " ")
 	tenant, err := shard.ParseAPIKey(key)
-	if err != nil {
+	switch {
+	case err != nil && shard.IsSessionToken(key):
+		return [32]byte{}, problemSessionForKey
+	case err != nil:
 		return [32]byte{}, problemBadKey
 	}
 	if tenant != c.tenant {

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/hex"
+	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -31,6 +32,8 @@ type readiness struct {
 	Status  string   `json:"status"` // "ready" or "not_ready"
 	Node    string   `json:"node"`
 	Reasons []string `json:"reasons,omitempty"`
+	// Warnings are no reason to send nothing here.
+	Warnings []string `json:"warnings,omitempty"`
 }
 
 // ready is GET /readyz: 200 once every group has a leader that can be reached
@@ -38,12 +41,22 @@ type readiness struct {
 func (c *adminCall) ready() error {
 	ctx, cancel := context.WithTimeout(c.r.Context(), readyTimeout)
 	defer cancel()
-	r := readiness{Status: "ready", Node: c.server.cfg.NodeID, Reasons: c.server.notReady(ctx)}
+	r := readiness{Status: "ready", Node: c.server.cfg.NodeID, Reasons: c.server.notReady(ctx), Warnings: c.server.warnings()}
 	if len(r.Reasons) > 0 {
 		r.Status = "not_ready"
 		return c.reply(http.StatusServiceUnavailable, r)
 	}
 	return c.reply(http.StatusOK, r)
+}
+
+// warnings says what a node does not do at the moment: one that has no room for
+// writes still answers reads, and passes writes on to other leaders.
+func (s *Server) warnings() []string {
+	free, reserve, low := s.cfg.Node.Space()
+	if !low {
+		return nil
+	}
+	return []string{fmt.Sprintf("storage_full: the data folder has %d bytes free, and --min-free-disk is %d: writes to the groups that this node leads are refused", free, reserve)}
 }
 
 func (s *Server) notReady(ctx context.Context) (reasons []string) {

@@ -161,6 +161,8 @@ func codeOf(err error) cloudlicenses.Code {
 		return cloudlicenses.OutcomeUnknown
 	case errors.Is(err, cluster.ErrOverloaded), errors.Is(err, shard.ErrHashing):
 		return cloudlicenses.Overloaded
+	case errors.Is(err, cluster.ErrStorageFull):
+		return cloudlicenses.StorageFull
 	case errors.Is(err, cluster.ErrNotCaughtUp):
 		return cloudlicenses.NotCaughtUp
 	case errors.Is(err, cluster.ErrNoLeader), errors.Is(err, cluster.ErrNoGroup), errors.Is(err, cluster.ErrClosed):
@@ -185,6 +187,8 @@ func detailOf(code cloudlicenses.Code) string {
 		return "the write may have happened: retry with the same Idempotency-Key"
 	case cloudlicenses.Overloaded:
 		return "too many requests wait; nothing was done"
+	case cloudlicenses.StorageFull:
+		return "the disk of the tenant's leader has too little room; nothing was done, reads go on"
 	case cloudlicenses.NotCaughtUp:
 		return "the replica did not reach X-Min-Index in time"
 	case cloudlicenses.NoLeader:

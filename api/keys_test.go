@@ -370,10 +370,16 @@ func TestRotation(t *testing.T) {
 	until, err = time.Parse(time.RFC3339, byDefault.text("previous_valid_until"))
 	require.NoError(t, err)
 	require.WithinDuration(t, time.Now().Add(cloudlicenses.DefaultKeyOverlap), until, time.Minute)
+	require.Contains(t, p.as(fresh, "GET", "/api/v1/users", "").wants(t, 401, "unauthenticated").text("detail"), "needs a user's session, and an API key was sent")
+	require.Contains(t, p.with(session).wants(t, 401, "unauthenticated").text("detail"), "needs an API key of the tenant")
 	atOnce := p.as(session, "POST", at+"/rotate", `{"overlap_seconds":0}`).wants(t, 200, "")
 	require.NotContains(t, atOnce.body, "previous_valid_until")
 	for _, key := range []string{old, fresh, byDefault.text("api_key")} {
-		p.with(key).wants(t, 401, "key_expired")
+		refused := p.with(key).wants(t, 401, "key_expired")
+		listed := p.do("GET", "/api/v1/leases", "", header{"Authorization", "Bearer " + key}).wants(t, 401, "key_expired")
+		for _, r := range []*reply{refused, listed, p.post(pathHeartbeat, lease, header{"Authorization", "Bearer " + key})} {
+			require.Regexp(t, "^this secret of the API key "+id+" was rotated at 20.*Z and ended at 20.*Z; the key is in force: use its newer secret$", r.text("detail"))
+		}
 	}
 	p.post("/api/v1/licenses/return", lease, header{"Authorization", "Bearer " + atOnce.text("api_key")}).wants(t, 200, "")
 	for _, bad := range []string{`{"overlap_seconds":-1}`, `{"overlap_seconds":2592001}`, `{"overlap_seconds":"1"}`} {

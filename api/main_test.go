@@ -138,7 +138,7 @@ func startLive() (stop func() error, err error) {
 	live.server = New(Config{
 		Shard: live.shard, Node: live.node, NodeID: "n1", Domain: "localhost", Scheme: "http",
 		Port: edge.Addr().(*net.TCPAddr).Port, Logger: logger, Metrics: live.registry, DevDNS: live.dns,
-		Providers: testProviders(),
+		Providers: testProviders(), Webhooks: testWebhooks(live.dns.Addr()),
 	})
 	go func() { _ = live.server.Serve(edge) }()
 	go func() { _ = live.server.ServeAdmin(admin) }()

@@ -46,8 +46,9 @@ type Config struct {
 	// Metrics takes the edge's metrics and is what /metrics shows; nil: a
 	// registry of its own.
 	Metrics *prometheus.Registry
-	// WebhookHTTP lets endpoints of webhooks have an http:// URL.
-	WebhookHTTP bool
+	// Webhooks is what delivers them: a URL that it would not reach is refused
+	// when it is set.
+	Webhooks notify.WebhookConfig
 	// Providers says where OpenID providers of tenants may be; its Timeout is
 	// not looked at.
 	Providers notify.WebhookConfig

@@ -113,7 +113,7 @@ func (i *issuer) set(change func(*issuer)) {
 // is makes somebody the one who logs in.
 func (i *issuer) is(email, name string) {
 	i.set(func(i *issuer) {
-		i.claims = jwt.MapClaims{"sub": email, "email": email, "email_verified": true, "name": name}
+		i.claims = jwt.MapClaims{"sub": strings.ToLower(email), "email": email, "email_verified": true, "name": name}
 	})
 }
 

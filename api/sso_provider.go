@@ -223,6 +223,9 @@ func person(token *oidc.IDToken, clientID string) (shard.Person, error) {
 	// OpenID Connect Core 1.0, 3.1.3.7, 4 and 5.
 	case claims.Party != "" && claims.Party != clientID, claims.Party == "" && len(token.Audience) > 1:
 		return shard.Person{}, fmt.Errorf("%w: its ID token is for another party", errIdentity)
+	// The same, 2.
+	case token.Subject == "" || len(token.Subject) > cloudlicenses.MaxSubjectLength || !visible(token.Subject):
+		return shard.Person{}, fmt.Errorf("%w: its ID token has no proper subject", errIdentity)
 	case err != nil:
 		return shard.Person{}, fmt.Errorf("%w: its ID token has no e-mail address", errIdentity)
 	case !bool(claims.Verified):
@@ -230,7 +233,7 @@ func person(token *oidc.IDToken, clientID string) (shard.Person, error) {
 	case cloudlicenses.ValidatePersonName(claims.Name) != nil:
 		claims.Name, _, _ = strings.Cut(email, "@")
 	}
-	return shard.Person{Email: email, Name: claims.Name}, nil
+	return shard.Person{Subject: token.Subject, Email: email, Name: claims.Name}, nil
 }
 
 // verified is a boolean that some providers send as text.

@@ -93,11 +93,63 @@ func TestSSOStory(t *testing.T) {
 	}
 	require.Equal(t, []string{
 		"sso.update " + i.url + " success",
-		"login.sso bea@acme.example success", "login.sso bea@acme.example success", "login.sso vic@acme.example success",
+		"user.sso_bind bea@acme.example success", "login.sso bea@acme.example success", "login.sso bea@acme.example success",
+		"user.sso_bind vic@acme.example success", "login.sso vic@acme.example success",
 		"login.sso bea@acme.example unauthenticated", "login.sso bea@acme.example success",
 		"sso.update " + i.url + " success", "sso.remove " + i.url + " success",
 	}, actions)
 	require.NotContains(t, string(log.raw)+live.log.String(), "canary", "a secret is nowhere to be read")
+}
+
+// TestSSOBinds: an address that got another owner at the provider opens nobody's
+// account, before an administrator has unbound it.
+func TestSSOBinds(t *testing.T) {
+	p, i := newPool(t, 1, 0), newIssuer(t)
+	owner := p.newSession(p.newUser("ann", cloudlicenses.RoleOwner))
+	viewer := p.newSession(p.newUser("vic", cloudlicenses.RoleViewer))
+	p.setSSO(i)
+	i.is("eve@acme.example", "Eve")
+	eve := p.browser()
+	eve.login().wants(t, 302, "")
+	id := eve.me().body["user"].(map[string]any)["id"].(string)
+	list := func() map[string]any {
+		for _, item := range p.as(owner, "GET", "/api/v1/users?consistency=linearizable", "").wants(t, 200, "").body["items"].([]any) {
+			if user := item.(map[string]any); user["id"] == id {
+				return user
+			}
+		}
+		return nil
+	}
+	require.Equal(t, true, list()["sso"])
+
+	is := func(subject, email string) {
+		i.is(email, "Eve")
+		i.set(func(i *issuer) { i.claims["sub"] = subject })
+	}
+	is("another", "eve@acme.example")
+	other := p.browser()
+	require.Contains(t, other.login().wants(t, 401, "unauthenticated").text("detail"), "somebody else")
+	is("eve@acme.example", "eva@acme.example")
+	moved := p.browser()
+	moved.login().wants(t, 302, "")
+	require.Equal(t, id, moved.me().body["user"].(map[string]any)["id"], "the same person under a new address")
+	for _, subject := range []string{"", strings.Repeat("x", cloudlicenses.MaxSubjectLength+1), "s\u00fcb"} {
+		is(subject, "eve@acme.example")
+		require.Contains(t, p.browser().login().wants(t, 401, "unauthenticated").text("detail"), "subject")
+	}
+
+	change := func(session, body string) *reply { return p.as(session, "PATCH", "/api/v1/users/"+id, body) }
+	change(viewer, `{"sso":false}`).wants(t, 403, "forbidden_role")
+	require.Contains(t, string(change(owner, `{"sso":true}`).wants(t, 422, "invalid_field").raw), `"/sso"`)
+	require.Equal(t, false, change(owner, `{"sso":false}`).wants(t, 200, "").body["sso"])
+	eve.me().wants(t, 401, "unauthenticated")
+	is("another", "eve@acme.example")
+	other.login().wants(t, 302, "")
+	require.Equal(t, id, other.me().body["user"].(map[string]any)["id"])
+
+	log := string(p.as(owner, "GET", "/api/v1/audit?limit=100&consistency=linearizable", "").wants(t, 200, "").raw)
+	require.Equal(t, 2, strings.Count(log, `"user.sso_bind"`))
+	require.Equal(t, 1, strings.Count(log, `"user.sso_unbind"`))
 }
 
 // TestSSOIdentity: an ID token that does not hold opens nothing, and makes

@@ -44,10 +44,11 @@ type shownUser struct {
 	TOTP      bool                     `json:"totp"`
 	CreatedAt *string                  `json:"created_at"`
 	LastLogin *string                  `json:"last_login_at"`
+	SSO       bool                     `json:"sso"`
 }
 
 func showUser(u *license.User) shownUser {
-	return shownUser{u.ID, u.Email, u.Name, u.Role, u.Status, u.SecondFactor, timeText(u.CreatedMillis), timeText(u.LastLoginMillis)}
+	return shownUser{u.ID, u.Email, u.Name, u.Role, u.Status, u.SecondFactor, timeText(u.CreatedMillis), timeText(u.LastLoginMillis), u.SSO}
 }
 
 // send replies with v as JSON, which no cache may keep.
@@ -149,7 +150,8 @@ func (c *call) serveUsers() {
 	c.send(fasthttp.StatusOK, newPage(list.Items, list.Next, showUser))
 }
 
-// serveInvite is POST /api/v1/users: the invitation leaves by mail.
+// serveInvite is POST /api/v1/users: the invitation leaves by mail. Who has not
+// come yet is sent a fresh one (200).
 func (c *call) serveInvite() {
 	var in struct {
 		Email *string            `json:"email"`
@@ -174,8 +176,12 @@ func (c *call) serveInvite() {
 	result, ok := c.doUser(license.OpPutUser, &license.PutUser{
 		By: c.by(), ID: id, Email: email, Name: *in.Name, Role: in.Role, Mail: shard.NewMail(cloudlicenses.TokenInvite),
 	})
-	if ok {
+	switch {
+	case !ok:
+	case result.User.ID == id:
 		c.send(fasthttp.StatusCreated, showUser(&result.User))
+	default:
+		c.send(fasthttp.StatusOK, showUser(&result.User))
 	}
 }
 
@@ -186,6 +192,7 @@ func (c *call) serveUpdateUser() {
 		Role   *cloudlicenses.Role       `json:"role"`
 		Status *cloudlicenses.UserStatus `json:"status"`
 		TOTP   *bool                     `json:"totp"`
+		SSO    *bool                     `json:"sso"`
 	}
 	if !c.decode(&in) {
 		return
@@ -207,6 +214,10 @@ func (c *call) serveUpdateUser() {
 	if in.TOTP != nil {
 		update.DropFactor = !*in.TOTP
 		w.check(*in.TOTP, "totp", "may only be false: people set up a second factor themselves")
+	}
+	if in.SSO != nil {
+		update.DropIdentity = !*in.SSO
+		w.check(*in.SSO, "sso", "may only be false: people are bound by their first single sign-on")
 	}
 	if !c.valid(w) {
 		return

@@ -21,6 +21,10 @@ var (
 		code: cloudlicenses.Unauthenticated, layer: cloudlicenses.LayerKey,
 		detail: "no live session: log in by POST /api/v1/login",
 	}
+	problemKeyForUser = &problem{
+		code: cloudlicenses.Unauthenticated, layer: cloudlicenses.LayerKey,
+		detail: "this needs a user's session, and an API key was sent: log in by POST /api/v1/login, and send the token that it replies with",
+	}
 	problemCrossSite = &problem{
 		code: cloudlicenses.Unauthenticated, layer: cloudlicenses.LayerKey,
 		detail: "the cookie counts only for pages of the tenant's own host: send Origin or Sec-Fetch-Site",
@@ -75,9 +79,19 @@ func (c *call) hasSession() bool {
 func (c *call) authenticateUser() *problem {
 	token, byCookie := c.sessionToken()
 	if !shard.IsSessionToken(token) {
-		return problemNoSession
+		return noSession(token)
 	}
 	return c.authenticateSession(token, byCookie)
+}
+
+// noSession refuses what was sent in place of a session.
+func noSession(token string) *problem {
+	_, notKey := shard.ParseAPIKey(token)
+	_, notVendorKey := shard.ParseVendorKey(token)
+	if notKey == nil || notVendorKey == nil {
+		return problemKeyForUser
+	}
+	return problemNoSession
 }
 
 // authenticateSession is authenticateUser where the token's form is right.

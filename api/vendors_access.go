@@ -36,7 +36,7 @@ func (c *call) authenticateVendor() *problem {
 	if !isSession {
 		var err error
 		if vendor, err = shard.ParseVendorKey(token); c.route.on == forVendorUsers {
-			return problemNoSession
+			return noSession(token)
 		} else if token == "" || byCookie {
 			return problemNoVendorKey
 		} else if err != nil {
@@ -85,7 +85,7 @@ func (c *call) authenticateVendorKey(key string) *problem {
 	case facts.Code == cloudlicenses.Unauthenticated:
 		return problemBadVendorKey
 	case facts.Code != cloudlicenses.OK:
-		return decided(facts.Code, facts.Layer, "", "")
+		return decided(facts.Code, facts.Layer, facts.Detail, "")
 	}
 	c.key, c.session = &facts.Key.Key, c.caller.KeyHash
 	return nil

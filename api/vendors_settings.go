@@ -178,7 +178,11 @@ func (in *settingsChange) check(c *call) (change shard.VendorChange, w wrong) {
 	if url := in.Invoice.URL; url != nil {
 		account.Set |= license.ChangedURL
 		account.Invoice.URL = *url
-		w.check(*url != "" && cloudlicenses.ValidateURL(*url, !c.server.secure()) != nil, "invoice_webhook/url", cloudlicenses.ErrURL.Error())
+		if bad := cloudlicenses.ValidateURL(*url, !c.server.secure()) != nil; *url != "" && bad {
+			w.check(true, "invoice_webhook/url", cloudlicenses.ErrURL.Error())
+		} else if *url != "" {
+			c.checkHost(&w, "invoice_webhook/url", *url)
+		}
 	}
 	if token := in.Invoice.Token; token != nil {
 		account.Set |= license.ChangedToken

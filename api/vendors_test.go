@@ -30,6 +30,7 @@ func TestVendorUserStory(t *testing.T) {
 	require.Equal(t, in.body["user"], me.body["user"])
 
 	vendorDo(t, session, "POST", "/api/v1/users", `{"email":"bob@acme.example","name":"Bob","role":"viewer"}`).wants(t, 201, "")
+	vendorDo(t, session, "POST", "/api/v1/users", `{"email":"bob@acme.example","name":"Bob","role":"viewer"}`).wants(t, 200, "")
 	mail := mailed(t, v.tenant, "mail.invite", "bob@acme.example")
 	require.Equal(t, string(id), mail["vendor_id"])
 	require.Empty(t, mail["tenant_id"])
@@ -111,11 +112,13 @@ func TestVendorKeys(t *testing.T) {
 	require.Equal(t, crmID, rotated.text("key_id"))
 	works(crm, 200, "")
 	works(rotated.text("api_key"), 200, "")
+	require.Contains(t, ask(crm, "GET", "/api/v1/users", "").wants(t, 401, "unauthenticated").text("detail"), "an API key was sent")
 	ask(crm, "PATCH", "/api/v1/settings", `{"auto_provision":false}`).wants(t, 200, "")
 	last := ask(rotated.text("api_key"), "POST", "/api/v1/keys/"+crmID+"/rotate", `{"overlap_seconds":0}`).wants(t, 200, "")
 	works(crm, 401, "key_expired")
 	works(rotated.text("api_key"), 401, "key_expired")
-	ask(crm, "PATCH", "/api/v1/settings", `{"auto_provision":true}`).wants(t, 401, "key_expired")
+	refused := ask(crm, "PATCH", "/api/v1/settings", `{"auto_provision":true}`).wants(t, 401, "key_expired")
+	require.Contains(t, refused.text("detail"), "was rotated at 20")
 	works(last.text("api_key"), 200, "")
 
 	ask(v.key, "POST", "/api/v1/keys/"+crmID+"/restrictions", `{"allowed_ip_ranges":["10.0.0.0/8"]}`).wants(t, 200, "")

@@ -11,6 +11,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/cloudlicenses/cloudlicenses"
+	"github.com/cloudlicenses/cloudlicenses/api/body"
 	"github.com/cloudlicenses/cloudlicenses/fsm"
 	"github.com/cloudlicenses/cloudlicenses/fsm/license"
 	"github.com/cloudlicenses/cloudlicenses/notify"
@@ -138,10 +139,12 @@ type endpointBody struct {
 }
 
 // check judges the members by themselves.
-func (b *endpointBody) check(w *wrong, allowHTTP bool) {
+func (b *endpointBody) check(c *call, w *wrong) {
 	if b.URL != nil {
-		if err := notify.CheckURL(*b.URL, allowHTTP); err != nil {
+		if err := notify.CheckURL(*b.URL, c.server.cfg.Webhooks.AllowHTTP); err != nil {
 			w.check(true, "url", detailOfURL(err))
+		} else {
+			c.checkHost(w, "url", *b.URL)
 		}
 	}
 	if b.Kinds == nil {
@@ -150,6 +153,13 @@ func (b *endpointBody) check(w *wrong, allowHTTP bool) {
 	w.check(len(*b.Kinds) > len(cloudlicenses.EventKinds), "events", "names more kinds than there are")
 	for i, kind := range *b.Kinds {
 		w.check(!kind.Valid(), "events/"+strconv.Itoa(i), "is no kind of event")
+	}
+}
+
+// checkHost refuses a URL of a webhook that deliveries would not reach.
+func (c *call) checkHost(w *wrong, member, url string) {
+	if err := c.server.cfg.Webhooks.CheckHost(c.context(), url); err != nil {
+		w.check(true, member, "can't be used: its host is at "+err.Error())
 	}
 }
 
@@ -170,7 +180,7 @@ func (c *call) serveNewEndpoint() {
 	var w wrong
 	w.check(in.URL == nil, "url", "is missing")
 	w.check(in.Enabled != nil && !*in.Enabled, "enabled", "a new endpoint is enabled")
-	in.check(&w, c.server.cfg.WebhookHTTP)
+	in.check(c, &w)
 	if !c.valid(w) {
 		return
 	}
@@ -197,7 +207,7 @@ func (c *call) serveUpdateEndpoint() {
 		return
 	}
 	var w wrong
-	in.check(&w, c.server.cfg.WebhookHTTP)
+	in.check(c, &w)
 	if !c.valid(w) {
 		return
 	}
@@ -243,8 +253,21 @@ func (c *call) serveDeliveries() {
 		return
 	}
 	var page license.DeliveryPage
+	args := c.ctx.QueryArgs()
 	query := &license.ListDeliveries{
-		EndpointID: cloudlicenses.EndpointID(c.ctx.QueryArgs().Peek("endpoint_id")), Cursor: o.cursor, Limit: o.limit,
+		EndpointID: cloudlicenses.EndpointID(args.Peek("endpoint_id")), Cursor: o.cursor, Limit: o.limit,
+		State: cloudlicenses.DeliveryState(args.Peek("state")), Kind: cloudlicenses.EventKind(args.Peek("event")),
+	}
+	var invalid []body.FieldError
+	if query.State != "" && !query.State.Valid() {
+		invalid = append(invalid, body.FieldError{Parameter: "state", Detail: "must be pending, delivered or failed"})
+	}
+	if query.Kind != "" && !query.Kind.Valid() {
+		invalid = append(invalid, body.FieldError{Parameter: "event", Detail: "is no kind of event"})
+	}
+	if len(invalid) > 0 {
+		c.refuse(&problem{code: cloudlicenses.InvalidField, detail: "the query has invalid parameters", invalid: invalid})
+		return
 	}
 	if c.read(license.QueryDeliveries, query, &page, o) && c.found(page.Code) {
 		c.send(fasthttp.StatusOK, newPage(page.Items, page.Next, showDelivery))

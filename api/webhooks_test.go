@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -15,6 +16,7 @@ import (
 	"github.com/cloudlicenses/cloudlicenses"
 	"github.com/cloudlicenses/cloudlicenses/cluster"
 	"github.com/cloudlicenses/cloudlicenses/fsm/license"
+	"github.com/cloudlicenses/cloudlicenses/notify"
 	"github.com/cloudlicenses/cloudlicenses/shard"
 )
 
@@ -105,6 +107,43 @@ func (p *pool) tried(endpoint string, result uint8, status int64) {
 	p.t.Fatal("nothing is pending")
 }
 
+// testWebhooks asks a DNS server that knows of no address.
+func testWebhooks(dns string) notify.WebhookConfig {
+	return notify.WebhookConfig{Resolver: &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, network, dns)
+	}}}
+}
+
+// TestWebhookAddresses: an endpoint that no delivery would reach is refused when
+// it is set, by what deliveries are checked by.
+func TestWebhookAddresses(t *testing.T) {
+	p := newPool(t, 1, 0)
+	session := p.newSession(p.newUser("ann", cloudlicenses.RoleAdmin))
+	refused := func(r *reply, pointer, address string) {
+		t.Helper()
+		wrong := r.wants(t, 422, "invalid_field").body["errors"].([]any)[0].(map[string]any)
+		require.Equal(t, pointer, wrong["pointer"])
+		require.Contains(t, wrong["detail"], address)
+	}
+	made := p.as(session, "POST", "/api/v1/webhooks", `{"url":"https://not-there-yet.acme.example/hook"}`).wants(t, 201, "")
+	for url, address := range map[string]string{
+		"https://10.1.2.3/hook":        "10.1.2.3",
+		"https://169.254.169.254/meta": "169.254.169.254",
+		"https://[fd00:ec2::254]/meta": "fd00:ec2::254",
+		"https://localhost/hook":       "not a public address",
+	} {
+		body := fmt.Sprintf(`{"url":%q}`, url)
+		refused(p.as(session, "POST", "/api/v1/webhooks", body), "/url", address)
+		refused(p.as(session, "PATCH", "/api/v1/webhooks/"+made.text("id"), body), "/url", address)
+	}
+	p.as(session, "PATCH", "/api/v1/webhooks/"+made.text("id"), `{"url":"https://8.8.8.8/hook"}`).wants(t, 200, "")
+
+	v, _ := newVendor(t)
+	owner := v.newSession(v.newUser("ann", cloudlicenses.RoleOwner))
+	refused(vendorDo(t, owner, "PATCH", "/api/v1/settings", `{"invoice_webhook":{"url":"https://10.1.2.3/invoices","bearer_token":"abcdefghijklmnopqrstuvwxyz"}}`),
+		"/invoice_webhook/url", "10.1.2.3")
+}
+
 // TestWebhookStory: an administrator makes an endpoint, sees what became of its
 // deliveries, replays one, follows the secret by another, and removes it.
 func TestWebhookStory(t *testing.T) {
@@ -138,6 +177,13 @@ func TestWebhookStory(t *testing.T) {
 	require.Equal(t, "suspended", items[1]["data"].(map[string]any)["status"])
 	require.Len(t, list("&endpoint_id=wh-none"), 0)
 	require.Len(t, list("&limit=1"), 1)
+	require.Len(t, list("&state=pending"), 2)
+	require.Empty(t, list("&state=delivered"))
+	require.Equal(t, items[1:], list("&event=license.suspended&state=pending&endpoint_id="+made.text("id")))
+	for _, wrong := range []string{"state=lost", "event=license.lost"} {
+		refused := p.as(session, "GET", "/api/v1/webhooks/deliveries?"+wrong, "").wants(t, 422, "invalid_field")
+		require.Contains(t, string(refused.raw), `"parameter":"`+strings.Split(wrong, "=")[0]+`"`)
+	}
 
 	p.tried(made.text("id"), license.TriedRetry, 503)
 	items = list("&endpoint_id=" + made.text("id"))

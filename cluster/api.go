@@ -19,6 +19,10 @@ type Config struct {
 	NodeID string
 	// DataDir holds everything of this node; made when missing.
 	DataDir string
+	// MinFreeDisk is how many bytes stay free on the disk of DataDir: with less,
+	// this node as a leader refuses what it is asked to commit (ErrStorageFull);
+	// 0: whatever there is.
+	MinFreeDisk uint64
 	// RaftAddr is the listen address of the multiplexed port for Raft and
 	// forwarding, host:port; port 0 lets the system choose.
 	RaftAddr string

@@ -9,6 +9,8 @@ var (
 	ErrOutcomeUnknown = errors.New("outcome of the command is unknown")
 	// ErrOverloaded: too many commands wait; nothing was proposed.
 	ErrOverloaded = errors.New("too many commands are waiting")
+	// ErrStorageFull: the leader's disk has too little room; nothing was proposed.
+	ErrStorageFull = errors.New("disk has too little room")
 	// ErrNoGroup: no node known to hold a replica of the group.
 	ErrNoGroup = errors.New("no such group")
 	// ErrNotCaughtUp: the replica did not reach the wanted index in time.

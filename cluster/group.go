@@ -366,6 +366,9 @@ func (g *group) propose(ctx context.Context, commands [][]byte) ([]Reply, error)
 			refusals++
 		}
 	}
+	if refusals < len(commands) && g.node.space.low.Load() {
+		return nil, ErrStorageFull
+	}
 	if refusals == 0 {
 		return replies, g.batch.propose(ctx, commands, replies)
 	}

@@ -68,6 +68,8 @@ const (
 	// firstClockInterval until the first of them has answered.
 	clockInterval      = 2 * time.Second
 	firstClockInterval = 50 * time.Millisecond
+	// spaceInterval is how often the room on the disk is looked at.
+	spaceInterval = time.Second
 	// minIndexWait is how long a read waits for ReadOptions.MinIndex.
 	minIndexWait = 2 * time.Second
 

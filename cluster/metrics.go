@@ -16,6 +16,8 @@ type metrics struct {
 	elections       *prometheus.CounterVec
 	leads           *prometheus.GaugeVec
 	snapshots       *prometheus.HistogramVec
+	freeBytes       prometheus.Gauge
+	storageFull     prometheus.Gauge
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -49,11 +51,26 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Buckets: prometheus.ExponentialBuckets(1e-3, 2, 16),
 		}, group),
 	}
-	reg.MustRegister(m.logWriteSeconds, m.lateSeconds, m.commands, m.entries, m.elections, m.leads, m.snapshots)
+	m.freeBytes = prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "cloudlicenses_disk_free_bytes", Help: "Room on the disk of the data folder, as of the last second.",
+	})
+	m.storageFull = prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "cloudlicenses_storage_full", Help: "1 while this node refuses new writes since less than --min-free-disk is free.",
+	})
+	reg.MustRegister(m.freeBytes, m.storageFull, m.logWriteSeconds, m.lateSeconds, m.commands, m.entries, m.elections, m.leads, m.snapshots)
 	return m
 }
 
 func (m *metrics) logWrite(d time.Duration) { m.logWriteSeconds.Observe(d.Seconds()) }
+
+func (m *metrics) room(free uint64, low bool) {
+	m.freeBytes.Set(float64(free))
+	if low {
+		m.storageFull.Set(1)
+	} else {
+		m.storageFull.Set(0)
+	}
+}
 
 func (m *metrics) late(d time.Duration) { m.lateSeconds.Observe(max(0, d.Seconds())) }
 

@@ -81,6 +81,7 @@ type Node struct {
 	port       *port
 	gossip     *memberlist.Memberlist
 	clock      clockGuard
+	space      space
 	metrics    *metrics
 
 	ctx        context.Context // ends when the node shuts down
@@ -127,6 +128,7 @@ func Start(cfg Config) (*Node, error) {
 		ready: make(chan struct{}), members: map[string]*member{}, groups: map[GroupID]*group{},
 		leaders: map[GroupID]heardLeader{}, metrics: newMetrics(cfg.Metrics),
 		clock: clockGuard{limit: cfg.Tuning.MaxClockOffset}, began: time.Now(),
+		space: space{reserve: cfg.MinFreeDisk},
 	}
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	n.raftLogger = newRaftLogger(n.log)
@@ -134,7 +136,9 @@ func Start(cfg Config) (*Node, error) {
 		n.cancel()
 		return nil, errors.Join(err, n.closeStores())
 	}
-	n.background.Add(4)
+	n.lookAtSpace()
+	n.background.Add(5)
+	go n.watchSpace()
 	go n.pulse()
 	go n.keepJoining()
 	go n.watchClocks()

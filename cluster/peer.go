@@ -54,6 +54,7 @@ var statusErrors = []struct {
 	{4, ErrNotCaughtUp},
 	{5, ErrNoGroup},
 	{6, ErrClosed},
+	{7, ErrStorageFull},
 }
 
 func statusOf(err error) byte {

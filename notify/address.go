@@ -1,10 +1,17 @@
 package notify
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
+	"net/url"
+	"time"
 )
+
+// lookupTimeout bounds what a name may take to resolve where an answer waits for it.
+const lookupTimeout = 2 * time.Second
 
 // ErrAddress: a webhook's host is at an address that nobody outside may make us
 // talk to. Permanent.
@@ -70,4 +77,38 @@ func checkAddress(addr netip.Addr, allowed []netip.Prefix) error {
 		}
 	}
 	return nil
+}
+
+// CheckHost refuses a URL, with an [ErrAddress] that names the address, whose host
+// is, or resolves to, one that a client of c would not reach: so that its owner
+// learns of it at once. A name that does not resolve passes, for it may do so
+// later. Nothing rests on the answer: each address is checked as it is dialed.
+func (c *WebhookConfig) CheckHost(ctx context.Context, text string) error {
+	u, err := url.Parse(text)
+	if err != nil {
+		return fmt.Errorf("%w: not a URL", ErrURL)
+	}
+	addresses, err := c.addresses(ctx, u.Hostname())
+	if err != nil {
+		return nil
+	}
+	for _, a := range addresses {
+		if err := checkAddress(a, c.AllowNetworks); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *WebhookConfig) addresses(ctx context.Context, host string) ([]netip.Addr, error) {
+	if literal, err := netip.ParseAddr(host); err == nil {
+		return []netip.Addr{literal}, nil
+	}
+	resolver := c.Resolver
+	if resolver == nil {
+		resolver = net.DefaultResolver
+	}
+	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
+	defer cancel()
+	return resolver.LookupNetIP(ctx, "ip", host)
 }

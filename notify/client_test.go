@@ -212,6 +212,20 @@ func TestAddresses(t *testing.T) {
 	require.NoError(t, checkAddress(netip.MustParseAddr("::ffff:127.0.0.1"), loopback))
 	require.NoError(t, checkAddress(netip.MustParseAddr("::1"), loopback))
 	require.ErrorIs(t, checkAddress(netip.MustParseAddr("10.0.0.1"), loopback), ErrAddress)
+
+	for url, says := range map[string]string{
+		"https://10.0.0.1/hook": "10.0.0.1", "https://[::1]:8443/hook": "::1", "https://[::ffff:169.254.169.254]/": "169.254.169.254",
+		"https://localhost/hook": "127.0.0.1",
+	} {
+		closed, open := WebhookConfig{}, WebhookConfig{AllowNetworks: prefixes("0.0.0.0/0", "::/0")}
+		err := closed.CheckHost(t.Context(), url)
+		require.ErrorIs(t, err, ErrAddress, url)
+		if url != "https://localhost/hook" { // may be ::1
+			require.ErrorContains(t, err, says)
+		}
+		require.NoError(t, open.CheckHost(t.Context(), url), url)
+	}
+	require.NoError(t, (&WebhookConfig{}).CheckHost(t.Context(), "https://8.8.8.8/hook"))
 }
 
 // zone is a resolver that holds what the test says: name → addresses, and which

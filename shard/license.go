@@ -31,7 +31,7 @@ func (s *Shard) Generate(ctx context.Context, g directory.GenerateLicense, conta
 	}
 	var err error
 	if g.NoticeKey = n.key; contact.Email != "" {
-		if g.Notice, err = s.putNotice(ctx, &n); err != nil {
+		if g.Notice, err = s.offerNotice(ctx, &n); err != nil {
 			return directory.LicenseResult{}, Written{}, err
 		}
 	}
@@ -59,7 +59,7 @@ func (s *Shard) ProvisionLicense(ctx context.Context, p directory.ProvisionLicen
 	n := pendingNotice{vendor: p.VendorID, tenant: before.License.TenantID, Notice: contact, key: noticeKey("provision", string(p.ID))}
 	if contact.Email != "" && before.License.Revision == 0 {
 		var err error
-		if p.Notice, err = s.putNotice(ctx, &n); err != nil {
+		if p.Notice, err = s.offerNotice(ctx, &n); err != nil {
 			return directory.LicenseResult{}, Written{}, err
 		}
 		p.NoticeKey = n.key
@@ -185,6 +185,20 @@ func (n *pendingNotice) account(at directory.NoticePlace) cloudlicenses.TenantID
 func noticeKey(parts ...string) [16]byte {
 	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
 	return [16]byte(sum[:16])
+}
+
+// offerNotice puts a notice, unless the directory is going to refuse the license:
+// what a blocked vendor writes must not get into the tenant's group at all.
+func (s *Shard) offerNotice(ctx context.Context, n *pendingNotice) (directory.NoticePlace, error) {
+	var page directory.LinkPage
+	query := Command{Op: directory.QueryLinks, Payload: &directory.ListLinks{TenantID: n.tenant, VendorID: n.vendor, Limit: 1}, Result: &page}
+	if _, err := s.ReadDirectory(ctx, query, ReadOptions{Linearizable: true}); err != nil {
+		return directory.NoticeNowhere, err
+	}
+	if len(page.Items) > 0 && page.Items[0].Link.BlockedMillis != 0 {
+		return directory.NoticeNowhere, nil
+	}
+	return s.putNotice(ctx, n)
 }
 
 // putNotice keeps a notice in the tenant's group or, while the tenant is not

@@ -59,7 +59,7 @@ func (s *Shard) syncLicense(ctx context.Context, r *directory.LicenseResult) (di
 	}
 	var result directory.LicenseResult
 	written, err := s.DoDirectory(ctx, Command{
-		Op: directory.OpLicenseSynced, Payload: &directory.LicenseSynced{ID: l.ID, Revision: l.Revision}, Result: &result,
+		Op: directory.OpLicenseSynced, Payload: &directory.LicenseSynced{ID: l.ID, Revision: l.Revision, Notified: ack.Notified}, Result: &result,
 	})
 	if err == nil {
 		err = refusedLicense(&result)

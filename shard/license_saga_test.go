@@ -121,7 +121,9 @@ func (c *trio) provisionedOnce(l *directory.License) {
 	for i := range page.Items {
 		if page.Items[i].License.ProductID == l.ProductID {
 			found++
-			require.Equal(t, granted(l), page.Items[i].License)
+			want := granted(l)
+			want.Notified = true
+			require.Equal(t, want, page.Items[i].License)
 		}
 	}
 	require.Equal(t, 1, found, "%s in its group", l.ID)
@@ -278,6 +280,29 @@ func TestWaitingLicense(t *testing.T) {
 	require.Eventually(t, func() bool { return c.of("by-itself")[0].Status == cloudlicenses.LicenseProvisioned }, 20*time.Second, 20*time.Millisecond)
 	l := c.of("by-itself")[0]
 	c.provisionedOnce(&l)
+}
+
+// TestBlockedVendorsNotice: what a blocked vendor writes to a contact never gets
+// into the tenant's group: the only command there is is the directory's.
+func TestBlockedVendorsNotice(t *testing.T) {
+	c := newTrio(t)
+	c.start(0, 1, 2)
+	ctx := t.Context()
+	_, _, err := c.shards[0].CreateVendor(ctx, CreateVendorRequest{ID: "vector-de", Name: "Vector", LicensePrefix: "vector"})
+	require.NoError(t, err)
+	_, err = c.shards[0].CreateTenant(ctx, CreateTenantRequest{ID: "mercedes"})
+	require.NoError(t, err)
+	g, contact := wish("mercedes", "first")
+	_, _, err = c.shards[0].Generate(ctx, g, contact)
+	require.NoError(t, err)
+	_, _, err = c.shards[0].BlockVendor(ctx, directory.BlockVendor{TenantID: "mercedes", VendorID: "vector-de", Blocked: true})
+	require.NoError(t, err)
+
+	g, contact = wish("mercedes", "second")
+	_, _, err = c.mortal(1, false).Generate(ctx, g, contact)
+	var refusal *Refusal
+	require.ErrorAs(t, err, &refusal)
+	require.Equal(t, cloudlicenses.LicenseNotActive, refusal.Code)
 }
 
 // TestSuspendedVendorsNotice: a license that waited for its tenant goes on

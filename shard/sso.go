@@ -124,6 +124,7 @@ func (s *Shard) ssoSealer() (cipher.AEAD, error) {
 
 // Person is whom an OpenID provider has named.
 type Person struct {
+	Subject string // the provider's own name of the person
 	Email   string // normalized; the provider has verified it
 	Name    string
 	Address string // of the client
@@ -137,7 +138,7 @@ func (s *Shard) FinishSSO(ctx context.Context, tenant cloudlicenses.TenantID, p 
 	}
 	token := NewSessionToken(tenant)
 	result, w, err := s.DoUser(ctx, tenant, license.OpSSOLogin, &license.SSOLogin{
-		Revision: p.Revision, Email: person.Email, UserID: id, Name: person.Name, State: HashToken(p.State), UntilMillis: p.UntilMillis,
+		Revision: p.Revision, Subject: person.Subject, Email: person.Email, UserID: id, Name: person.Name, State: HashToken(p.State), UntilMillis: p.UntilMillis,
 		Session: HashToken(token), Address: person.Address,
 	})
 	if err != nil || result.Code != cloudlicenses.OK {

@@ -11,6 +11,7 @@ import (
 	"github.com/tinylib/msgp/msgp"
 
 	"github.com/cloudlicenses/cloudlicenses"
+	"github.com/cloudlicenses/cloudlicenses/cluster"
 	"github.com/cloudlicenses/cloudlicenses/fsm"
 	"github.com/cloudlicenses/cloudlicenses/fsm/license"
 )
@@ -108,6 +109,9 @@ func (s *Shard) Session(ctx context.Context, tenant cloudlicenses.TenantID, hash
 		return facts, err
 	}
 	result, _, err := s.DoUser(ctx, tenant, license.OpTouchSession, &license.TouchSession{Session: hash})
+	if errors.Is(err, cluster.ErrStorageFull) {
+		return facts, nil // reads go on
+	}
 	if result.Code != cloudlicenses.OK {
 		facts.Code = result.Code
 	}

@@ -99,7 +99,7 @@ func (c *Client) do(ctx context.Context, call call, reply checked) (answer, erro
 			return got, nil
 		}
 		next := c.judge(ctx, to, err)
-		unfinished.Err = err
+		unfinished.met(ctx, err)
 		unfinished.Unknown = unfinished.Unknown || (call.write && next.unknown(sent.Load()))
 		if next.final {
 			return answer{}, unfinished.orRefusal(next)
@@ -187,6 +187,15 @@ func hopeless(err error) bool {
 	return (errors.As(err, &name) && name.IsNotFound) ||
 		errors.As(err, &certificate) || errors.As(err, &record) ||
 		errors.Is(err, http.ErrSchemeMismatch)
+}
+
+// met keeps what an attempt met. The end of the call's own time says less than
+// what an attempt before it has met.
+func (e *UnfinishedError) met(ctx context.Context, err error) {
+	if e.Err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		err = fmt.Errorf("%w: %w", err, e.Err)
+	}
+	e.Err = err
 }
 
 // endedBy is the error of a call whose context ended.

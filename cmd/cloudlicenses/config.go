@@ -69,6 +69,7 @@ type serverConfig struct {
 	MailDir             string        `koanf:"mail_dir"`
 	WebhookAllowPrivate bool          `koanf:"webhook_allow_private"`
 	DeletionGrace       time.Duration `koanf:"deletion_grace"`
+	MinFreeDisk         uint64        `koanf:"min_free_disk"`
 
 	// ClockOffset shifts the node's clock; for tests of clock skew.
 	ClockOffset time.Duration `koanf:"clock_offset"`
@@ -114,6 +115,7 @@ func addServerFlags(fs *pflag.FlagSet) {
 	fs.String("dns-resolver", "", "host:port of the DNS resolver that verifies sign-ups' domains (default: the first of /etc/resolv.conf)")
 	addMailFlags(fs)
 	fs.Duration("deletion-grace", cloudlicenses.DeletionGrace, "how long the deletion of a tenant can be taken back")
+	fs.Uint64("min-free-disk", cloudlicenses.MinFreeDisk, "bytes that stay free on the disk of the data folder: with less, new writes are refused (503 storage_full); 0: never")
 	fs.String("log-level", "info", "debug, info, warn or error")
 	fs.Duration("clock-offset", 0, "shift this node's clock")
 	fs.Int64("snapshot-entries", 0, "log entries between two snapshots")

@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/cloudlicenses/cloudlicenses"
 	"github.com/cloudlicenses/cloudlicenses/internal/dnstxt"
 	"github.com/cloudlicenses/cloudlicenses/notify"
 	"github.com/cloudlicenses/cloudlicenses/portal"
@@ -248,7 +249,7 @@ func (d *devCluster) wire(w *nodeConfig, i int) error {
 	w.mailer, w.mailFrom = d.mail, notify.Address{Name: "cloudlicenses", Email: "no-reply@" + devDomain}
 	w.webhooks = privateWebhooks() // receivers under development are on this machine
 	w.logger = d.log
-	w.tuning.LogWriteLimit = devLogWriteLimit
+	w.tuning.LogWriteLimit, w.minFreeDisk = devLogWriteLimit, cloudlicenses.MinFreeDisk
 	return nil
 }
 

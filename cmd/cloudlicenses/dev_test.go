@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -358,6 +359,30 @@ func TestRunPassesSignalsOn(t *testing.T) {
 	require.Contains(t, errs, "product_not_found")
 	code, _, _ = runCommand(t, "run", "--product", file.Demo.ProductID, "--", "/does/not/exist")
 	require.Equal(t, exitNotFound, code)
+}
+
+// TestRunTellsWhyNoServerAnswers: an unknown authority names the flag that is
+// missing, and a port that nothing listens at is called that.
+func TestRunTellsWhyNoServerAnswers(t *testing.T) {
+	server := httptest.NewTLSServer(http.NotFoundHandler())
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	defer server.Close()
+	gone := httptest.NewServer(http.NotFoundHandler())
+	gone.Close()
+	t.Setenv("LICENSE_API_KEY", "clsk_acme_x")
+	for _, args := range [][]string{
+		{"run", "--product", "p", "--timeout", "500ms", "--", "true"}, {"checkout", "--product", "p", "--timeout", "500ms"},
+		{"return", "lease-1", "--timeout", "500ms"}, {"leases", "--timeout", "500ms"},
+	} {
+		t.Setenv("LICENSE_SERVER_URL", server.URL)
+		code, _, errs := runCommand(t, args...)
+		require.Equal(t, exitFailed, code)
+		require.Contains(t, errs, "--ca-file", args)
+		t.Setenv("LICENSE_SERVER_URL", gone.URL)
+		code, _, errs = runCommand(t, args...)
+		require.Equal(t, exitFailed, code)
+		require.Contains(t, errs, "connection refused: nothing listens at "+strings.TrimPrefix(gone.URL, "http://"), args)
+	}
 }
 
 // TestRunTellsOfAReturnThatWaits: a server that is gone when the program ends

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 	"os/user"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -124,9 +126,15 @@ func explainCheckout(client *licenseclient.Client, request *licenseclient.Checko
 // call failed.
 func explainServer(client *licenseclient.Client, err error) error {
 	u, parseErr := url.Parse(client.ServerURL())
+	var unknownCA x509.UnknownAuthorityError
 	switch {
 	case parseErr != nil:
 		return err
+	case errors.As(err, &unknownCA):
+		return fmt.Errorf("%s is %s, whose certificate is signed by an authority unknown here: name the cluster's with --ca-file (ca.crt of 'cert create-ca')",
+			licenseclient.EnvServerURL, client.ServerURL())
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return fmt.Errorf("connection refused: nothing listens at %s, which is %s; is the server running there? (%w)", u.Host, licenseclient.EnvServerURL, err)
 	case errors.Is(err, http.ErrSchemeMismatch):
 		return fmt.Errorf("%s is %s, which speaks plain HTTP: use http://%s", licenseclient.EnvServerURL, client.ServerURL(), u.Host)
 	case !errors.Is(err, licenseclient.ErrNotFound):

@@ -73,6 +73,7 @@ type nodeConfig struct {
 	deletionGrace        time.Duration // 0: the default
 	clockOffset          time.Duration
 	tuning               cluster.Tuning
+	minFreeDisk          uint64       // bytes; 0: no limit
 	logger               *slog.Logger // without the node's id, which startNode adds
 	// fatal is told why the node can't go on; nil ends the process.
 	fatal func(error)
@@ -110,7 +111,7 @@ func startNode(cfg nodeConfig) (*node, error) {
 	})
 	wired := make(chan struct{}) // the engine runs before the door to it is there
 	engine, err := cluster.Start(cluster.Config{
-		NodeID: cfg.id, DataDir: cfg.dataDir,
+		NodeID: cfg.id, DataDir: cfg.dataDir, MinFreeDisk: cfg.minFreeDisk,
 		RaftAddr: cfg.raftAddr, GossipAddr: cfg.gossipAddr,
 		Join: cfg.join, JoinToken: cfg.joinToken, BootstrapExpect: cfg.bootstrapExpect,
 		Groups: cfg.groups, Replicas: cfg.replicas,
@@ -145,7 +146,7 @@ func startNode(cfg nodeConfig) (*node, error) {
 		Shard: n.door, Node: engine, NodeID: cfg.id,
 		Domain: cfg.domain, Scheme: scheme, Port: port,
 		TrustedProxies: cfg.trustedProxies, Logger: cfg.logger, Metrics: registry, DevDNS: cfg.dns,
-		WebhookHTTP: cfg.webhooks.AllowHTTP, Providers: cfg.webhooks,
+		Webhooks: cfg.webhooks, Providers: cfg.webhooks,
 	})
 	n.startSagas()
 	n.outbox.Start(n.door)
@@ -176,6 +177,7 @@ func (n *node) startSagas() {
 	n.stopSagas = stop
 	go n.door.ResumeSignUps(sagas)
 	go n.door.ResumeLicenses(sagas)
+	go n.door.TellVendors(sagas)
 	go n.door.RunInvoicesMonthly(sagas)
 	go n.door.ResumeLives(sagas)
 }

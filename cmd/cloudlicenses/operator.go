@@ -265,7 +265,11 @@ func listAll[T any](ctx context.Context, o *operator, path string) ([]T, error) 
 	for {
 		query := url.Values{"limit": {"100"}, "cursor": {cursor}, "consistency": {"linearizable"}}
 		var p page[T]
-		if err := o.call(ctx, http.MethodGet, path+"?"+query.Encode(), nil, &p); err != nil {
+		mark := "?"
+		if strings.Contains(path, mark) {
+			mark = "&"
+		}
+		if err := o.call(ctx, http.MethodGet, path+mark+query.Encode(), nil, &p); err != nil {
 			return nil, err
 		}
 		all = append(all, p.Items...)

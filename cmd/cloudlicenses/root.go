@@ -28,7 +28,7 @@ the license commands of a workstation.
 	})
 	root.AddCommand(
 		newDevCommand(), newServerCommand(), newClusterCommand(), newCertCommand(),
-		newVendorCommand(), newTenantCommand(), newPlanCommand(), newAuditCommand(),
+		newVendorCommand(), newTenantCommand(), newPlanCommand(), newBillingCommand(), newAuditCommand(),
 		newCheckoutCommand(), newReturnCommand(), newLeasesCommand(), newRunCommand(),
 		newBenchCommand(), newVersionCommand(),
 	)

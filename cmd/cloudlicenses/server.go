@@ -154,6 +154,7 @@ func (c *serverConfig) wire(now time.Time) (nodeConfig, error) {
 	w.joinToken, w.adminTokenFile = c.JoinToken, c.AdminTokenFile
 	w.clockOffset = c.ClockOffset
 	w.tuning.SnapshotEntries = c.SnapshotEntries
+	w.minFreeDisk = c.MinFreeDisk
 	return w, nil
 }
 

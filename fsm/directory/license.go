@@ -288,13 +288,15 @@ func (s *state) licenseSynced(c *LicenseSynced) msgp.Marshaler {
 		l.Synced, l.Fresh = c.Revision, false
 		if b := l.Before; b != nil && b.Revision <= c.Revision {
 			l.Before = nil
+			s.licenseEvent(cloudlicenses.EventLicenseAmended, l)
 		}
 		if l.Before == nil {
 			l.Ended = nil
 		}
 		if l.ProvisionedMillis == 0 && l.Status != cloudlicenses.LicenseRevoked {
+			s.licenseEvent(cloudlicenses.EventLicenseProvisioned, l)
 			l.ProvisionedMillis = s.meta.ClockMillis
-			l.Notified = l.Notice != NoticeNowhere
+			l.Notified = c.Notified
 			l.Notice = NoticeNowhere
 		}
 		if l.Status == cloudlicenses.LicenseGenerated {

@@ -182,12 +182,14 @@ type ProvisionLicense struct {
 	Notice     NoticePlace // Nowhere: the one of generation stands
 }
 
-// LicenseSynced says that the license's group knows a revision.
+// LicenseSynced says that the license's group knows a revision, and whether it
+// has mailed the notice: one that waited for too long was not there any more.
 //
 //msgp:tuple LicenseSynced
 type LicenseSynced struct {
 	ID       cloudlicenses.LicenseID
 	Revision uint64
+	Notified bool
 }
 
 // LicenseFailed says that the license's group refuses a revision. If it is the
@@ -399,6 +401,7 @@ type ListLinks struct {
 	TenantID cloudlicenses.TenantID
 	Cursor   string
 	Limit    int64
+	VendorID cloudlicenses.VendorID // not empty: this one alone
 }
 
 // LinkedVendor is a link with the vendor's name.

@@ -1323,10 +1323,11 @@ func (z *LicenseResult) Msgsize() (s int) {
 // MarshalMsg implements msgp.Marshaler
 func (z LicenseSynced) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// array header, size 2
-	o = append(o, 0x92)
+	// array header, size 3
+	o = append(o, 0x93)
 	o = msgp.AppendString(o, string(z.ID))
 	o = msgp.AppendUint64(o, z.Revision)
+	o = msgp.AppendBool(o, z.Notified)
 	return
 }
 
@@ -1338,8 +1339,8 @@ func (z *LicenseSynced) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err)
 		return
 	}
-	if zb0001 != 2 {
-		err = msgp.ArrayError{Wanted: 2, Got: zb0001}
+	if zb0001 != 3 {
+		err = msgp.ArrayError{Wanted: 3, Got: zb0001}
 		return
 	}
 	{
@@ -1356,13 +1357,18 @@ func (z *LicenseSynced) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err, "Revision")
 		return
 	}
+	z.Notified, bts, err = msgp.ReadBoolBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Notified")
+		return
+	}
 	o = bts
 	return
 }
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z LicenseSynced) Msgsize() (s int) {
-	s = 1 + msgp.StringPrefixSize + len(string(z.ID)) + msgp.Uint64Size
+	s = 1 + msgp.StringPrefixSize + len(string(z.ID)) + msgp.Uint64Size + msgp.BoolSize
 	return
 }
 
@@ -1883,13 +1889,14 @@ func (z *ListLicenses) Msgsize() (s int) {
 }
 
 // MarshalMsg implements msgp.Marshaler
-func (z ListLinks) MarshalMsg(b []byte) (o []byte, err error) {
+func (z *ListLinks) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// array header, size 3
-	o = append(o, 0x93)
+	// array header, size 4
+	o = append(o, 0x94)
 	o = msgp.AppendString(o, string(z.TenantID))
 	o = msgp.AppendString(o, z.Cursor)
 	o = msgp.AppendInt64(o, z.Limit)
+	o = msgp.AppendString(o, string(z.VendorID))
 	return
 }
 
@@ -1901,8 +1908,8 @@ func (z *ListLinks) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err)
 		return
 	}
-	if zb0001 != 3 {
-		err = msgp.ArrayError{Wanted: 3, Got: zb0001}
+	if zb0001 != 4 {
+		err = msgp.ArrayError{Wanted: 4, Got: zb0001}
 		return
 	}
 	{
@@ -1924,13 +1931,22 @@ func (z *ListLinks) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err, "Limit")
 		return
 	}
+	{
+		var zb0003 string
+		zb0003, bts, err = msgp.ReadStringBytes(bts)
+		if err != nil {
+			err = msgp.WrapError(err, "VendorID")
+			return
+		}
+		z.VendorID = cloudlicenses.VendorID(zb0003)
+	}
 	o = bts
 	return
 }
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
-func (z ListLinks) Msgsize() (s int) {
-	s = 1 + msgp.StringPrefixSize + len(string(z.TenantID)) + msgp.StringPrefixSize + len(z.Cursor) + msgp.Int64Size
+func (z *ListLinks) Msgsize() (s int) {
+	s = 1 + msgp.StringPrefixSize + len(string(z.TenantID)) + msgp.StringPrefixSize + len(z.Cursor) + msgp.Int64Size + msgp.StringPrefixSize + len(string(z.VendorID))
 	return
 }
 

@@ -119,7 +119,9 @@ func (s *session) provision(d *datadriven.TestData) string {
 
 func (s *session) synced(d *datadriven.TestData) string {
 	var r LicenseResult
-	s.apply(OpLicenseSynced, &LicenseSynced{ID: cloudlicenses.LicenseID(arg(d, "id", "")), Revision: uint64(number(d, "revision", 1))}, &r)
+	s.apply(OpLicenseSynced, &LicenseSynced{
+		ID: cloudlicenses.LicenseID(arg(d, "id", "")), Revision: uint64(number(d, "revision", 1)), Notified: arg(d, "notified", "") != "",
+	}, &r)
 	return showLicenseResult(&r)
 }
 
@@ -334,6 +336,7 @@ func licenseSamples() []licenseSample {
 		{OpCustomer, &SetCustomer{VendorID: "vector-de", CRMAccount: "ACC-98765", AutoProvision: SwitchOff}},
 		{OpVendorBlock, &BlockVendor{TenantID: "mercedes", VendorID: "vector-de", Blocked: true}},
 		{OpLinkTold, &LinkTold{TenantID: "mercedes", VendorID: "vector-de"}},
+		{OpVendorTold, &VendorTold{VendorID: "vector-de", UpTo: 2}},
 	}
 }
 

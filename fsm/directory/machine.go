@@ -45,7 +45,7 @@ func (o owner) Unlock() { o.m.mu.Unlock() }
 // WriteDirty writes what changes with every entry; all else is written as it
 // changes.
 func (o owner) WriteDirty(w *fsm.Writer) {
-	w.Set([]byte{kindMeta}, encoded(o.m.state.meta))
+	w.Set([]byte{kindMeta}, encoded(&o.m.state.meta))
 }
 
 // Open opens the directory in cfg.Dir, or a new one.

@@ -27,7 +27,7 @@ func (m *Machine) applyCheckout(t *tenant, payload []byte) (reply, error) {
 	}
 	if code != cloudlicenses.OK {
 		lic, _, _ := s.findLicense(t, c.VendorID, c.ProductID)
-		return m.refuseCheckout(t, k, lic, code, layer, ""), nil
+		return m.refuseCheckout(t, k, lic, code, layer, k.refusal(code, &c.Caller, s.clock)), nil
 	}
 	if detail := checkNumbers(c); detail != "" {
 		return m.refuseCheckout(t, k, nil, cloudlicenses.InvalidField, cloudlicenses.LayerNone, detail), nil

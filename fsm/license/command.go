@@ -169,6 +169,7 @@ type License struct {
 	// Revision is the directory's count of changes; 0: the directory knows
 	// nothing of the license.
 	Revision uint64
+	Notified bool // its contact's mail is in the outbox, or was
 }
 
 // PutLicenses provisions licenses. Idempotent by license id: one that is
@@ -243,6 +244,8 @@ type Ack struct {
 	LicenseID cloudlicenses.LicenseID
 	// Use is what a plan_limit_exceeded would have come to.
 	Use PlanUse
+	// Notified tells of a Provision that the license's contact was mailed.
+	Notified bool
 }
 
 // LeaseResult is the result of Checkout, Heartbeat, Return and Release.

@@ -16,8 +16,8 @@ const (
 // MarshalMsg implements msgp.Marshaler
 func (z *Ack) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// array header, size 5
-	o = append(o, 0x95)
+	// array header, size 6
+	o = append(o, 0x96)
 	o = msgp.AppendString(o, string(z.Code))
 	o = msgp.AppendString(o, string(z.Layer))
 	o = msgp.AppendString(o, z.Detail)
@@ -27,6 +27,7 @@ func (z *Ack) MarshalMsg(b []byte) (o []byte, err error) {
 		err = msgp.WrapError(err, "Use")
 		return
 	}
+	o = msgp.AppendBool(o, z.Notified)
 	return
 }
 
@@ -38,8 +39,8 @@ func (z *Ack) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err)
 		return
 	}
-	if zb0001 != 5 {
-		err = msgp.ArrayError{Wanted: 5, Got: zb0001}
+	if zb0001 != 6 {
+		err = msgp.ArrayError{Wanted: 6, Got: zb0001}
 		return
 	}
 	{
@@ -79,13 +80,18 @@ func (z *Ack) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err, "Use")
 		return
 	}
+	z.Notified, bts, err = msgp.ReadBoolBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Notified")
+		return
+	}
 	o = bts
 	return
 }
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z *Ack) Msgsize() (s int) {
-	s = 1 + msgp.StringPrefixSize + len(string(z.Code)) + msgp.StringPrefixSize + len(string(z.Layer)) + msgp.StringPrefixSize + len(z.Detail) + msgp.StringPrefixSize + len(string(z.LicenseID)) + z.Use.Msgsize()
+	s = 1 + msgp.StringPrefixSize + len(string(z.Code)) + msgp.StringPrefixSize + len(string(z.Layer)) + msgp.StringPrefixSize + len(z.Detail) + msgp.StringPrefixSize + len(string(z.LicenseID)) + z.Use.Msgsize() + msgp.BoolSize
 	return
 }
 
@@ -760,8 +766,8 @@ func (z *LeaseResult) Msgsize() (s int) {
 // MarshalMsg implements msgp.Marshaler
 func (z *License) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// array header, size 16
-	o = append(o, 0xdc, 0x0, 0x10)
+	// array header, size 17
+	o = append(o, 0xdc, 0x0, 0x11)
 	o = msgp.AppendString(o, string(z.ID))
 	o = msgp.AppendString(o, string(z.VendorID))
 	o = msgp.AppendString(o, string(z.ProductID))
@@ -778,6 +784,7 @@ func (z *License) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.AppendBool(o, z.AutoRenew)
 	o = msgp.AppendString(o, string(z.Status))
 	o = msgp.AppendUint64(o, z.Revision)
+	o = msgp.AppendBool(o, z.Notified)
 	return
 }
 
@@ -789,8 +796,8 @@ func (z *License) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err)
 		return
 	}
-	if zb0001 != 16 {
-		err = msgp.ArrayError{Wanted: 16, Got: zb0001}
+	if zb0001 != 17 {
+		err = msgp.ArrayError{Wanted: 17, Got: zb0001}
 		return
 	}
 	{
@@ -893,13 +900,18 @@ func (z *License) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err, "Revision")
 		return
 	}
+	z.Notified, bts, err = msgp.ReadBoolBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Notified")
+		return
+	}
 	o = bts
 	return
 }
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z *License) Msgsize() (s int) {
-	s = 3 + msgp.StringPrefixSize + len(string(z.ID)) + msgp.StringPrefixSize + len(string(z.VendorID)) + msgp.StringPrefixSize + len(string(z.ProductID)) + msgp.StringPrefixSize + len(z.ProductName) + msgp.StringPrefixSize + len(z.Constraint) + msgp.Int64Size + msgp.Int64Size + msgp.Int64Size + msgp.Int64Size + msgp.Int64Size + msgp.StringPrefixSize + len(string(z.Currency)) + msgp.Int64Size + msgp.Int64Size + msgp.BoolSize + msgp.StringPrefixSize + len(string(z.Status)) + msgp.Uint64Size
+	s = 3 + msgp.StringPrefixSize + len(string(z.ID)) + msgp.StringPrefixSize + len(string(z.VendorID)) + msgp.StringPrefixSize + len(string(z.ProductID)) + msgp.StringPrefixSize + len(z.ProductName) + msgp.StringPrefixSize + len(z.Constraint) + msgp.Int64Size + msgp.Int64Size + msgp.Int64Size + msgp.Int64Size + msgp.Int64Size + msgp.StringPrefixSize + len(string(z.Currency)) + msgp.Int64Size + msgp.Int64Size + msgp.BoolSize + msgp.StringPrefixSize + len(string(z.Status)) + msgp.Uint64Size + msgp.BoolSize
 	return
 }
 

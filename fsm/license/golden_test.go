@@ -66,7 +66,7 @@ func samples() []sample {
 		{"OpKey", license.OpKey, true, &license.PutKey{By: platform, Key: license.Key{
 			ID: "key-1", Hash: keyHash("k1"), AppName: "app", AppType: "desktop", Scopes: cl.ScopeCheckout | cl.ScopeReturn,
 			CreatedMillis: epochStart, ExpiresMillis: epochStart + hour, RevokedMillis: 0, Metadata: []byte(`{"a":1}`),
-			Restrictions: sampleRestrictions(), RotatedMillis: epochStart, Earlier: []license.Secret{{Hash: keyHash("k0"), UntilMillis: epochStart}}, Origin: keyHash("k0"),
+			Restrictions: sampleRestrictions(), RotatedMillis: epochStart, Earlier: []license.Secret{{Hash: keyHash("k0"), UntilMillis: epochStart, RotatedMillis: epochStart}}, Origin: keyHash("k0"),
 		}}},
 		{"OpRevokeKey", license.OpRevokeKey, true, &license.RevokeKey{By: platform, ID: "key-1", ReleaseLeases: true}},
 		{"OpCheckout", license.OpCheckout, true, &license.Checkout{

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net/netip"
 	"slices"
+	"time"
 
 	"github.com/cloudlicenses/cloudlicenses"
 )
@@ -213,7 +214,7 @@ func (m *Machine) applyRotateKey(t *tenant, payload []byte) (reply, error) {
 	case p.OverlapMillis < 0 || p.OverlapMillis > maxKeyOverlap:
 		return refusedKey(cloudlicenses.InvalidField, "overlap_seconds: is out of range"), nil
 	}
-	earlier := append(slices.Clone(k.Earlier), Secret{k.Hash, now + p.OverlapMillis})
+	earlier := append(slices.Clone(k.Earlier), Secret{Hash: k.Hash, UntilMillis: now + p.OverlapMillis, RotatedMillis: now})
 	if p.OverlapMillis == 0 {
 		for i := range earlier {
 			earlier[i].UntilMillis = min(earlier[i].UntilMillis, now)
@@ -270,6 +271,23 @@ func (m *Machine) use(k *key) {
 		m.state.touchKey(k)
 	}
 }
+
+// refusal says what the code of a refusal leaves open: that the key itself lives
+// on, and only the secret that was sent is over. Empty: nothing.
+func (k *key) refusal(code cloudlicenses.Code, c *Caller, now int64) string {
+	if k == nil || code != cloudlicenses.KeyExpired || k.over(now) {
+		return ""
+	}
+	for i := range k.Earlier {
+		if s := &k.Earlier[i]; s.Hash == c.KeyHash {
+			return "this secret of the API key " + string(k.ID) + " was rotated at " + rfc3339(s.RotatedMillis) +
+				" and ended at " + rfc3339(s.UntilMillis) + "; the key is in force: use its newer secret"
+		}
+	}
+	return ""
+}
+
+func rfc3339(millis int64) string { return time.UnixMilli(millis).UTC().Format(time.RFC3339) }
 
 // secretUntil returns until when a secret of the key works: never, of the one
 // in force.

@@ -29,6 +29,8 @@ type KeyFacts struct {
 	Code  cloudlicenses.Code
 	Layer cloudlicenses.Layer
 	Key   KeyState
+	// Detail says more of a refusal where there is more to say.
+	Detail string
 }
 
 // key answers QueryKey.
@@ -40,9 +42,11 @@ func (q *question) key() (reply, error) {
 	facts := &KeyFacts{}
 	code, err := q.read(func(v view) error {
 		var k *key
-		if k, facts.Layer, facts.Code = v.tenant.admitted(&ask.Caller, 0, max(v.state.clock, ask.NowMillis)); facts.Code == cloudlicenses.OK {
+		now := max(v.state.clock, ask.NowMillis)
+		if k, facts.Layer, facts.Code = v.tenant.admitted(&ask.Caller, 0, now); facts.Code == cloudlicenses.OK {
 			facts.Key = k.state()
 		}
+		facts.Detail = k.refusal(facts.Code, &ask.Caller, now)
 		return nil
 	})
 	if code != cloudlicenses.OK {

@@ -62,8 +62,8 @@ func (z *FindKey) Msgsize() (s int) {
 // MarshalMsg implements msgp.Marshaler
 func (z *KeyFacts) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// array header, size 3
-	o = append(o, 0x93)
+	// array header, size 4
+	o = append(o, 0x94)
 	o = msgp.AppendString(o, string(z.Code))
 	o = msgp.AppendString(o, string(z.Layer))
 	o, err = z.Key.MarshalMsg(o)
@@ -71,6 +71,7 @@ func (z *KeyFacts) MarshalMsg(b []byte) (o []byte, err error) {
 		err = msgp.WrapError(err, "Key")
 		return
 	}
+	o = msgp.AppendString(o, z.Detail)
 	return
 }
 
@@ -82,8 +83,8 @@ func (z *KeyFacts) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err)
 		return
 	}
-	if zb0001 != 3 {
-		err = msgp.ArrayError{Wanted: 3, Got: zb0001}
+	if zb0001 != 4 {
+		err = msgp.ArrayError{Wanted: 4, Got: zb0001}
 		return
 	}
 	{
@@ -109,12 +110,17 @@ func (z *KeyFacts) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err, "Key")
 		return
 	}
+	z.Detail, bts, err = msgp.ReadStringBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Detail")
+		return
+	}
 	o = bts
 	return
 }
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z *KeyFacts) Msgsize() (s int) {
-	s = 1 + msgp.StringPrefixSize + len(string(z.Code)) + msgp.StringPrefixSize + len(string(z.Layer)) + z.Key.Msgsize()
+	s = 1 + msgp.StringPrefixSize + len(string(z.Code)) + msgp.StringPrefixSize + len(string(z.Layer)) + z.Key.Msgsize() + msgp.StringPrefixSize + len(z.Detail)
 	return
 }

@@ -48,8 +48,9 @@ type Key struct {
 //
 //msgp:tuple Secret
 type Secret struct {
-	Hash        [32]byte
-	UntilMillis int64 // works before this moment
+	Hash          [32]byte
+	UntilMillis   int64 // works before this moment
+	RotatedMillis int64 // when another took its place
 }
 
 // Restrictions narrow where, by whom and how often a key may be used. What is

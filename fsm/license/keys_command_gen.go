@@ -36,10 +36,11 @@ func (z *Key) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.AppendInt64(o, z.RotatedMillis)
 	o = msgp.AppendArrayHeader(o, uint32(len(z.Earlier)))
 	for za0003 := range z.Earlier {
-		// array header, size 2
-		o = append(o, 0x92)
-		o = msgp.AppendBytes(o, (z.Earlier[za0003].Hash)[:])
-		o = msgp.AppendInt64(o, z.Earlier[za0003].UntilMillis)
+		o, err = z.Earlier[za0003].MarshalMsg(o)
+		if err != nil {
+			err = msgp.WrapError(err, "Earlier", za0003)
+			return
+		}
 	}
 	return
 }
@@ -156,24 +157,9 @@ func (z *Key) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		z.Earlier = make([]Secret, zb0005)
 	}
 	for za0003 := range z.Earlier {
-		var zb0006 uint32
-		zb0006, bts, err = msgp.ReadArrayHeaderBytes(bts)
+		bts, err = z.Earlier[za0003].UnmarshalMsg(bts)
 		if err != nil {
 			err = msgp.WrapError(err, "Earlier", za0003)
-			return
-		}
-		if zb0006 != 2 {
-			err = msgp.ArrayError{Wanted: 2, Got: zb0006}
-			return
-		}
-		bts, err = msgp.ReadExactBytes(bts, (z.Earlier[za0003].Hash)[:])
-		if err != nil {
-			err = msgp.WrapError(err, "Earlier", za0003, "Hash")
-			return
-		}
-		z.Earlier[za0003].UntilMillis, bts, err = msgp.ReadInt64Bytes(bts)
-		if err != nil {
-			err = msgp.WrapError(err, "Earlier", za0003, "UntilMillis")
 			return
 		}
 	}
@@ -183,7 +169,10 @@ func (z *Key) UnmarshalMsg(bts []byte) (o []byte, err error) {
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z *Key) Msgsize() (s int) {
-	s = 1 + msgp.StringPrefixSize + len(string(z.ID)) + msgp.ArrayHeaderSize + (32 * (msgp.ByteSize)) + msgp.StringPrefixSize + len(z.AppName) + msgp.StringPrefixSize + len(z.AppType) + msgp.Uint8Size + msgp.Int64Size + msgp.Int64Size + msgp.Int64Size + msgp.BytesPrefixSize + len(z.Metadata) + msgp.ArrayHeaderSize + (32 * (msgp.ByteSize)) + z.Restrictions.Msgsize() + msgp.Int64Size + msgp.ArrayHeaderSize + (len(z.Earlier) * (18 + (32 * (msgp.ByteSize)) + msgp.Int64Size))
+	s = 1 + msgp.StringPrefixSize + len(string(z.ID)) + msgp.ArrayHeaderSize + (32 * (msgp.ByteSize)) + msgp.StringPrefixSize + len(z.AppName) + msgp.StringPrefixSize + len(z.AppType) + msgp.Uint8Size + msgp.Int64Size + msgp.Int64Size + msgp.Int64Size + msgp.BytesPrefixSize + len(z.Metadata) + msgp.ArrayHeaderSize + (32 * (msgp.ByteSize)) + z.Restrictions.Msgsize() + msgp.Int64Size + msgp.ArrayHeaderSize
+	for za0003 := range z.Earlier {
+		s += z.Earlier[za0003].Msgsize()
+	}
 	return
 }
 
@@ -736,10 +725,11 @@ func (z *RotateKey) Msgsize() (s int) {
 // MarshalMsg implements msgp.Marshaler
 func (z *Secret) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// array header, size 2
-	o = append(o, 0x92)
+	// array header, size 3
+	o = append(o, 0x93)
 	o = msgp.AppendBytes(o, (z.Hash)[:])
 	o = msgp.AppendInt64(o, z.UntilMillis)
+	o = msgp.AppendInt64(o, z.RotatedMillis)
 	return
 }
 
@@ -751,8 +741,8 @@ func (z *Secret) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err)
 		return
 	}
-	if zb0001 != 2 {
-		err = msgp.ArrayError{Wanted: 2, Got: zb0001}
+	if zb0001 != 3 {
+		err = msgp.ArrayError{Wanted: 3, Got: zb0001}
 		return
 	}
 	bts, err = msgp.ReadExactBytes(bts, (z.Hash)[:])
@@ -765,12 +755,17 @@ func (z *Secret) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err, "UntilMillis")
 		return
 	}
+	z.RotatedMillis, bts, err = msgp.ReadInt64Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "RotatedMillis")
+		return
+	}
 	o = bts
 	return
 }
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z *Secret) Msgsize() (s int) {
-	s = 1 + msgp.ArrayHeaderSize + (32 * (msgp.ByteSize)) + msgp.Int64Size
+	s = 1 + msgp.ArrayHeaderSize + (32 * (msgp.ByteSize)) + msgp.Int64Size + msgp.Int64Size
 	return
 }

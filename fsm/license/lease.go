@@ -96,7 +96,7 @@ func (m *Machine) refuseLease(t *tenant, action string, k *key, c *Caller, id cl
 		m.entry.LicenseID, m.entry.ProductID = lic.ID, lic.ProductID
 	}
 	m.recordAudit(t)
-	m.result = LeaseResult{Code: code, Layer: layer}
+	m.result = LeaseResult{Code: code, Layer: layer, Detail: k.refusal(code, c, m.state.clock)}
 }
 
 // endCode is what an ended lease answers.

@@ -148,7 +148,7 @@ func (m *model) manageKeys(t *modelTenant, body any) license.KeyResult {
 		case k.RevokedMillis != 0 || k.ExpiresMillis != 0 && m.clock >= k.ExpiresMillis:
 			return license.KeyResult{Code: cl.InvalidField}
 		}
-		k.Earlier = append(slices.Clone(k.Earlier), license.Secret{Hash: k.Hash, UntilMillis: m.clock + b.OverlapMillis})
+		k.Earlier = append(slices.Clone(k.Earlier), license.Secret{Hash: k.Hash, UntilMillis: m.clock + b.OverlapMillis, RotatedMillis: m.clock})
 		for i := range k.Earlier {
 			if b.OverlapMillis == 0 && k.Earlier[i].UntilMillis > m.clock {
 				k.Earlier[i].UntilMillis = m.clock

@@ -92,15 +92,15 @@ func (m *Machine) applyDropNotice(t *tenant, payload []byte) (reply, error) {
 }
 
 // takeNotice returns the notice that came along, else the one that is kept
-// here, and forgets that one.
+// here and has not expired, and forgets that one.
 func (m *Machine) takeNotice(t *tenant, key [16]byte, along Notice) Notice {
 	at := t.findNotice(key[:])
 	if at < 0 {
 		return along
 	}
-	kept := t.notices[at].Notice
+	kept, over := t.notices[at].Notice, t.notices[at].ExpiresMillis <= m.state.clock
 	m.removeNotice(t, at)
-	if along.Email != "" {
+	if along.Email != "" || over {
 		return along
 	}
 	return kept
@@ -114,7 +114,7 @@ func (q *question) notice() (reply, error) {
 	}
 	result := &NoticeResult{Code: cloudlicenses.NotFound}
 	code, err := q.read(func(v view) error {
-		if at := v.tenant.findNotice(ask.Key); at >= 0 {
+		if at := v.tenant.findNotice(ask.Key); at >= 0 && v.tenant.notices[at].ExpiresMillis > v.state.clock {
 			result.Code, result.Notice = cloudlicenses.OK, v.tenant.notices[at].Notice
 		}
 		return nil

@@ -31,7 +31,7 @@ func (m *Machine) applyProvision(t *tenant, payload []byte) (reply, error) {
 	}
 	l, known := &p.License, t.licenses[p.License.ID]
 	if known != nil && known.Revision >= l.Revision {
-		return m.acked(cloudlicenses.OK, ""), nil
+		return m.provisioned(&known.License), nil
 	}
 	if l.Status == "" {
 		l.Status = cloudlicenses.LicenseProvisioned
@@ -49,16 +49,22 @@ func (m *Machine) applyProvision(t *tenant, payload []byte) (reply, error) {
 	}
 	if known != nil {
 		m.revise(t, known, l)
-		return m.acked(cloudlicenses.OK, ""), nil
+		return m.provisioned(&known.License), nil
 	}
 	notice := m.takeNotice(t, p.NoticeKey, p.Notice)
+	l.Notified = notice.Email != "" && l.Status != cloudlicenses.LicenseRevoked
 	t.order([]*license{m.provision(t, l)})
 	m.state.touchTenant(t)
 	if l.Status != cloudlicenses.LicenseRevoked {
 		m.announceProvisioned(t, []*License{l}, p.VendorName)
 		m.mailNotice(t, l, p.VendorName, notice)
 	}
-	return m.acked(cloudlicenses.OK, ""), nil
+	return m.provisioned(l), nil
+}
+
+func (m *Machine) provisioned(l *License) reply {
+	m.ack = Ack{Notified: l.Notified}
+	return &m.ack
 }
 
 // foreign returns the license that stands in the way of l and that the
@@ -79,7 +85,7 @@ func (t *tenant) foreign(l *License) cloudlicenses.LicenseID {
 // revise replaces what may change of a license, in force from now on.
 func (m *Machine) revise(t *tenant, l *license, next *License) {
 	m.state.accrue(m.store, l)
-	next.VendorID, next.ProductID = l.VendorID, l.ProductID
+	next.VendorID, next.ProductID, next.Notified = l.VendorID, l.ProductID, l.Notified
 	before := l.License
 	l.License = *next
 	m.state.shareTexts(l)

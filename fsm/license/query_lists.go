@@ -16,8 +16,10 @@ func (q *question) licenses() (reply, error) {
 	}
 	page := &LicensePage{}
 	code, err := q.read(func(v view) error {
-		_, page.Rate, page.Layer, page.Code = v.counted(&ask.Access)
+		var k *key
+		k, page.Rate, page.Layer, page.Code = v.counted(&ask.Access)
 		if page.Code != cloudlicenses.OK {
+			page.Detail = v.refusal(k, page.Code, &ask.Access)
 			return nil
 		}
 		if ask.ID != "" {
@@ -85,6 +87,7 @@ func (q *question) leases() (reply, error) {
 				k, page.Layer, page.Code = v.asker(&ask.Access)
 			}
 			if page.Code != cloudlicenses.OK {
+				page.Detail = v.refusal(k, page.Code, &ask.Access)
 				more = false
 				return nil
 			}

@@ -168,6 +168,11 @@ func (v view) asker(a *Access) (*key, cloudlicenses.Layer, cloudlicenses.Code) {
 	return v.tenant.admitted(&a.Caller, cloudlicenses.ScopeCheckout, max(v.state.clock, a.NowMillis))
 }
 
+// refusal says more of a refusal by asker.
+func (v view) refusal(k *key, code cloudlicenses.Code, a *Access) string {
+	return k.refusal(code, &a.Caller, max(v.state.clock, a.NowMillis))
+}
+
 // counted is asker for a list that counts against the key's rate.
 func (v view) counted(a *Access) (*key, Rate, cloudlicenses.Layer, cloudlicenses.Code) {
 	k, layer, code := v.asker(a)

@@ -122,6 +122,8 @@ func (m *Machine) refuseSSO(t *tenant, u *user, p *SSOLogin) (cloudlicenses.Code
 		return no, "the settings of single sign-on have changed meanwhile: log in again"
 	case m.state.clock >= p.UntilMillis:
 		return no, "the log-in took too long: log in again"
+	case p.Subject == "":
+		return no, "the OpenID provider has not said who it is"
 	case !t.sso.allows(p.Email):
 		return no, "addresses of this e-mail domain may not log in here"
 	case u == nil && t.sso.DefaultRole == "":
@@ -134,6 +136,8 @@ func (m *Machine) refuseSSO(t *tenant, u *user, p *SSOLogin) (cloudlicenses.Code
 		return no, "the user is disabled: ask an administrator of the tenant"
 	case u.User.Role == cloudlicenses.RoleOwner && !t.sso.ByOwner:
 		return no, "an owner logs in with a password until an owner has set the issuer"
+	case u.User.SSO && u.Identity != (identityRecord{t.sso.Issuer, p.Subject}):
+		return no, "the user of this e-mail address is somebody else at the OpenID provider: an administrator of the tenant can unbind it"
 	case slices.ContainsFunc(u.Logins, func(l loginRecord) bool { return l.State == p.State }):
 		return no, "this log-in was finished before: log in again"
 	case len(u.Logins) >= cloudlicenses.MaxSSOLogins:
@@ -142,8 +146,20 @@ func (m *Machine) refuseSSO(t *tenant, u *user, p *SSOLogin) (cloudlicenses.Code
 	return cloudlicenses.OK, ""
 }
 
-// applySSOLogin decides one log-in. As with passwords, an address without a
-// user leaves no trace in the audit log where it is refused.
+// known finds whom an identity is bound to.
+func (t *userTable) known(identity identityRecord) *user {
+	for _, u := range t.order {
+		if u.User.SSO && u.Identity == identity {
+			return u
+		}
+	}
+	return nil
+}
+
+// applySSOLogin decides one log-in. Who is bound is found by identity alone,
+// whatever the address is by now; an address finds who is not bound yet. As with
+// passwords, an address without a user leaves no trace in the audit log where it
+// is refused.
 func (m *Machine) applySSOLogin(t *tenant, payload []byte) (reply, error) {
 	var p SSOLogin
 	if err := decode(&p, payload); err != nil {
@@ -153,7 +169,10 @@ func (m *Machine) applySSOLogin(t *tenant, payload []byte) (reply, error) {
 	if who, s := t.users.session(p.Session, now); s != nil { // this command again
 		return &UserResult{User: who.User, Session: s.Session}, nil
 	}
-	u := t.users.byEmail[p.Email]
+	u := t.users.known(identityRecord{t.sso.Issuer, p.Subject})
+	if u == nil {
+		u = t.users.byEmail[p.Email]
+	}
 	if u != nil {
 		u.Logins = slices.DeleteFunc(u.Logins, func(l loginRecord) bool { return l.UntilMillis <= now })
 	}
@@ -173,6 +192,10 @@ func (m *Machine) applySSOLogin(t *tenant, payload []byte) (reply, error) {
 		t.users.admit(u)
 		m.auditUser(t, actionUserCreate, resultSuccess, actorSSO, p.Address, u)
 		m.userEvent(t, cloudlicenses.EventUserCreated, u)
+	}
+	if !u.User.SSO {
+		u.Identity, u.User.SSO = identityRecord{t.sso.Issuer, p.Subject}, true
+		m.auditUser(t, actionUserBind, resultSuccess, actorSSO, p.Address, u)
 	}
 	u.User.Status = cloudlicenses.UserActive
 	u.Logins = append(u.Logins, loginRecord{State: p.State, UntilMillis: p.UntilMillis})

@@ -66,12 +66,13 @@ type RemoveSSO struct {
 }
 
 // SSOLogin opens a session for whom the provider named, whose ID token the
-// sender has verified against the settings of this Revision. It is identified
-// by Session.
+// sender has verified against the settings of this Revision, which name the
+// issuer. It is identified by Session.
 //
 //msgp:tuple SSOLogin
 type SSOLogin struct {
 	Revision int64
+	Subject  string               // `sub`, the provider's own name of the person
 	Email    string               // normalized; the provider has verified it
 	UserID   cloudlicenses.UserID // of who becomes a user by it
 	Name     string               // the same

@@ -308,9 +308,10 @@ func (z *SSO) Msgsize() (s int) {
 // MarshalMsg implements msgp.Marshaler
 func (z *SSOLogin) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// array header, size 8
-	o = append(o, 0x98)
+	// array header, size 9
+	o = append(o, 0x99)
 	o = msgp.AppendInt64(o, z.Revision)
+	o = msgp.AppendString(o, z.Subject)
 	o = msgp.AppendString(o, z.Email)
 	o = msgp.AppendString(o, string(z.UserID))
 	o = msgp.AppendString(o, z.Name)
@@ -329,13 +330,18 @@ func (z *SSOLogin) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err)
 		return
 	}
-	if zb0001 != 8 {
-		err = msgp.ArrayError{Wanted: 8, Got: zb0001}
+	if zb0001 != 9 {
+		err = msgp.ArrayError{Wanted: 9, Got: zb0001}
 		return
 	}
 	z.Revision, bts, err = msgp.ReadInt64Bytes(bts)
 	if err != nil {
 		err = msgp.WrapError(err, "Revision")
+		return
+	}
+	z.Subject, bts, err = msgp.ReadStringBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Subject")
 		return
 	}
 	z.Email, bts, err = msgp.ReadStringBytes(bts)
@@ -383,7 +389,7 @@ func (z *SSOLogin) UnmarshalMsg(bts []byte) (o []byte, err error) {
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z *SSOLogin) Msgsize() (s int) {
-	s = 1 + msgp.Int64Size + msgp.StringPrefixSize + len(z.Email) + msgp.StringPrefixSize + len(string(z.UserID)) + msgp.StringPrefixSize + len(z.Name) + msgp.ArrayHeaderSize + (32 * (msgp.ByteSize)) + msgp.Int64Size + msgp.ArrayHeaderSize + (32 * (msgp.ByteSize)) + msgp.StringPrefixSize + len(z.Address)
+	s = 1 + msgp.Int64Size + msgp.StringPrefixSize + len(z.Subject) + msgp.StringPrefixSize + len(z.Email) + msgp.StringPrefixSize + len(string(z.UserID)) + msgp.StringPrefixSize + len(z.Name) + msgp.ArrayHeaderSize + (32 * (msgp.ByteSize)) + msgp.Int64Size + msgp.ArrayHeaderSize + (32 * (msgp.ByteSize)) + msgp.StringPrefixSize + len(z.Address)
 	return
 }
 

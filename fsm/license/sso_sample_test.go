@@ -15,7 +15,7 @@ func ssoSamples() []sample {
 		}},
 		{"OpRemoveSSO", license.OpRemoveSSO, true, &license.RemoveSSO{By: by}},
 		{"OpSSOLogin", license.OpSSOLogin, true, &license.SSOLogin{
-			Revision: 1, Email: "ann@acme", UserID: "user-1", Name: "Ann", State: sum("state"), UntilMillis: epochStart + hour,
+			Revision: 1, Subject: "0b3f", Email: "ann@acme", UserID: "user-1", Name: "Ann", State: sum("state"), UntilMillis: epochStart + hour,
 			Session: sum("s"), Address: "10.0.0.1",
 		}},
 	}

@@ -23,7 +23,7 @@ func (s *session) ssoCommand(name string, a arguments) (op fsm.Op, body msgp.Mar
 		return license.OpRemoveSSO, &license.RemoveSSO{By: a.by()}, true
 	case "sso-login":
 		return license.OpSSOLogin, &license.SSOLogin{
-			Revision: a.number("revision", 1), Email: a.text("email", "ann@acme"), UserID: cl.UserID("user-" + a.text("id", "1")), Name: a.text("name", "Ann"),
+			Revision: a.number("revision", 1), Subject: a.text("sub", a.text("email", "ann@acme")), Email: a.text("email", "ann@acme"), UserID: cl.UserID("user-" + a.text("id", "1")), Name: a.text("name", "Ann"),
 			State: sum(a.text("state", a.text("session", ""))), UntilMillis: s.r.now + a.duration("life", 10*minute),
 			Session: sum(a.text("session", "")), Address: "10.0.0.1",
 		}, true

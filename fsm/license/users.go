@@ -25,6 +25,8 @@ const (
 	actionUserMail     = "user.mail"
 	actionUserPassword = "user.password"
 	actionUserFactor   = "user.second_factor"
+	actionUserBind     = "user.sso_bind"
+	actionUserUnbind   = "user.sso_unbind"
 	actionLogin        = "login"
 	actionLogout       = "logout"
 
@@ -156,7 +158,8 @@ func over(roles ...cloudlicenses.Role) cloudlicenses.Action {
 	return cloudlicenses.ActManageUsers
 }
 
-// applyPutUser creates a user; one that is there already is left as it is.
+// applyPutUser creates a user; one that is there already is left as it is, or
+// invited again.
 func (m *Machine) applyPutUser(t *tenant, payload []byte) (reply, error) {
 	var p PutUser
 	if err := decode(&p, payload); err != nil {
@@ -173,12 +176,14 @@ func (m *Machine) applyPutUser(t *tenant, payload []byte) (reply, error) {
 		return refusedUser(cloudlicenses.AlreadyExists, "another user has this id"), nil
 	case p.ID == "" || p.Email == "":
 		return refusedUser(cloudlicenses.InvalidField, "email: is missing"), nil
-	case taken != nil:
+	case taken != nil && (taken.User.Status != cloudlicenses.UserInvited || p.Mail.Token == ""):
 		return refusedUser(cloudlicenses.AlreadyExists, "a user has this e-mail address"), nil
 	case !p.Role.Valid():
 		return refusedUser(cloudlicenses.InvalidField, "role: must be owner, admin, billing or viewer"), nil
 	case p.Mail.Token != "" && !p.Mail.Purpose.Valid():
 		return refusedUser(cloudlicenses.InvalidField, "purpose: is unknown"), nil
+	case taken != nil:
+		return m.inviteAgain(t, taken, &p), nil
 	case len(t.users.order) >= cloudlicenses.MaxUsers:
 		return refusedUser(cloudlicenses.PlanLimitExceeded, "there are as many users as there may be"), nil
 	}
@@ -219,6 +224,7 @@ func (m *Machine) applyUpdateUser(t *tenant, payload []byte) (reply, error) {
 	}
 	changed := u.User
 	changed.SecondFactor = u.User.SecondFactor && !p.DropFactor
+	changed.SSO = u.User.SSO && !p.DropIdentity
 	if p.Name != "" {
 		changed.Name = p.Name
 	}
@@ -247,7 +253,8 @@ func (m *Machine) applyUpdateUser(t *tenant, payload []byte) (reply, error) {
 	case changed == u.User:
 		return u.result(), nil
 	}
-	if changed.Role != u.User.Role || changed.Status == cloudlicenses.UserDisabled || changed.SecondFactor != u.User.SecondFactor {
+	unbound := changed.SSO != u.User.SSO
+	if changed.Role != u.User.Role || changed.Status == cloudlicenses.UserDisabled || changed.SecondFactor != u.User.SecondFactor || unbound {
 		t.users.dropSessions(u, everySession)
 	}
 	if p.DropFactor { // the step stays, so that no code counts twice
@@ -255,6 +262,10 @@ func (m *Machine) applyUpdateUser(t *tenant, payload []byte) (reply, error) {
 	}
 	if changed.Status == cloudlicenses.UserDisabled {
 		t.users.dropTokens(u, everyToken)
+	}
+	if unbound {
+		u.Identity = identityRecord{}
+		m.auditUser(t, actionUserUnbind, resultSuccess, actor, p.By.Address, u)
 	}
 	u.User = changed
 	m.auditUser(t, actionUserUpdate, resultSuccess, actor, p.By.Address, u)

@@ -50,10 +50,13 @@ type User struct {
 	SecondFactor    bool // a code is asked for at log-in
 	CreatedMillis   int64
 	LastLoginMillis int64 // 0: never
+	SSO             bool  // bound to an identity at an OpenID provider
 }
 
 // PutUser creates a user; idempotent by id. The sender has checked e-mail and
-// name. A user without a password hash is invited and needs a token.
+// name. A user without a password hash is invited and needs a token. An address
+// that was invited and has not come yet is invited again, by the token, under the
+// id that it has.
 //
 //msgp:tuple PutUser
 type PutUser struct {
@@ -78,7 +81,8 @@ type Mail struct {
 }
 
 // UpdateUser changes what is set. A change of role, a disabling or the end of the
-// second factor ends the user's sessions; so does a disabling its tokens.
+// second factor or of the identity ends the user's sessions; so does a disabling
+// its tokens.
 //
 //msgp:tuple UpdateUser
 type UpdateUser struct {
@@ -89,6 +93,9 @@ type UpdateUser struct {
 	Status cloudlicenses.UserStatus // active, disabled, or empty: as it is
 	// DropFactor ends somebody else's second factor: who has lost it can't.
 	DropFactor bool
+	// DropIdentity unbinds the user: the next single sign-on under its address
+	// binds it anew.
+	DropIdentity bool
 }
 
 // RemoveUser removes a user and all that it has.

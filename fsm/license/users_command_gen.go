@@ -678,8 +678,8 @@ func (z *TouchSession) Msgsize() (s int) {
 // MarshalMsg implements msgp.Marshaler
 func (z *UpdateUser) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// array header, size 6
-	o = append(o, 0x96)
+	// array header, size 7
+	o = append(o, 0x97)
 	o, err = z.By.MarshalMsg(o)
 	if err != nil {
 		err = msgp.WrapError(err, "By")
@@ -690,6 +690,7 @@ func (z *UpdateUser) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.AppendString(o, string(z.Role))
 	o = msgp.AppendString(o, string(z.Status))
 	o = msgp.AppendBool(o, z.DropFactor)
+	o = msgp.AppendBool(o, z.DropIdentity)
 	return
 }
 
@@ -701,8 +702,8 @@ func (z *UpdateUser) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err)
 		return
 	}
-	if zb0001 != 6 {
-		err = msgp.ArrayError{Wanted: 6, Got: zb0001}
+	if zb0001 != 7 {
+		err = msgp.ArrayError{Wanted: 7, Got: zb0001}
 		return
 	}
 	bts, err = z.By.UnmarshalMsg(bts)
@@ -747,21 +748,26 @@ func (z *UpdateUser) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err, "DropFactor")
 		return
 	}
+	z.DropIdentity, bts, err = msgp.ReadBoolBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "DropIdentity")
+		return
+	}
 	o = bts
 	return
 }
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z *UpdateUser) Msgsize() (s int) {
-	s = 1 + z.By.Msgsize() + msgp.StringPrefixSize + len(string(z.ID)) + msgp.StringPrefixSize + len(z.Name) + msgp.StringPrefixSize + len(string(z.Role)) + msgp.StringPrefixSize + len(string(z.Status)) + msgp.BoolSize
+	s = 1 + z.By.Msgsize() + msgp.StringPrefixSize + len(string(z.ID)) + msgp.StringPrefixSize + len(z.Name) + msgp.StringPrefixSize + len(string(z.Role)) + msgp.StringPrefixSize + len(string(z.Status)) + msgp.BoolSize + msgp.BoolSize
 	return
 }
 
 // MarshalMsg implements msgp.Marshaler
 func (z *User) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// array header, size 8
-	o = append(o, 0x98)
+	// array header, size 9
+	o = append(o, 0x99)
 	o = msgp.AppendString(o, string(z.ID))
 	o = msgp.AppendString(o, z.Email)
 	o = msgp.AppendString(o, z.Name)
@@ -770,6 +776,7 @@ func (z *User) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.AppendBool(o, z.SecondFactor)
 	o = msgp.AppendInt64(o, z.CreatedMillis)
 	o = msgp.AppendInt64(o, z.LastLoginMillis)
+	o = msgp.AppendBool(o, z.SSO)
 	return
 }
 
@@ -781,8 +788,8 @@ func (z *User) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err)
 		return
 	}
-	if zb0001 != 8 {
-		err = msgp.ArrayError{Wanted: 8, Got: zb0001}
+	if zb0001 != 9 {
+		err = msgp.ArrayError{Wanted: 9, Got: zb0001}
 		return
 	}
 	{
@@ -837,13 +844,18 @@ func (z *User) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err, "LastLoginMillis")
 		return
 	}
+	z.SSO, bts, err = msgp.ReadBoolBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "SSO")
+		return
+	}
 	o = bts
 	return
 }
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z *User) Msgsize() (s int) {
-	s = 1 + msgp.StringPrefixSize + len(string(z.ID)) + msgp.StringPrefixSize + len(z.Email) + msgp.StringPrefixSize + len(z.Name) + msgp.StringPrefixSize + len(string(z.Role)) + msgp.StringPrefixSize + len(string(z.Status)) + msgp.BoolSize + msgp.Int64Size + msgp.Int64Size
+	s = 1 + msgp.StringPrefixSize + len(string(z.ID)) + msgp.StringPrefixSize + len(z.Email) + msgp.StringPrefixSize + len(z.Name) + msgp.StringPrefixSize + len(string(z.Role)) + msgp.StringPrefixSize + len(string(z.Status)) + msgp.BoolSize + msgp.Int64Size + msgp.Int64Size + msgp.BoolSize
 	return
 }
 

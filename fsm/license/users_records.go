@@ -36,6 +36,17 @@ type userRecord struct {
 	Tokens       []tokenRecord   // oldest first
 	Sessions     []sessionRecord // oldest first
 	Logins       []loginRecord   // oldest first
+	Identity     identityRecord
+}
+
+// identityRecord is who a user is at an OpenID provider, from the first single
+// sign-on: an address can get another owner there, a subject can't (OpenID
+// Connect Core 1.0, 5.7). Empty: none yet.
+//
+//msgp:tuple identityRecord
+type identityRecord struct {
+	Issuer  string
+	Subject string
 }
 
 // loginRecord is a single sign-on that may not be finished once more.

@@ -80,6 +80,48 @@ func (z *guardRecord) Msgsize() (s int) {
 }
 
 // MarshalMsg implements msgp.Marshaler
+func (z identityRecord) MarshalMsg(b []byte) (o []byte, err error) {
+	o = msgp.Require(b, z.Msgsize())
+	// array header, size 2
+	o = append(o, 0x92)
+	o = msgp.AppendString(o, z.Issuer)
+	o = msgp.AppendString(o, z.Subject)
+	return
+}
+
+// UnmarshalMsg implements msgp.Unmarshaler
+func (z *identityRecord) UnmarshalMsg(bts []byte) (o []byte, err error) {
+	var zb0001 uint32
+	zb0001, bts, err = msgp.ReadArrayHeaderBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err)
+		return
+	}
+	if zb0001 != 2 {
+		err = msgp.ArrayError{Wanted: 2, Got: zb0001}
+		return
+	}
+	z.Issuer, bts, err = msgp.ReadStringBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Issuer")
+		return
+	}
+	z.Subject, bts, err = msgp.ReadStringBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Subject")
+		return
+	}
+	o = bts
+	return
+}
+
+// Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
+func (z identityRecord) Msgsize() (s int) {
+	s = 1 + msgp.StringPrefixSize + len(z.Issuer) + msgp.StringPrefixSize + len(z.Subject)
+	return
+}
+
+// MarshalMsg implements msgp.Marshaler
 func (z *loginRecord) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
 	// array header, size 2
@@ -222,8 +264,8 @@ func (z *tokenRecord) Msgsize() (s int) {
 // MarshalMsg implements msgp.Marshaler
 func (z *userRecord) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// array header, size 9
-	o = append(o, 0x99)
+	// array header, size 10
+	o = append(o, 0x9a)
 	o, err = z.User.MarshalMsg(o)
 	if err != nil {
 		err = msgp.WrapError(err, "User")
@@ -260,6 +302,10 @@ func (z *userRecord) MarshalMsg(b []byte) (o []byte, err error) {
 		o = msgp.AppendBytes(o, (z.Logins[za0005].State)[:])
 		o = msgp.AppendInt64(o, z.Logins[za0005].UntilMillis)
 	}
+	// array header, size 2
+	o = append(o, 0x92)
+	o = msgp.AppendString(o, z.Identity.Issuer)
+	o = msgp.AppendString(o, z.Identity.Subject)
 	return
 }
 
@@ -271,8 +317,8 @@ func (z *userRecord) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err)
 		return
 	}
-	if zb0001 != 9 {
-		err = msgp.ArrayError{Wanted: 9, Got: zb0001}
+	if zb0001 != 10 {
+		err = msgp.ArrayError{Wanted: 10, Got: zb0001}
 		return
 	}
 	bts, err = z.User.UnmarshalMsg(bts)
@@ -449,6 +495,26 @@ func (z *userRecord) UnmarshalMsg(bts []byte) (o []byte, err error) {
 			return
 		}
 	}
+	var zb0010 uint32
+	zb0010, bts, err = msgp.ReadArrayHeaderBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Identity")
+		return
+	}
+	if zb0010 != 2 {
+		err = msgp.ArrayError{Wanted: 2, Got: zb0010}
+		return
+	}
+	z.Identity.Issuer, bts, err = msgp.ReadStringBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Identity", "Issuer")
+		return
+	}
+	z.Identity.Subject, bts, err = msgp.ReadStringBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Identity", "Subject")
+		return
+	}
 	o = bts
 	return
 }
@@ -463,6 +529,6 @@ func (z *userRecord) Msgsize() (s int) {
 	for za0003 := range z.Sessions {
 		s += 1 + msgp.ArrayHeaderSize + (32 * (msgp.ByteSize)) + z.Sessions[za0003].Session.Msgsize()
 	}
-	s += msgp.ArrayHeaderSize + (len(z.Logins) * (19 + (32 * (msgp.ByteSize)) + msgp.Int64Size))
+	s += msgp.ArrayHeaderSize + (len(z.Logins) * (19 + (32 * (msgp.ByteSize)) + msgp.Int64Size)) + 1 + msgp.StringPrefixSize + len(z.Identity.Issuer) + msgp.StringPrefixSize + len(z.Identity.Subject)
 	return
 }

@@ -13,7 +13,7 @@ func userSamples() []sample {
 		{"OpPutUser", license.OpPutUser, true, &license.PutUser{
 			By: by, ID: "user-1", Email: "ann@acme", Name: "Ann", Role: cl.RoleOwner, PasswordHash: []byte("$argon2id$"), Mail: mail,
 		}},
-		{"OpUpdateUser", license.OpUpdateUser, true, &license.UpdateUser{By: by, ID: "user-1", Name: "Anna", Role: cl.RoleAdmin, Status: cl.UserDisabled, DropFactor: true}},
+		{"OpUpdateUser", license.OpUpdateUser, true, &license.UpdateUser{By: by, ID: "user-1", Name: "Anna", Role: cl.RoleAdmin, Status: cl.UserDisabled, DropFactor: true, DropIdentity: true}},
 		{"OpRemoveUser", license.OpRemoveUser, true, &license.RemoveUser{By: by, ID: "user-2"}},
 		{"OpMailToken", license.OpMailToken, true, &license.MailToken{By: by, ID: "user-1", Email: "ann@acme", Mail: mail}},
 		{"OpSetPassword", license.OpSetPassword, true, &license.SetPassword{TokenHash: sum("token"), PasswordHash: []byte("$argon2id$"), Address: "10.0.0.1"}},

@@ -53,7 +53,7 @@ func (s *session) userCommand(name string, a arguments) (op fsm.Op, body msgp.Ma
 		return license.OpPutUser, put, true
 	case "update-user":
 		return license.OpUpdateUser, &license.UpdateUser{
-			By: a.by(), ID: id, Name: a.text("name", ""), Role: cl.Role(a.text("role", "")), Status: cl.UserStatus(a.text("status", "")),
+			By: a.by(), ID: id, Name: a.text("name", ""), Role: cl.Role(a.text("role", "")), Status: cl.UserStatus(a.text("status", "")), DropIdentity: a.has("unbind"),
 		}, true
 	case "remove-user":
 		return license.OpRemoveUser, &license.RemoveUser{By: a.by(), ID: id}, true
@@ -131,6 +131,9 @@ func userLine(u *license.User) string {
 	line := fmt.Sprintf("%s %s %q %s %s", u.ID, u.Email, u.Name, u.Role, u.Status)
 	if u.SecondFactor {
 		line += " second-factor"
+	}
+	if u.SSO {
+		line += " bound"
 	}
 	if u.LastLoginMillis != 0 {
 		line += " last " + clock(u.LastLoginMillis)

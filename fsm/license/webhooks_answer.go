@@ -57,7 +57,8 @@ func (q *question) deliveries() (reply, error) {
 		return &DeliveryPage{Code: code}, err
 	}
 	return pageOf(scan, ask.Limit, func(o *Outgoing) bool {
-		return there[o.EndpointID] && (ask.EndpointID == "" || o.EndpointID == ask.EndpointID) && (ask.Number == 0 || o.Number == ask.Number)
+		return there[o.EndpointID] && (ask.EndpointID == "" || o.EndpointID == ask.EndpointID) && (ask.Number == 0 || o.Number == ask.Number) &&
+			(ask.State == "" || o.State == ask.State) && (ask.Kind == "" || o.Kind == string(ask.Kind))
 	})
 }
 

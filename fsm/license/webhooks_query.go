@@ -9,6 +9,8 @@ import (
 //msgp:limit arrays:65536 maps:0
 //msgp:shim cloudlicenses.Code as:string using:string/cloudlicenses.Code mode:cast
 //msgp:shim cloudlicenses.EndpointID as:string using:string/cloudlicenses.EndpointID mode:cast
+//msgp:shim cloudlicenses.DeliveryState as:string using:string/cloudlicenses.DeliveryState mode:cast
+//msgp:shim cloudlicenses.EventKind as:string using:string/cloudlicenses.EventKind mode:cast
 //msgp:shim cloudlicenses.DisabledReason as:string using:string/cloudlicenses.DisabledReason mode:cast
 
 // The queries about what leaves; 70–79 are theirs.
@@ -44,6 +46,8 @@ type ListDeliveries struct {
 	Number     uint64                   // not 0: this one of the endpoint alone
 	Cursor     string
 	Limit      int64
+	State      cloudlicenses.DeliveryState // empty: all
+	Kind       cloudlicenses.EventKind     // empty: all
 }
 
 // DeliveryPage is a page of deliveries.

@@ -515,12 +515,14 @@ func (z ListDeadMails) Msgsize() (s int) {
 // MarshalMsg implements msgp.Marshaler
 func (z *ListDeliveries) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// array header, size 4
-	o = append(o, 0x94)
+	// array header, size 6
+	o = append(o, 0x96)
 	o = msgp.AppendString(o, string(z.EndpointID))
 	o = msgp.AppendUint64(o, z.Number)
 	o = msgp.AppendString(o, z.Cursor)
 	o = msgp.AppendInt64(o, z.Limit)
+	o = msgp.AppendString(o, string(z.State))
+	o = msgp.AppendString(o, string(z.Kind))
 	return
 }
 
@@ -532,8 +534,8 @@ func (z *ListDeliveries) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err)
 		return
 	}
-	if zb0001 != 4 {
-		err = msgp.ArrayError{Wanted: 4, Got: zb0001}
+	if zb0001 != 6 {
+		err = msgp.ArrayError{Wanted: 6, Got: zb0001}
 		return
 	}
 	{
@@ -560,13 +562,31 @@ func (z *ListDeliveries) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err, "Limit")
 		return
 	}
+	{
+		var zb0003 string
+		zb0003, bts, err = msgp.ReadStringBytes(bts)
+		if err != nil {
+			err = msgp.WrapError(err, "State")
+			return
+		}
+		z.State = cloudlicenses.DeliveryState(zb0003)
+	}
+	{
+		var zb0004 string
+		zb0004, bts, err = msgp.ReadStringBytes(bts)
+		if err != nil {
+			err = msgp.WrapError(err, "Kind")
+			return
+		}
+		z.Kind = cloudlicenses.EventKind(zb0004)
+	}
 	o = bts
 	return
 }
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z *ListDeliveries) Msgsize() (s int) {
-	s = 1 + msgp.StringPrefixSize + len(string(z.EndpointID)) + msgp.Uint64Size + msgp.StringPrefixSize + len(z.Cursor) + msgp.Int64Size
+	s = 1 + msgp.StringPrefixSize + len(string(z.EndpointID)) + msgp.Uint64Size + msgp.StringPrefixSize + len(z.Cursor) + msgp.Int64Size + msgp.StringPrefixSize + len(string(z.State)) + msgp.StringPrefixSize + len(string(z.Kind))
 	return
 }
 

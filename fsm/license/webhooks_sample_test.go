@@ -27,7 +27,7 @@ func webhookSamples() []sample {
 func webhookQuerySamples() []sample {
 	return []sample{
 		{"QueryEndpoints", license.QueryEndpoints, true, &license.ListEndpoints{ID: "wh-1"}},
-		{"QueryDeliveries", license.QueryDeliveries, true, &license.ListDeliveries{EndpointID: "wh-1", Number: 3, Cursor: "7", Limit: 50}},
+		{"QueryDeliveries", license.QueryDeliveries, true, &license.ListDeliveries{EndpointID: "wh-1", Number: 3, Cursor: "7", Limit: 50, State: cl.DeliveryFailed, Kind: cl.EventUserCreated}},
 		{"QueryDue", license.QueryDue, false, &license.ListDue{Lane: license.LaneWebhook, NowMillis: epochStart, Cursor: []byte("Q\x02123"), Limit: 50}},
 		{"QueryDelivery", license.QueryDelivery, false, &license.GetDelivery{Sequence: 1}},
 		{"QueryDeadMails", license.QueryDeadMails, false, &license.ListDeadMails{Cursor: "7", Limit: 50}},

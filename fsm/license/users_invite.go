@@ -1,0 +1,31 @@
+package license
+
+import (
+	"crypto/sha256"
+
+	"github.com/cloudlicenses/cloudlicenses"
+)
+
+// inviteAgain sends a fresh link to u, who was invited and has not come yet: who
+// has lost the mail, or let it lapse, needs no other user. What the new
+// invitation says of name and role is what counts; the links before it are dead.
+func (m *Machine) inviteAgain(t *tenant, u *user, p *PutUser) reply {
+	if t.users.byToken[sha256.Sum256([]byte(p.Mail.Token))] == u { // this command again
+		return u.result()
+	}
+	_, actor, code := m.asker(t, &p.By, over(u.User.Role, p.Role))
+	switch {
+	case code != cloudlicenses.OK:
+		return refusedUser(code, "")
+	case u.owns() && p.Role != cloudlicenses.RoleOwner && !t.users.otherOwner(u):
+		return refusedUser(cloudlicenses.ForbiddenRole, lastOwner)
+	}
+	if u.User.Name != p.Name || u.User.Role != p.Role {
+		u.User.Name, u.User.Role = p.Name, p.Role
+		m.auditUser(t, actionUserUpdate, resultSuccess, actor, p.By.Address, u)
+	}
+	t.users.dropTokens(u, everyToken)
+	m.mail(t, u, &p.Mail, actor)
+	m.storeUser(t, u)
+	return u.result()
+}
