@@ -177,7 +177,7 @@ func TestOperationNumbers(t *testing.T) {
 		{"billing_query.go", "Query"}, {"series_query.go", "Query"}, {"invoice_command.go", "Op"}, {"invoice_command.go", "Query"},
 		{"sso_command.go", "Op"}, {"sso_command.go", "Query"},
 		{"life_command.go", "Op"}, {"note_command.go", "Op"}, {"life_command.go", "Query"},
-		{"kept_command.go", "Op"}, {"kept_command.go", "Query"},
+		{"kept_command.go", "Op"}, {"kept_command.go", "Query"}, {"tell_command.go", "Op"},
 	} {
 		numbers := found[c.prefix]
 		parsed, err := parser.ParseFile(token.NewFileSet(), c.file, nil, 0)
