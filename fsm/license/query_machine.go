@@ -103,28 +103,35 @@ func (q *question) ask(op fsm.Op) (reply, error) {
 		return q.invoiceHook()
 	case QueryProducts:
 		return q.products()
-	case QueryOverageSums:
-		return q.overageSums()
-	case QueryOverageDays:
-		return q.overageDays()
-	case QueryKept:
-		return q.kept()
 	case QuerySeries:
 		return q.series()
 	case QueryTail:
 		return q.tail()
 	case QueryHeatmap:
 		return q.heatmap()
+	case QueryTerms:
+		return q.terms()
+	case QueryHash:
+		return q.m.queryHash(), nil
+	}
+	return q.askBilling(op)
+}
+
+// askBilling answers what is asked about what is billed.
+func (q *question) askBilling(op fsm.Op) (reply, error) {
+	switch op {
+	case QueryOverageSums:
+		return q.overageSums()
+	case QueryOverageDays:
+		return q.overageDays()
+	case QueryKept:
+		return q.kept()
 	case QueryInvoices:
 		return q.invoices()
 	case QueryInvoiced:
 		return q.invoiced()
 	case QueryRules:
 		return q.rules()
-	case QueryTerms:
-		return q.terms()
-	case QueryHash:
-		return q.m.queryHash(), nil
 	}
 	return nil, fmt.Errorf("%w: unknown number", errQuery)
 }
