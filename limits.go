@@ -179,6 +179,9 @@ const (
 	// overloaded).
 	MaxNotices       = 10_000
 	MaxVendorNotices = 1000
+	// MaxVendorEvents bounds the events that wait for a vendor's account; past it
+	// the oldest are lost.
+	MaxVendorEvents = 10_000
 	// NoticeLife is how long such a notice waits: it names a person.
 	NoticeLife = 365 * 24 * time.Hour
 	// MaxNoticeMessage bounds a notification's message, in characters (422).

@@ -24,12 +24,17 @@ const (
 	EventOverageWarning     EventKind = "overage.warning"
 	EventInvoiceIssued      EventKind = "invoice.issued" // of a vendor's account
 	EventInvoiceVoided      EventKind = "invoice.voided"
+	EventLicenseExpired     EventKind = "license.expired" // of a vendor's account, as those below
+	EventLicenseRenewed     EventKind = "license.renewed"
+	EventCustomerLinked     EventKind = "customer.linked"
+	EventCustomerBlocked    EventKind = "customer.blocked" // the tenant has blocked the vendor
 )
 
 // EventKinds lists every kind.
 var EventKinds = []EventKind{
 	EventLicenseProvisioned, EventLicenseAmended, EventLicenseSuspended, EventLicenseResumed, EventLicenseRevoked,
 	EventUserCreated, EventUserRemoved, EventOverageWarning, EventInvoiceIssued, EventInvoiceVoided,
+	EventLicenseExpired, EventLicenseRenewed, EventCustomerLinked, EventCustomerBlocked,
 }
 
 // Valid reports whether k is one of the kinds.

@@ -177,6 +177,7 @@ func (n *node) startSagas() {
 	n.stopSagas = stop
 	go n.door.ResumeSignUps(sagas)
 	go n.door.ResumeLicenses(sagas)
+	go n.door.TellVendors(sagas)
 	go n.door.RunInvoicesMonthly(sagas)
 	go n.door.ResumeLives(sagas)
 }

@@ -112,6 +112,7 @@ func (s *state) admitCustomer(vendor cloudlicenses.VendorID, account, company st
 // linkCustomer links a customer with its tenant, which is there.
 func (s *state) linkCustomer(c *Customer) {
 	c.LinkedMillis = s.meta.ClockMillis
+	s.tellVendor(VendorEvent{VendorID: c.VendorID, Kind: cloudlicenses.EventCustomerLinked, TenantID: c.TenantID, CRMAccount: c.CRMAccount})
 	if s.customers.link(c.TenantID, c.VendorID) == nil {
 		l := &Link{TenantID: c.TenantID, VendorID: c.VendorID, LinkedMillis: s.meta.ClockMillis}
 		s.customers.addLink(l)
@@ -198,6 +199,7 @@ func (s *state) blockVendor(p *BlockVendor) msgp.Marshaler {
 	if (l.BlockedMillis != 0) != p.Blocked {
 		if l.BlockedMillis = 0; p.Blocked {
 			l.BlockedMillis = s.meta.ClockMillis
+			s.tellVendor(VendorEvent{VendorID: l.VendorID, Kind: cloudlicenses.EventCustomerBlocked, TenantID: l.TenantID})
 		}
 		s.put(keyLink(l), l)
 	}

@@ -91,7 +91,7 @@ func FuzzRecord(f *testing.F) {
 	f.Add(keyCustomer(&Customer{VendorID: "v", CRMAccount: "a"}), encoded(&Customer{VendorID: "v", CRMAccount: "a"}))
 	f.Add(keyLink(&Link{TenantID: "t", VendorID: "v"}), encoded(&Link{TenantID: "t", VendorID: "v"}))
 	f.Add(keyLife("mercedes"), encoded(&Life{ID: "mercedes", Revision: 2, Plans: []PlanSpan{{"free", 1}}, RemovedMillis: 7}))
-	f.Add([]byte{kindMeta}, encoded(metaRecord{}))
+	f.Add([]byte{kindMeta}, encoded(&metaRecord{}))
 	f.Add([]byte{kindCluster}, encoded(twoRegions()))
 	f.Fuzz(func(t *testing.T, key, value []byte) {
 		s := newState(discard{})

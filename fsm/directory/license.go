@@ -250,8 +250,10 @@ func (s *state) licenseSynced(c *LicenseSynced) msgp.Marshaler {
 		l.Synced, l.Fresh = c.Revision, false
 		if b := l.Before; b != nil && b.Revision <= c.Revision {
 			l.Before = nil
+			s.licenseEvent(cloudlicenses.EventLicenseAmended, l)
 		}
 		if l.ProvisionedMillis == 0 && l.Status != cloudlicenses.LicenseRevoked {
+			s.licenseEvent(cloudlicenses.EventLicenseProvisioned, l)
 			l.ProvisionedMillis = s.meta.ClockMillis
 			l.Notified = c.Notified
 			l.Notice = NoticeNowhere

@@ -95,8 +95,10 @@ func (s *state) amendLicense(c *AmendLicense) msgp.Marshaler {
 	}
 	s.succeed(l, &terms)
 	s.changeLicense(l, func() {
-		if l.Revision > 0 {
+		if l.Revision > 0 { // else its group has no say
 			l.Before = &Amended{l.Revision + 1, l.Terms, slices.Clone(l.Prices), l.TermMonths, l.TermDays}
+		} else {
+			s.licenseEvent(cloudlicenses.EventLicenseAmended, l)
 		}
 		s.reprice(l, &terms)
 		if terms.StartMillis != l.Terms.StartMillis || terms.EndMillis != l.Terms.EndMillis {
@@ -172,9 +174,12 @@ func (s *state) setLicenseStatus(c *SetLicenseStatus) msgp.Marshaler {
 		switch c.Status {
 		case cloudlicenses.LicenseSuspended:
 			l.SuspendedMillis = s.meta.ClockMillis
+			s.licenseEvent(cloudlicenses.EventLicenseSuspended, l)
 		case cloudlicenses.LicenseRevoked:
 			l.RevokedMillis = s.meta.ClockMillis
+			s.licenseEvent(cloudlicenses.EventLicenseRevoked, l)
 		default:
+			s.licenseEvent(cloudlicenses.EventLicenseResumed, l)
 		}
 		l.Fresh = false
 		l.revise()
@@ -193,6 +198,7 @@ func (s *state) endLicensesOf(id cloudlicenses.TenantID) {
 		s.changeLicense(l, func() {
 			if !l.over() {
 				l.Status, l.RevokedMillis = cloudlicenses.LicenseRevoked, s.meta.ClockMillis
+				s.licenseEvent(cloudlicenses.EventLicenseRevoked, l)
 			}
 			l.SuspendedMillis, l.Before, l.Fresh = 0, nil, false
 			l.Notice, l.Synced = NoticeNowhere, l.Revision
@@ -234,8 +240,10 @@ func (s *state) endLicenses(c *EndLicenses) msgp.Marshaler {
 		s.changeLicense(l, func() {
 			if end <= now {
 				l.Status = cloudlicenses.LicenseExpired
+				s.licenseEvent(cloudlicenses.EventLicenseExpired, l)
 				return
 			}
+			s.licenseEvent(cloudlicenses.EventLicenseRenewed, l)
 			l.Terms.EndMillis = end
 			l.revise()
 		})

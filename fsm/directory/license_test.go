@@ -336,6 +336,7 @@ func licenseSamples() []licenseSample {
 		{OpCustomer, &SetCustomer{VendorID: "vector-de", CRMAccount: "ACC-98765", AutoProvision: SwitchOff}},
 		{OpVendorBlock, &BlockVendor{TenantID: "mercedes", VendorID: "vector-de", Blocked: true}},
 		{OpLinkTold, &LinkTold{TenantID: "mercedes", VendorID: "vector-de"}},
+		{OpVendorTold, &VendorTold{VendorID: "vector-de", UpTo: 2}},
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 )
 
 // diskKind names the machine and its disk format; see records.go.
-const diskKind = "directory/4"
+const diskKind = "directory/5"
 
 // Config is what a directory needs to open.
 type Config struct {
@@ -45,7 +45,7 @@ func (o owner) Unlock() { o.m.mu.Unlock() }
 // WriteDirty writes what changes with every entry; all else is written as it
 // changes.
 func (o owner) WriteDirty(w *fsm.Writer) {
-	w.Set([]byte{kindMeta}, encoded(o.m.state.meta))
+	w.Set([]byte{kindMeta}, encoded(&o.m.state.meta))
 }
 
 // Open opens the directory in cfg.Dir, or a new one.

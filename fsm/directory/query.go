@@ -53,6 +53,8 @@ func (s *state) query(query []byte, applied uint64) (msgp.Marshaler, error) {
 			return nil, errTrailing
 		}
 		return s.vendorHosts(), nil
+	case QueryVendorEvents:
+		return queryOne(payload, s.vendorEventPage)
 	case QueryHash:
 		if len(payload) > 0 {
 			return nil, errTrailing

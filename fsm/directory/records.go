@@ -19,6 +19,7 @@ import (
 //
 //	'B' tenant 0 vendor                            Link
 //	'C'                                            Init         the cluster's birth
+//	'E' sequence (uint64, big endian)              VendorEvent  a vendor's account has not been told of
 //	'F' tenant                                     Life         its tombstone in the end
 //	'I' sequence (uint64, big endian)              intentRecord a reservation, in order of time
 //	'K' vendor 0 CRM account                       Customer
@@ -31,6 +32,7 @@ import (
 const (
 	kindLink         = 'B'
 	kindCluster      = 'C'
+	kindVendorEvent  = 'E'
 	kindLife         = 'F'
 	kindIntent       = 'I'
 	kindCustomer     = 'K'
@@ -49,6 +51,8 @@ type metaRecord struct {
 	ClockMillis int64
 	Customers   uint64 // the last customer number drawn
 	Intents     uint64 // the last intent's sequence
+	// VendorEvents is the sequence of the last event for a vendor.
+	VendorEvents uint64
 }
 
 // sequenceRecord is how many license ids of a vendor, tenant and year are

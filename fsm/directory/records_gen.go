@@ -78,13 +78,14 @@ func (z *intentRecord) Msgsize() (s int) {
 }
 
 // MarshalMsg implements msgp.Marshaler
-func (z metaRecord) MarshalMsg(b []byte) (o []byte, err error) {
+func (z *metaRecord) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// array header, size 3
-	o = append(o, 0x93)
+	// array header, size 4
+	o = append(o, 0x94)
 	o = msgp.AppendInt64(o, z.ClockMillis)
 	o = msgp.AppendUint64(o, z.Customers)
 	o = msgp.AppendUint64(o, z.Intents)
+	o = msgp.AppendUint64(o, z.VendorEvents)
 	return
 }
 
@@ -96,8 +97,8 @@ func (z *metaRecord) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err)
 		return
 	}
-	if zb0001 != 3 {
-		err = msgp.ArrayError{Wanted: 3, Got: zb0001}
+	if zb0001 != 4 {
+		err = msgp.ArrayError{Wanted: 4, Got: zb0001}
 		return
 	}
 	z.ClockMillis, bts, err = msgp.ReadInt64Bytes(bts)
@@ -115,13 +116,18 @@ func (z *metaRecord) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err, "Intents")
 		return
 	}
+	z.VendorEvents, bts, err = msgp.ReadUint64Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "VendorEvents")
+		return
+	}
 	o = bts
 	return
 }
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
-func (z metaRecord) Msgsize() (s int) {
-	s = 1 + msgp.Int64Size + msgp.Uint64Size + msgp.Uint64Size
+func (z *metaRecord) Msgsize() (s int) {
+	s = 1 + msgp.Int64Size + msgp.Uint64Size + msgp.Uint64Size + msgp.Uint64Size
 	return
 }
 

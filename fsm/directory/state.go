@@ -51,6 +51,7 @@ type state struct {
 	licenses      licenseTable
 	customers     customerTable
 	lives         lives
+	events        vendorEvents
 
 	intents     map[string]*intentRecord
 	intentOrder []*intentRecord // by Sequence: oldest first
@@ -73,6 +74,7 @@ func newState(out sink) *state {
 		licenses:      newLicenseTable(),
 		customers:     newCustomerTable(),
 		lives:         newLives(),
+		events:        vendorEvents{ofVendor: map[cloudlicenses.VendorID]int{}},
 	}
 }
 
@@ -172,6 +174,11 @@ func (s *state) load(key, value []byte) error {
 		if err = decode(value, l); err == nil {
 			s.customers.addLink(l)
 		}
+	case kindVendorEvent:
+		e := &VendorEvent{}
+		if err = decode(value, e); err == nil {
+			s.events.add(e)
+		}
 	case kindLife:
 		l := &Life{}
 		if err = decode(value, l); err == nil {
@@ -232,6 +239,9 @@ func (s *state) records(visit func(key []byte, record msgp.Marshaler)) {
 	if s.cluster != nil {
 		visit([]byte{kindCluster}, s.cluster)
 	}
+	for _, e := range s.events.order {
+		visit(keyVendorEvent(e.Sequence), e)
+	}
 	for _, id := range s.lives.ids {
 		visit(keyLife(id), s.lives.byID[id])
 	}
@@ -244,7 +254,7 @@ func (s *state) records(visit func(key []byte, record msgp.Marshaler)) {
 	for _, l := range s.licenses.order {
 		visit(keyLicense(l.ID), l)
 	}
-	visit([]byte{kindMeta}, s.meta)
+	visit([]byte{kindMeta}, &s.meta)
 	for _, id := range s.registrations.ids {
 		visit(keyRegistration(id), s.registrations.byID[id])
 	}

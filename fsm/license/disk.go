@@ -110,6 +110,7 @@ func load(store *fsm.Store) (*state, error) {
 		{prefixInvoiceHook, l.invoiceHook},
 		{prefixBook, l.book},
 		{prefixProduct, l.product},
+		{prefixTold, l.told},
 	}
 	for _, step := range steps {
 		if err := each(store, []byte{step.prefix}, step.take); err != nil {

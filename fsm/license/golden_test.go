@@ -176,7 +176,7 @@ func TestOperationNumbers(t *testing.T) {
 		{"provision_command.go", "Op"}, {"provision_command.go", "Query"},
 		{"billing_query.go", "Query"}, {"series_query.go", "Query"}, {"invoice_command.go", "Op"}, {"invoice_command.go", "Query"},
 		{"sso_command.go", "Op"}, {"sso_command.go", "Query"},
-		{"life_command.go", "Op"}, {"note_command.go", "Op"}, {"life_command.go", "Query"},
+		{"life_command.go", "Op"}, {"note_command.go", "Op"}, {"tell_command.go", "Op"}, {"life_command.go", "Query"},
 	} {
 		numbers := found[c.prefix]
 		parsed, err := parser.ParseFile(token.NewFileSet(), c.file, nil, 0)

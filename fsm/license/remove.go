@@ -52,6 +52,7 @@ var recordKinds = []recordKind{
 	{prefix: prefixInvoiceHook, tenantAt: 1, sealed: true},
 	{prefix: prefixProduct, tenantAt: 1},
 	{prefix: prefixFloor, tenantAt: 1},
+	{prefix: prefixTold, tenantAt: 1},
 	{prefix: prefixBook, tenantAt: 1, sealed: true},
 	{prefix: prefixInvoice, tenantAt: 1, sealed: true},
 	{prefix: prefixSSO, tenantAt: 1, sealed: true},

@@ -45,6 +45,7 @@ type catalog struct {
 	products map[cloudlicenses.ProductID]*product
 	byNumber []*product
 	byID     []*product // by id
+	told     uint64     // sequence of the last event of the directory's
 }
 
 type product struct {
@@ -324,6 +325,7 @@ func (l *loader) product(key, value []byte) error {
 func (h *stateHasher) vendor(c *catalog) {
 	h.add(&c.invoice)
 	h.number(uint64(c.book.month))
+	h.number(c.told)
 	if e := c.book.endpoint; e != nil {
 		h.add(&e.endpointRecord)
 	}

@@ -1,6 +1,7 @@
 package license_test
 
 import (
+	cl "github.com/cloudlicenses/cloudlicenses"
 	"github.com/cloudlicenses/cloudlicenses/fsm/license"
 )
 
@@ -17,6 +18,9 @@ func vendorSamples() []sample {
 			},
 		}},
 		{"OpTouchKey", license.OpTouchKey, true, &license.TouchKey{Hash: keyHash("k1"), Address: "10.0.0.1"}},
+		{"OpTellVendor", license.OpTellVendor, true, &license.TellVendor{Events: []license.VendorEvent{{
+			Sequence: 7, AtMillis: epochStart, Kind: cl.EventLicenseRenewed, TenantID: "acme", CRMAccount: "ACC-1", LicenseID: "lic-1", ProductID: "cad",
+		}}}},
 	}
 }
 

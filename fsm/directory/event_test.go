@@ -1,0 +1,65 @@
+package directory
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloudlicenses/cloudlicenses"
+)
+
+// TestVendorEvents: what happens to a vendor's licenses and customers waits for
+// its account, in order, over a restart, until that was told.
+func TestVendorEvents(t *testing.T) {
+	s := newState(discard{})
+	s.advance(1000)
+	peopled(s)
+	waiting := func(vendor cloudlicenses.VendorID) (kinds []cloudlicenses.EventKind) {
+		for _, e := range s.events.order {
+			if e.VendorID == vendor {
+				kinds = append(kinds, e.Kind)
+			}
+		}
+		return kinds
+	}
+	had := len(waiting("vector-de"))
+	l := s.licenses.order[0]
+	if l.Synced < l.Revision {
+		s.licenseSynced(&LicenseSynced{ID: l.ID, Revision: l.Revision})
+	}
+	s.amendLicense(&AmendLicense{VendorID: "vector-de", ID: l.ID, Fields: AmendTotal, Terms: Terms{Total: l.Terms.Total - 1}})
+	require.Empty(t, waiting("nobody"))
+	before := len(waiting("vector-de"))
+	s.licenseSynced(&LicenseSynced{ID: l.ID, Revision: l.Revision})
+	s.licenseSynced(&LicenseSynced{ID: l.ID, Revision: l.Revision})
+	s.setLicenseStatus(&SetLicenseStatus{VendorID: "vector-de", ID: l.ID, Status: cloudlicenses.LicenseSuspended})
+	s.setLicenseStatus(&SetLicenseStatus{VendorID: "vector-de", ID: l.ID, Status: cloudlicenses.LicenseSuspended})
+	s.setLicenseStatus(&SetLicenseStatus{VendorID: "vector-de", ID: l.ID, Status: cloudlicenses.LicenseProvisioned})
+	s.blockVendor(&BlockVendor{TenantID: l.TenantID, VendorID: "vector-de", Blocked: true})
+	s.blockVendor(&BlockVendor{TenantID: l.TenantID, VendorID: "vector-de", Blocked: true})
+	s.setLicenseStatus(&SetLicenseStatus{VendorID: "vector-de", ID: l.ID, Status: cloudlicenses.LicenseRevoked})
+	require.Equal(t, []cloudlicenses.EventKind{
+		cloudlicenses.EventLicenseAmended, cloudlicenses.EventLicenseSuspended, cloudlicenses.EventLicenseResumed,
+		cloudlicenses.EventCustomerBlocked, cloudlicenses.EventLicenseRevoked,
+	}, waiting("vector-de")[before:])
+	require.Contains(t, waiting("vector-de"), cloudlicenses.EventCustomerLinked)
+	require.GreaterOrEqual(t, before, had)
+
+	first := s.events.order[0].Sequence
+	s.vendorTold(&VendorTold{VendorID: "other", UpTo: 100})
+	require.Equal(t, first, s.events.order[0].Sequence)
+	s.vendorTold(&VendorTold{VendorID: "vector-de", UpTo: first})
+	require.Equal(t, first+1, s.events.order[0].Sequence)
+	page, _ := s.vendorEventPage(&ListVendorEvents{After: first + 1, Limit: 1}).(*VendorEvents)
+	require.Len(t, page.Items, 1)
+	require.Equal(t, first+2, page.Items[0].Sequence)
+
+	for range cloudlicenses.MaxVendorEvents + 3 {
+		s.licenseEvent(cloudlicenses.EventLicenseAmended, l)
+	}
+	require.Len(t, s.events.order, cloudlicenses.MaxVendorEvents, "the oldest are lost")
+	require.Equal(t, s.meta.VendorEvents, s.events.order[len(s.events.order)-1].Sequence)
+	s.vendorTold(&VendorTold{VendorID: "vector-de", UpTo: s.meta.VendorEvents})
+	require.Empty(t, s.events.order)
+	require.Empty(t, s.events.ofVendor)
+}

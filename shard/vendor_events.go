@@ -1,0 +1,94 @@
+package shard
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cloudlicenses/cloudlicenses"
+	"github.com/cloudlicenses/cloudlicenses/fsm/directory"
+	"github.com/cloudlicenses/cloudlicenses/fsm/license"
+)
+
+// TellVendors brings vendors' accounts, while this node leads the directory,
+// what the directory has decided about their licenses and customers. It returns
+// when ctx is done.
+func (s *Shard) TellVendors(ctx context.Context) {
+	ticker := time.NewTicker(resumeEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		if s.Secrets() == nil || !s.node.Leads(directoryGroup) {
+			continue
+		}
+		if err := s.tellVendors(ctx); err != nil && ctx.Err() == nil {
+			s.logger.Warn("vendors can't be told of events yet", "error", err)
+		}
+	}
+}
+
+// tellVendors goes through what waits once. A vendor that can't be told, such as
+// one that is suspended, keeps its own events waiting alone.
+func (s *Shard) tellVendors(ctx context.Context) error {
+	var errs []error
+	failed := map[cloudlicenses.VendorID]bool{}
+	for after := uint64(0); ; {
+		var page directory.VendorEvents
+		list := &directory.ListVendorEvents{After: after, Limit: cloudlicenses.MaxListLimit}
+		if _, err := s.ReadDirectory(ctx, Command{Op: directory.QueryVendorEvents, Payload: list, Result: &page}, ReadOptions{}); err != nil {
+			return errors.Join(append(errs, fmt.Errorf("read events for vendors: %w", err))...)
+		}
+		if len(page.Items) == 0 || ctx.Err() != nil {
+			return errors.Join(errs...)
+		}
+		after = page.Items[len(page.Items)-1].Sequence
+		byVendor := map[cloudlicenses.VendorID][]license.VendorEvent{}
+		for i := range page.Items {
+			e := &page.Items[i]
+			byVendor[e.VendorID] = append(byVendor[e.VendorID], license.VendorEvent{
+				Sequence: e.Sequence, AtMillis: e.AtMillis, Kind: e.Kind, TenantID: e.TenantID, CRMAccount: e.CRMAccount,
+				LicenseID: e.LicenseID, ProductID: e.ProductID,
+			})
+		}
+		for vendor, events := range byVendor {
+			if failed[vendor] {
+				continue
+			}
+			if err := s.tellVendor(ctx, vendor, events); err != nil {
+				failed[vendor] = true
+				if !errors.Is(err, ErrTenantNotFound) { // suspended: it is told once it is not
+					errs = append(errs, err)
+				}
+			}
+		}
+	}
+}
+
+func (s *Shard) tellVendor(ctx context.Context, vendor cloudlicenses.VendorID, events []license.VendorEvent) error {
+	ctx, cancel := context.WithTimeout(ctx, cloudlicenses.RequestTimeout)
+	defer cancel()
+	var ack license.Ack
+	_, err := s.Do(ctx, vendor.Account(), Command{Op: license.OpTellVendor, Payload: &license.TellVendor{Events: events}, Result: &ack})
+	if err == nil {
+		err = refused(ack.Code, ack.Detail)
+	}
+	if err != nil {
+		return fmt.Errorf("tell %s of events: %w", vendor, err)
+	}
+	var done directory.Ack
+	_, err = s.DoDirectory(ctx, Command{
+		Op: directory.OpVendorTold, Payload: &directory.VendorTold{VendorID: vendor, UpTo: events[len(events)-1].Sequence}, Result: &done,
+	})
+	if err == nil {
+		err = refused(done.Code, done.Detail)
+	}
+	if err != nil {
+		return fmt.Errorf("end the telling of %s: %w", vendor, err)
+	}
+	return nil
+}
