@@ -12,7 +12,7 @@ import (
 //msgp:shim cloudlicenses.LicenseID as:string using:string/cloudlicenses.LicenseID mode:cast
 //msgp:shim cloudlicenses.EventKind as:string using:string/cloudlicenses.EventKind mode:cast
 
-// The command that brings a vendor's account what the directory has decided;
+// OpTellVendor brings a vendor's account what the directory has decided;
 // 116–119 are its family's. Append only.
 const OpTellVendor fsm.Op = 116 // TellVendor → Ack
 
