@@ -17,7 +17,7 @@ MODULES := . clients/go bench/peers
 WEB       := portal/web
 PORTAL    := $(WEB)/dist/index.html
 INSTALLED := $(WEB)/node_modules/.installed
-WEB_FILES := $(shell find $(WEB)/src $(WEB)/public -type f ! -name schema.d.ts 2>/dev/null) \
+WEB_FILES := $(shell find $(WEB)/src $(WEB)/public ! -name schema.d.ts 2>/dev/null) \
 	$(wildcard $(addprefix $(WEB)/,index.html package.json tsconfig*.json *.config.*)) api/openapi.yaml
 
 SEED     ?= 0

@@ -245,6 +245,7 @@ func (c *call) refuse(p *problem) {
 	h := &c.ctx.Response.Header
 	h.SetContentType(typeProblem)
 	h.SetBytesV(headerRequestID, c.id.text[:])
+	h.Set("Cache-Control", "no-store") // a 404 would be kept by caches (RFC 9110, 15.1)
 	if retry := cmp.Or(p.retryIn, m.retryAfter); retry > 0 {
 		h.Set("Retry-After", strconv.Itoa(retry))
 	}

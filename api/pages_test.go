@@ -38,7 +38,10 @@ func TestLoginWays(t *testing.T) {
 	require.NoError(t, err)
 	require.Nil(t, ways()["sso"], "the plan has none")
 
-	send(t, live.edge, "nobody-here.localhost", "GET", "/api/v1/login", "").wants(t, 404, "tenant_not_found")
+	// A stranger's read waits for no index.
+	p.as("", "GET", "/api/v1/login", "", header{"X-Min-Index", "g1:99999999"}).wants(t, 200, "")
+	nobody := send(t, live.edge, "nobody-here.localhost", "GET", "/api/v1/login", "").wants(t, 404, "tenant_not_found")
+	require.Equal(t, "no-store", nobody.Header.Get("Cache-Control"), "the tenant may be there a minute from now")
 	send(t, live.edge, "localhost", "GET", "/api/v1/login", "").wants(t, 404, "not_found")
 }
 

@@ -94,7 +94,7 @@ func (a *App) Page(at *Place, r *Request) *Answer {
 	secured := []Header{
 		{"Content-Security-Policy", csp},
 		{"X-Content-Type-Options", "nosniff"},
-		{"Referrer-Policy", "same-origin"},
+		{"Referrer-Policy", "no-referrer"},
 		{"X-Frame-Options", "DENY"},
 		{"Vary", "Accept, Accept-Encoding"},
 	}
@@ -108,10 +108,9 @@ func (a *App) Page(at *Place, r *Request) *Answer {
 		}
 	}
 	page := a.index.fill(at)
+	// Not packed: it fits a packet as it is, and whoever asks would cost us more
+	// than we save.
 	f := &file{contentType: typeHTML, cacheControl: "no-cache", etag: etagOf(page), plain: page}
-	if acceptsGzip(r.AcceptEncoding) {
-		f.packed = pack(page)
-	}
 	if at.Site != Unknown {
 		return r.answer(f, secured...)
 	}

@@ -68,7 +68,7 @@ func TestPage(t *testing.T) {
 	require.Equal(t, "no-cache", h["Cache-Control"])
 	require.Equal(t, "Accept, Accept-Encoding", h["Vary"])
 	require.Equal(t, "nosniff", h["X-Content-Type-Options"])
-	require.Equal(t, "same-origin", h["Referrer-Policy"])
+	require.Equal(t, "no-referrer", h["Referrer-Policy"])
 	require.Equal(t, "DENY", h["X-Frame-Options"])
 	require.NotContains(t, h, "Strict-Transport-Security")
 	require.NotContains(t, h, "Content-Encoding")
@@ -92,10 +92,7 @@ func TestPage(t *testing.T) {
 
 	packed := get("/")
 	packed.AcceptEncoding = "br, gzip;q=0.8"
-	a = app.Page(at, packed)
-	require.Equal(t, "gzip", headers(t, a)["Content-Encoding"])
-	require.Contains(t, unpack(t, a.Body), `data-tenant="mercedes"`)
-	require.Equal(t, h["ETag"], headers(t, a)["ETag"])
+	require.NotContains(t, headers(t, app.Page(at, packed)), "Content-Encoding", "strangers could make us pack all day")
 }
 
 func TestUnknownHost(t *testing.T) {
