@@ -34,7 +34,7 @@ export default function Shell({ definition }: { definition: SiteDefinition }) {
               <Logo />
               <Stack gap={0} miw={0}>
                 <Text fw={600} size="sm" lh="18px" truncate>{session?.companyName || text.sites[site.name]}</Text>
-                <Text size="xs" lh="16px" c="dimmed" truncate>{site.tenant || text.sites[site.name]}</Text>
+                <Text size="xs" lh="16px" c="dimmed" truncate>{site.tenant || (site.name === 'admin' ? window.location.host : text.sites[site.name])}</Text>
               </Stack>
             </Group>
             <Group gap="xs" wrap="nowrap">
