@@ -58,7 +58,7 @@ export const text = {
     vendors: 'Log in to the vendor portal',
     admin: 'Operator log-in',
     vendorId: 'Vendor ID',
-    vendorIdHint: 'As in your vendor URL and license IDs, such as vector-de.',
+    vendorIdHint: 'The ID that your company signed up with, such as vector-de.',
     email: 'E-mail address',
     password: 'Password',
     submit: 'Log in',
@@ -87,7 +87,7 @@ export const text = {
     submit: 'Set password',
     done: 'Your password is set. Log in with it.',
     noToken: 'This link is not complete. Open it from the mail again, or ask for a new one.',
-    tokenOver: 'This link was used already or is over. Ask for a new one.',
+    tokenOver: 'This link was used already or is over.',
     newLink: 'Ask for a new link',
   },
 
