@@ -66,7 +66,7 @@ func routeTable() []route {
 		{"GET", "/openapi.yaml", "openapi", everywhere, 0, (*call).serveOpenAPI, 0, 0},
 		{"GET", "/", "welcome", everywhere, 0, (*call).serveWelcome, 0, 0},
 	}, userRoutes(), lifeRoutes(), keyRoutes(), auditRoutes(), webhookRoutes(), ssoRoutes(), vendorRoutes(), vendorLicenseRoutes(), customerRoutes(),
-		costRoutes(), billingRoutes(), invoiceRoutes(), analyticsRoutes(), eventRoutes(), recordRoutes())
+		costRoutes(), billingRoutes(), invoiceRoutes(), analyticsRoutes(), eventRoutes(), recordRoutes(), vendorMonthRoutes())
 }
 
 // router finds routes by path.
