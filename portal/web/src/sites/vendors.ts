@@ -1,12 +1,21 @@
+import { IconCertificate, IconLayoutDashboard, IconPlus } from '@tabler/icons-react';
+
 import { logInPages } from '../app/open-pages';
 import type { SiteDefinition } from '../app/pages';
+import { vendorText } from '../text/en-vendors';
 
 /** The vendors' portal, on vendors.<domain> and white-label hosts. */
 export const definition: SiteDefinition = {
   live: false,
   open: logInPages,
   pages: [
+    { path: 'dashboard', permission: 'view_licenses', nav: { label: vendorText.dashboard.nav, icon: IconLayoutDashboard }, load: () => import('../pages/vendors/Dashboard') },
+    { path: 'licenses', permission: 'view_licenses', nav: { label: vendorText.licenses.nav, icon: IconCertificate }, load: () => import('../pages/vendors/Licenses') },
+    { path: 'licenses/new', permission: 'manage_licenses', load: () => import('../pages/vendors/GenerateLicense') },
+    { path: 'licenses/:id', permission: 'view_licenses', load: () => import('../pages/vendors/License') },
     { path: 'account', load: () => import('../pages/shared/Account') },
   ],
-  actions: [],
+  actions: [
+    { id: 'generate', label: vendorText.generate.action, icon: IconPlus, permission: 'manage_licenses', to: '/licenses/new' },
+  ],
 };
