@@ -60,6 +60,24 @@ var Actions = []Action{
 	ActDeleteTenant,
 }
 
+// actionNames are the actions as replies name them, in the order of Actions.
+// They never change: clients go by them.
+var actionNames = [...]string{
+	"own_account", "view_licenses", "view_leases", "release_lease", "view_users", "manage_users", "manage_owners",
+	"view_keys", "manage_keys", "view_costs", "view_audit", "view_alerts", "manage_alerts", "view_fingerprints",
+	"manage_fingerprints", "view_settings", "manage_settings", "view_events",
+	"manage_licenses", "manage_billing",
+	"delete_tenant",
+}
+
+// String returns the action as replies name it, such as "view_costs".
+func (a Action) String() string {
+	if a == 0 || int(a) > len(actionNames) {
+		return "unknown"
+	}
+	return actionNames[a-1]
+}
+
 // May reports whether a role may do an action: the one table of who may what.
 // What stands in neither list is refused.
 func (r Role) May(a Action) bool {

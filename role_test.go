@@ -24,9 +24,12 @@ func TestRoleTable(t *testing.T) {
 	}
 	require.Len(t, may, len(cl.Actions))
 	require.Equal(t, []cl.Role{o, a, b, v}, cl.Roles)
+	named := map[string]bool{}
 	for i, action := range cl.Actions {
 		require.Equal(t, cl.Action(i+1), action, "Actions lists every action, in order")
 		require.Contains(t, may, action)
+		require.False(t, named[action.String()] || action.String() == "unknown", "action %d has a name of its own", uint8(action))
+		named[action.String()] = true
 		for _, role := range cl.Roles {
 			want := false
 			for _, r := range may[action] {
@@ -46,6 +49,7 @@ func TestRoleTable(t *testing.T) {
 	for _, unknown := range []cl.Action{0, cl.Action(len(cl.Actions) + 1), 255} {
 		require.False(t, cl.RoleOwner.May(unknown))
 		require.False(t, cl.VendorKeyMay(unknown))
+		require.Equal(t, "unknown", unknown.String())
 	}
 }
 

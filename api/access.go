@@ -69,6 +69,9 @@ type site struct {
 	tenant  cloudlicenses.TenantID // of a tenant's host
 	vendors bool                   // the vendors' host
 	vendor  cloudlicenses.VendorID // of a white-label host, which is a vendors' host as well
+	// stranger is a host that is none of the platform's: nothing is served there
+	// but what is served everywhere, and to browsers a page that says so.
+	stranger bool
 }
 
 // host returns what the Host stands for.

@@ -95,6 +95,8 @@ func accessRows(p *pool) map[string]accessRow {
 		"POST /api/v1/vendors/verify":   {ok: 422, body: none},
 		"GET /.well-known/jwks.json":    {ok: 200, body: none},
 		"GET /openapi.yaml":             {ok: 200, body: none},
+		"GET /api/v1/plans":             {ok: 200, body: none},
+		"GET /problems/{id}":            {ok: 200, body: none, path: "/problems/overage_cap_reached", missing: "/problems/none"},
 		"GET /":                         {ok: 200, body: none},
 	}
 }
@@ -153,6 +155,9 @@ func TestAccess(t *testing.T) {
 					send(t, live.edge, host, "POST", path, "").wants(t, 404, "tenant_not_found")
 				}
 				continue
+			}
+			if row.missing != "" {
+				send(t, live.edge, "localhost", route.method, row.missing, "").wants(t, 404, "not_found")
 			}
 			r := send(t, live.edge, "example.com", route.method, path, "").wants(t, 404, "tenant_not_found")
 			require.Equal(t, "no tenant of this host: use "+live.server.TenantURL("{tenant}"), r.text("detail"))

@@ -73,7 +73,7 @@ func (s *Server) newAdmin() *http.Server {
 	for _, row := range adminTable() {
 		mux.Handle(row.pattern, s.adminHandler(row))
 	}
-	mux.HandleFunc("GET /{$}", adminWelcome)
+	mux.HandleFunc("GET /{$}", s.adminWelcome)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(s.cfg.Metrics, promhttp.HandlerOpts{}))
 	mux.Handle("/debug/pprof/", s.withToken(http.HandlerFunc(pprof.Index)))
 	mux.Handle("/debug/pprof/cmdline", s.withToken(http.HandlerFunc(pprof.Cmdline)))
@@ -91,8 +91,12 @@ func (s *Server) newAdmin() *http.Server {
 	}
 }
 
-// adminWelcome is GET /: what a browser gets to see.
-func adminWelcome(w http.ResponseWriter, _ *http.Request) {
+// adminWelcome is GET /: what is where; to browsers the operators' portal.
+func (s *Server) adminWelcome(w http.ResponseWriter, r *http.Request) {
+	if s.netCall(w, r).servePortal() {
+		return
+	}
+	w.Header().Set("Vary", acceptVaries)
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	_, _ = io.WriteString(w, "The admin address of a cloudlicenses node: /healthz, /readyz and /metrics are open, the rest takes the admin token.\n")
 }
@@ -107,7 +111,8 @@ func profileMutex(w http.ResponseWriter, r *http.Request) {
 	pprof.Handler("mutex").ServeHTTP(w, r)
 }
 
-// problems answers what no route matches in the form of every other refusal.
+// problems answers what no route matches: by the portal, or in the form of
+// every other refusal.
 func (s *Server) problems(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if _, pattern := mux.Handler(r); pattern != "" {
@@ -123,6 +128,9 @@ func (s *Server) problems(mux *http.ServeMux) http.Handler {
 			}
 		}
 		c := s.netCall(w, r)
+		if len(methods) == 0 && c.servePortal() {
+			return
+		}
 		if len(methods) == 0 {
 			c.refuse(&problem{code: cloudlicenses.NotFound, detail: "nothing is served at this path of the admin address"})
 			return

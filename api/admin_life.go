@@ -100,10 +100,14 @@ type planView struct {
 
 // listPlans is GET /v1/plans.
 func (c *adminCall) listPlans() error {
-	plans := cloudlicenses.Plans()
-	return c.reply(http.StatusOK, newPage(plans, "", func(t *cloudlicenses.PlanTerms) planView {
+	return c.reply(http.StatusOK, showPlans())
+}
+
+// showPlans lists every plan, the smallest first.
+func showPlans() page[planView] {
+	return newPage(cloudlicenses.Plans(), "", func(t *cloudlicenses.PlanTerms) planView {
 		return planView{
 			t.Plan, showUse(t.MaxVendors, 0).Limit, showUse(t.MaxSeats, 0).Limit, planPrice(t), cloudlicenses.PlanCurrency, t.Support,
 		}
-	}))
+	})
 }

@@ -145,6 +145,9 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 // serve routes, checks host and key, and calls the handler.
 func (c *call) serve() {
 	at, p := c.host()
+	if p == problemNoTenant && c.servePortal(site{stranger: true}) {
+		return
+	}
 	if p != nil {
 		c.refuse(p)
 		return
@@ -159,6 +162,9 @@ func (c *call) serve() {
 	}
 	rows, id := router.find(c.ctx.URI().Path())
 	if rows == nil || (rows[0].on.ofTenant() && at.tenant == "") || (rows[0].on == onApex && !c.onApex()) {
+		if c.servePortal(at) {
+			return
+		}
 		c.refuse(&problem{code: cloudlicenses.NotFound, detail: "nothing is served at this path of this host"})
 		return
 	}

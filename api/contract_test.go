@@ -14,6 +14,8 @@ import (
 	"github.com/pb33f/libopenapi"
 	validator "github.com/pb33f/libopenapi-validator"
 	"github.com/stretchr/testify/require"
+
+	"github.com/cloudlicenses/cloudlicenses"
 )
 
 // contract is openapi.yaml, ready to validate. Every exchange of the tests
@@ -132,6 +134,11 @@ func TestCodesAreTheSpec(t *testing.T) {
 	sort.Strings(described)
 	sort.Strings(known)
 	require.Equal(t, known, described)
+	var permitted []string
+	for _, node := range model.Model.Components.Schemas.GetOrZero("Permission").Schema().Enum {
+		permitted = append(permitted, node.Value)
+	}
+	require.Equal(t, permissions(func(cloudlicenses.Action) bool { return true }), permitted)
 	var layered []string
 	for _, node := range model.Model.Components.Schemas.GetOrZero("Layer").Schema().Enum {
 		layered = append(layered, node.Value)

@@ -30,21 +30,23 @@ type metrics struct {
 	layers   map[cloudlicenses.Layer]prometheus.Counter
 }
 
-func newMetrics(registry prometheus.Registerer, table []route) *metrics {
+// newMetrics has a place for every route of the table, one for the portal,
+// which follows them, and one for what has no route.
+func newMetrics(registry prometheus.Registerer, table []route, portal *route) *metrics {
 	m := &metrics{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "cloudlicenses_http_requests_total",
 			Help: "Requests of the public address by route and code (ok, or the code of the problem).",
 		}, []string{"route", "code"}),
-		unrouted: len(table),
-		children: make([][okIndex + 1]atomic.Pointer[prometheus.Counter], len(table)+1),
-		latency:  make([]prometheus.Observer, len(table)+1),
+		unrouted: portal.index + 1,
+		children: make([][okIndex + 1]atomic.Pointer[prometheus.Counter], portal.index+2),
+		latency:  make([]prometheus.Observer, portal.index+2),
 		layers:   make(map[cloudlicenses.Layer]prometheus.Counter, len(layers)),
 	}
 	for i := range table {
 		m.names = append(m.names, table[i].name)
 	}
-	m.names = append(m.names, "none")
+	m.names = append(m.names, portal.name, "none")
 	latency := prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name:    "cloudlicenses_http_request_seconds",
 		Help:    "Time from a request's last byte read to its answer, by route.",

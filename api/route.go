@@ -64,6 +64,8 @@ func routeTable() []route {
 		{"POST", "/api/v1/tenants/verify", "verify", onApex, 0, (*call).serveVerify, 0, 0},
 		{"GET", "/.well-known/jwks.json", "jwks", onAnywhere, 0, (*call).serveJWKS, 0, 0},
 		{"GET", "/openapi.yaml", "openapi", everywhere, 0, (*call).serveOpenAPI, 0, 0},
+		{"GET", "/api/v1/plans", "plans", onAnywhere, 0, (*call).servePlans, 0, 0},
+		{"GET", "/problems/{id}", "problem", onAnywhere, 0, (*call).serveProblem, 0, 0},
 		{"GET", "/", "welcome", everywhere, 0, (*call).serveWelcome, 0, 0},
 	}, userRoutes(), lifeRoutes(), keyRoutes(), auditRoutes(), webhookRoutes(), ssoRoutes(), vendorRoutes(), vendorLicenseRoutes(), customerRoutes(),
 		costRoutes(), billingRoutes(), invoiceRoutes(), analyticsRoutes(), eventRoutes(), recordRoutes(), vendorMonthRoutes())

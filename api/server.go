@@ -22,6 +22,7 @@ import (
 	"github.com/cloudlicenses/cloudlicenses/cluster"
 	"github.com/cloudlicenses/cloudlicenses/internal/dnstxt"
 	"github.com/cloudlicenses/cloudlicenses/notify"
+	"github.com/cloudlicenses/cloudlicenses/portal"
 	"github.com/cloudlicenses/cloudlicenses/shard"
 )
 
@@ -53,6 +54,8 @@ type Config struct {
 	// DevDNS is the DNS server of dev, whose records PUT /v1/dev/dns sets; nil:
 	// that path is not served.
 	DevDNS *dnstxt.Server
+	// Portal is what browsers get; nil: the one that is built in.
+	Portal *portal.App
 }
 
 // Server is the edge of one node. It is safe for concurrent use.
@@ -63,6 +66,7 @@ type Server struct {
 	router  *router // of every host but the vendors'
 	vendors *router // of the vendors' host
 	metrics *metrics
+	portal  *portal.App
 	refused refusals
 	proxies proxies
 	tokens  tokens
@@ -79,6 +83,7 @@ type Server struct {
 	portSuffix  string // ":8080", or empty
 	problemType problemURLs
 	everywhere  []*route // those of every host
+	portalRoute *route   // what requests for the portal are counted and logged as
 	calls       sync.Pool
 
 	// ctx ends when Shutdown gives up waiting.
@@ -97,21 +102,26 @@ func New(cfg Config) *Server {
 	if cfg.Metrics == nil {
 		cfg.Metrics = prometheus.NewRegistry()
 	}
+	if cfg.Portal == nil {
+		cfg.Portal = portal.Embedded()
+	}
 	table := routeTable()
 	s := &Server{
 		cfg:     cfg,
 		shard:   cfg.Shard,
 		logger:  cfg.Logger,
-		metrics: newMetrics(cfg.Metrics, table),
+		portal:  cfg.Portal,
 		proxies: proxies(cfg.TrustedProxies),
 		openID:  newProviders(cfg.Providers),
 		domain:  strings.ToLower(strings.TrimSuffix(cfg.Domain, ".")),
 	}
 	s.vendors, s.router = newRouters(table)
+	s.portalRoute = &route{name: "portal", index: len(table)}
+	s.metrics = newMetrics(cfg.Metrics, table, s.portalRoute)
 	if cfg.Port != 0 {
 		s.portSuffix = ":" + strconv.Itoa(cfg.Port)
 	}
-	s.problemType = problemURLs{prefix: s.baseURL() + "/problems/", tenant: s.TenantURL("{tenant}")}
+	s.problemType = problemURLs{prefix: s.BaseURL() + "/problems/", tenant: s.TenantURL("{tenant}")}
 	for i := range table {
 		if table[i].on == everywhere {
 			s.everywhere = append(s.everywhere, &table[i])
@@ -182,8 +192,8 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	return errors.Join(err, s.http.ShutdownWithContext(ctx), s.admin.Shutdown(ctx))
 }
 
-// baseURL is that of the platform itself.
-func (s *Server) baseURL() string { return s.cfg.Scheme + "://" + s.domain + s.portSuffix }
+// BaseURL returns that of the platform itself.
+func (s *Server) BaseURL() string { return s.cfg.Scheme + "://" + s.domain + s.portSuffix }
 
 // TenantURL returns the base URL of a tenant, as replies and tokens name it.
 func (s *Server) TenantURL(tenant cloudlicenses.TenantID) string {

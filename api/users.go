@@ -19,6 +19,7 @@ func userRoutes() []route {
 	return []route{
 		{method: "POST", path: "/api/v1/password", name: "password", on: onTenantOpen, handle: (*call).servePassword},
 		{method: "POST", path: "/api/v1/password/reset", name: "password_reset", on: onTenantOpen, handle: (*call).serveReset},
+		{method: "GET", path: "/api/v1/login", name: "login_ways", on: onTenantOpen, handle: (*call).serveLoginWays},
 		{method: "POST", path: "/api/v1/login", name: "login", on: onTenantOpen, handle: (*call).serveLogin},
 		{method: "POST", path: "/api/v1/logout", name: "logout", on: forUsers, action: cloudlicenses.ActOwnAccount, handle: (*call).serveLogout},
 		{method: "GET", path: "/api/v1/me", name: "me", on: forUsers, action: cloudlicenses.ActOwnAccount, handle: (*call).serveMe},

@@ -1,10 +1,15 @@
 package api
 
 import (
+	"cmp"
+	"errors"
+	"net/url"
+
 	"github.com/valyala/fasthttp"
 
 	"github.com/cloudlicenses/cloudlicenses"
 	"github.com/cloudlicenses/cloudlicenses/api/body"
+	"github.com/cloudlicenses/cloudlicenses/fsm/directory"
 	"github.com/cloudlicenses/cloudlicenses/fsm/license"
 	"github.com/cloudlicenses/cloudlicenses/shard"
 )
@@ -24,6 +29,80 @@ type shownMe struct {
 	User      *shownUser             `json:"user,omitempty"`
 	KeyID     cloudlicenses.KeyID    `json:"key_id,omitempty"`
 	AppName   string                 `json:"app_name,omitempty"`
+	Company   string                 `json:"company_name"` // of the tenant, or the vendor's name
+	Role      cloudlicenses.Role     `json:"role,omitempty"`
+	May       []string               `json:"permissions"` // the actions that role or key allow
+}
+
+// permissions lists what may be done, for pages to offer nothing else.
+func permissions(may func(cloudlicenses.Action) bool) []string {
+	names := make([]string, 0, len(cloudlicenses.Actions))
+	for _, action := range cloudlicenses.Actions {
+		if may(action) {
+			names = append(names, action.String())
+		}
+	}
+	return names
+}
+
+// companyOf is a tenant's name; its id where an operator gave it none.
+func companyOf(t *directory.Tenant) string { return cmp.Or(t.Company, string(t.ID)) }
+
+// shownLoginWays is what a page needs to know before anybody has logged in, and
+// no more than a stranger may.
+type shownLoginWays struct {
+	TenantID cloudlicenses.TenantID `json:"tenant_id,omitempty"`
+	VendorID cloudlicenses.VendorID `json:"vendor_id,omitempty"` // of a white-label host; else it is to be asked for
+	Company  string                 `json:"company_name,omitempty"`
+	Password bool                   `json:"password"`
+	SSO      *shownSSOWay           `json:"sso"` // null: there is none
+}
+
+type shownSSOWay struct {
+	Name     string `json:"name"` // the provider's host
+	LoginURL string `json:"login_url"`
+	Enforced bool   `json:"enforced"` // passwords are for owners alone
+}
+
+// serveLoginWays is GET /api/v1/login.
+func (c *call) serveLoginWays() {
+	if c.site.vendors {
+		c.serveVendorLoginWays()
+		return
+	}
+	o, ok := c.options()
+	if !ok {
+		return
+	}
+	tenant, err := c.server.shard.Tenant(c.context(), c.tenant)
+	if err != nil {
+		c.fail(err)
+		return
+	}
+	var r license.SSOResult
+	if !c.read(license.QuerySSO, &license.GetSSO{}, &r, o) {
+		return
+	}
+	ways := shownLoginWays{TenantID: c.tenant, Company: companyOf(&tenant), Password: true}
+	if r.Code == cloudlicenses.OK {
+		var refusal *shard.Refusal
+		switch err := c.server.shard.PlanHasSSO(c.context(), c.tenant); {
+		case err == nil:
+			ways.SSO = c.showSSOWay(&r.SSO)
+		case !errors.As(err, &refusal): // a plan without it is none of this page's matters
+			c.fail(err)
+			return
+		}
+	}
+	c.send(fasthttp.StatusOK, ways)
+}
+
+func (c *call) showSSOWay(s *license.SSO) *shownSSOWay {
+	way := &shownSSOWay{Name: s.Issuer, LoginURL: c.server.TenantURL(c.tenant) + pathSSOLogin, Enforced: s.Enforce}
+	if issuer, err := url.Parse(s.Issuer); err == nil && issuer.Host != "" {
+		way.Name = issuer.Hostname()
+	}
+	return way
 }
 
 // serveLogin is POST /api/v1/login.
@@ -138,8 +217,16 @@ func (c *call) serveReset() {
 
 // serveMe is GET /api/v1/me.
 func (c *call) serveMe() {
+	tenant, err := c.server.shard.Tenant(c.context(), c.tenant)
+	if err != nil {
+		c.fail(err)
+		return
+	}
 	user := showUser(&c.user.User)
-	c.send(fasthttp.StatusOK, shownMe{TenantID: c.tenant, ExpiresAt: timeText(c.user.Session.ExpiresMillis), User: &user})
+	c.send(fasthttp.StatusOK, shownMe{
+		TenantID: c.tenant, ExpiresAt: timeText(c.user.Session.ExpiresMillis), User: &user,
+		Company: companyOf(&tenant), Role: user.Role, May: permissions(user.Role.May),
+	})
 }
 
 // serveBeginFactor is POST /api/v1/me/totp.

@@ -6,6 +6,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/cloudlicenses/cloudlicenses"
+	"github.com/cloudlicenses/cloudlicenses/shard"
 )
 
 // vendorRoutes are the rows of routeTable for the vendors' host.
@@ -46,12 +47,34 @@ func vendorWebhookRoutes() []route {
 
 // serveVendorMe is GET /api/v1/me on the vendors' host.
 func (c *call) serveVendorMe() {
-	me := shownMe{VendorID: c.vendor}
+	vendor, _, err := c.server.shard.Vendor(c.context(), c.vendor, shard.ReadOptions{})
+	if err != nil {
+		c.refuseVendor(err)
+		return
+	}
+	me := shownMe{VendorID: c.vendor, Company: vendor.Name, May: permissions(cloudlicenses.VendorKeyMay)}
 	if c.user != nil {
+		me.Role, me.May = c.user.User.Role, permissions(c.user.User.Role.May)
 		user := showUser(&c.user.User)
 		me.ExpiresAt, me.User = timeText(c.user.Session.ExpiresMillis), &user
 	} else {
 		me.ExpiresAt, me.KeyID, me.AppName = timeText(c.key.ExpiresMillis), c.key.ID, c.key.AppName
 	}
 	c.send(fasthttp.StatusOK, me)
+}
+
+// serveVendorLoginWays is GET /api/v1/login on the vendors' host: a white-label
+// host says whose users log in there.
+func (c *call) serveVendorLoginWays() {
+	ways := shownLoginWays{Password: true}
+	if c.site.vendor != "" {
+		vendor, fresh, err := c.server.shard.Vendor(c.context(), c.site.vendor, shard.ReadOptions{})
+		if err != nil {
+			c.refuseVendor(err)
+			return
+		}
+		c.fresh(&fresh)
+		ways.VendorID, ways.Company = c.site.vendor, vendor.Name
+	}
+	c.send(fasthttp.StatusOK, ways)
 }

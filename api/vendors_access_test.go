@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -29,6 +30,20 @@ func newVendor(t testing.TB) (*pool, cloudlicenses.VendorID) {
 	p := &pool{t: t, tenant: id.Account()}
 	p.key, _ = p.newKey(0, time.Time{})
 	return p, id
+}
+
+// vendorName is what newVendor calls a vendor.
+func vendorName(id cloudlicenses.VendorID) string { return strings.TrimSuffix(string(id), "-de") }
+
+// verifyHost gives a vendor a white-label host.
+func (p *pool) verifyHost(id cloudlicenses.VendorID) string {
+	p.t.Helper()
+	host := "licenses." + string(id) + ".example.com"
+	set := vendorDo(p.t, p.key, "PATCH", "/api/v1/settings", fmt.Sprintf(`{"white_label":{"host":%q}}`, host)).wants(p.t, 200, "")
+	record := set.body["white_label"].(map[string]any)["dns_record"].(map[string]any)
+	require.NoError(p.t, live.dns.Set(record["name"].(string), record["value"].(string)))
+	vendorDo(p.t, p.key, "POST", "/api/v1/settings/white-label/verify", "").wants(p.t, 200, "")
+	return host
 }
 
 // vendorDo sends a request to the vendors' host.

@@ -207,11 +207,7 @@ func TestOperatorsVendors(t *testing.T) {
 // the vendor's account as it was, and nothing in its audit log.
 func TestRefusedSettingsChangeNothing(t *testing.T) {
 	one, id := newVendor(t)
-	host := "licenses." + string(id) + ".example.com"
-	set := vendorDo(t, one.key, "PATCH", "/api/v1/settings", fmt.Sprintf(`{"white_label":{"host":%q}}`, host)).wants(t, 200, "")
-	record := set.body["white_label"].(map[string]any)["dns_record"].(map[string]any)
-	require.NoError(t, live.dns.Set(record["name"].(string), record["value"].(string)))
-	vendorDo(t, one.key, "POST", "/api/v1/settings/white-label/verify", "").wants(t, 200, "")
+	host := one.verifyHost(id)
 
 	v, _ := newVendor(t)
 	vendorDo(t, v.key, "PATCH", "/api/v1/settings", `{"invoice_webhook":{"url":"https://erp.example.com/in","bearer_token":"sesame"}}`).wants(t, 200, "")

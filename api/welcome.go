@@ -32,18 +32,22 @@ func (s *Server) serveStranger(ctx *fasthttp.RequestCtx, row *route) bool {
 	if _, p := c.host(); p != problemNoTenant || choose([]*route{row}, ctx.Method()) == nil || !validQuery(ctx.URI().QueryString()) {
 		return false
 	}
-	c.route = row
+	c.route, c.site = row, site{stranger: true}
 	row.handle(c)
-	s.metrics.observe(row.index, meaningIndexOrOK(cloudlicenses.OK), time.Since(start))
+	s.metrics.observe(c.routeIndex(), meaningIndexOrOK(cloudlicenses.OK), time.Since(start))
 	return true
 }
 
-// serveWelcome is GET /: where what is.
+// serveWelcome is GET /: where what is; to browsers the portal.
 func (c *call) serveWelcome() {
+	if c.servePage(c.site, c.portalRequest()) {
+		return
+	}
 	c.out = append(c.out[:0], `{"service":"cloudlicenses"`...)
 	c.out = appendMember(c.out, `,"tenants":`, c.server.problemType.tenant)
-	c.out = appendMember(c.out, `,"openapi":`, c.server.baseURL()+"/openapi.yaml")
+	c.out = appendMember(c.out, `,"openapi":`, c.server.BaseURL()+"/openapi.yaml")
 	c.out = append(c.out, "}\n"...)
 	c.ctx.Response.Header.Set("Cache-Control", "public, max-age=300")
+	c.ctx.Response.Header.Set("Vary", acceptVaries)
 	c.reply(fasthttp.StatusOK)
 }

@@ -52,8 +52,13 @@ var Embedded = sync.OnceValue(func() *App {
 func New(built fs.FS) (*App, error) {
 	a := &App{files: make(map[string]*file)}
 	err := fs.WalkDir(built, ".", func(name string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() || strings.HasPrefix(entry.Name(), ".") {
+		switch {
+		case err != nil || name == ".":
 			return err
+		case strings.HasPrefix(entry.Name(), ".") && entry.IsDir(): // what tools keep there
+			return fs.SkipDir
+		case strings.HasPrefix(entry.Name(), ".") || entry.IsDir():
+			return nil
 		}
 		content, err := fs.ReadFile(built, name)
 		if err != nil {

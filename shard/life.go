@@ -106,6 +106,28 @@ func (s *Shard) Life(ctx context.Context, id cloudlicenses.TenantID) (directory.
 	return life, fresh, err
 }
 
+// Tenant reads a tenant from this node's directory, and from the leader's where
+// this one has none that is served. ErrTenantNotFound where the leader has none
+// either.
+func (s *Shard) Tenant(ctx context.Context, id cloudlicenses.TenantID) (directory.Tenant, error) {
+	if s.Secrets() == nil { // the node has not joined its cluster yet
+		return directory.Tenant{}, errNoSecrets
+	}
+	ctx, cancel := withDeadline(ctx)
+	defer cancel()
+	for _, now := range []bool{false, true} {
+		var r directory.TenantResult
+		query := Command{Op: directory.QueryTenant, Payload: &directory.GetTenant{ID: id}, Result: &r}
+		if _, err := s.ReadDirectory(ctx, query, ReadOptions{Linearizable: now}); err != nil {
+			return directory.Tenant{}, err
+		}
+		if r.Code == cloudlicenses.OK && served(&r.Tenant) {
+			return r.Tenant, nil
+		}
+	}
+	return directory.Tenant{}, ErrTenantNotFound
+}
+
 // removeTenant removes a tenant whose time is over: its leases end, its keys
 // are revoked, its records go with its data key, and the directory keeps a
 // tombstone. Every step may be repeated, by any node.

@@ -67,8 +67,10 @@ func makeDemo(ctx context.Context, door *shard.Shard, dataDir string) (*readyDem
 		return nil, err
 	}
 	return &readyDemo{
-		VendorID:     string(shard.DemoVendor),
-		VendorAPIKey: kept.VendorAPIKey,
+		VendorID:       string(shard.DemoVendor),
+		VendorAPIKey:   kept.VendorAPIKey,
+		VendorEmail:    demoVendorAdminEmail,
+		VendorPassword: kept.VendorAdminPassword,
 
 		TenantID:  string(made.TenantID),
 		LicenseID: string(made.LicenseIDs[0]),
@@ -77,8 +79,6 @@ func makeDemo(ctx context.Context, door *shard.Shard, dataDir string) (*readyDem
 
 		AdminEmail:    demoAdminEmail,
 		AdminPassword: kept.AdminPassword,
-
-		vendorAdminPassword: kept.VendorAdminPassword,
 	}, nil
 }
 

@@ -16,6 +16,7 @@ import (
 
 	"github.com/cloudlicenses/cloudlicenses/internal/dnstxt"
 	"github.com/cloudlicenses/cloudlicenses/notify"
+	"github.com/cloudlicenses/cloudlicenses/portal"
 )
 
 // What `dev` keeps in its folder, beside a folder per node.
@@ -289,7 +290,7 @@ func (d *devCluster) ready(ctx context.Context, stdout io.Writer, began time.Tim
 			return fmt.Errorf("demo: %w", err)
 		}
 		demo.TenantURL = d.nodes[0].edge.TenantURL(demoTenant)
-		demo.vendorsURL = d.nodes[0].edge.VendorsURL()
+		demo.VendorURL = d.nodes[0].edge.VendorsURL()
 		file.Demo = demo
 	}
 	if err := writeFile(filepath.Join(d.cfg.dataDir, "admin.token"), []byte(file.AdminToken+"\n"), modeSecret); err != nil {
@@ -312,6 +313,11 @@ func (d *devCluster) welcome(w io.Writer, file *readyFile, took time.Duration) e
 	for _, n := range file.Nodes {
 		p.printf("  %s  %s  admin %s\n", n.ID, n.HTTP, n.Admin)
 	}
+	if portal.Embedded().Built() {
+		d.portals(p, file)
+	} else {
+		p.printf("\n  The portals are not built in: run `make build`.\n")
+	}
 	p.printf("\n  admin token  %s\n  mails        %s (one .eml file each)\n", file.AdminToken, file.MailDir)
 	p.printf("  DNS          %s; a record for the verification of a domain:\n", file.DNSAddr)
 	p.printf("               curl -X PUT %s/v1/dev/dns -H 'Authorization: Bearer %s' -d '{\"name\":\"_cloudlicenses.acme.example\",\"type\":\"TXT\",\"value\":\"…\"}'\n", file.Nodes[0].Admin, file.AdminToken)
@@ -319,8 +325,8 @@ func (d *devCluster) welcome(w io.Writer, file *readyFile, took time.Duration) e
 	if demo := file.Demo; demo != nil {
 		p.printf("\n  tenant       %s\n  API key      %s\n  license      %s: 5 committed seats, 15 more as overage\n", demo.TenantURL, demo.APIKey, demo.LicenseID)
 		p.printf("  owner        %s, password %s\n", demo.AdminEmail, demo.AdminPassword)
-		p.printf("\n  vendor       %s at %s\n  vendor key   %s\n", demo.VendorID, demo.vendorsURL, demo.VendorAPIKey)
-		p.printf("  owner        %s, password %s\n", demoVendorAdminEmail, demo.vendorAdminPassword)
+		p.printf("\n  vendor       %s at %s\n  vendor key   %s\n", demo.VendorID, demo.VendorURL, demo.VendorAPIKey)
+		p.printf("  owner        %s, password %s\n", demo.VendorEmail, demo.VendorPassword)
 		p.printf("\nCheck a seat out (the 21st is refused):\n\n%s\n", demo.curl())
 		p.printf("\nOr by hand:\n\n  export LICENSE_SERVER_URL=%s LICENSE_API_KEY=%s\n", demo.TenantURL, demo.APIKey)
 		p.printf("  %s run --product %s -- sleep 10\n  %s leases\n", os.Args[0], demo.ProductID, os.Args[0])
@@ -329,6 +335,20 @@ func (d *devCluster) welcome(w io.Writer, file *readyFile, took time.Duration) e
 		os.Args[0], file.Nodes[0].Admin, filepath.Join(d.cfg.dataDir, "admin.token"))
 	p.printf("\nCtrl-C stops it; the data stays.\n")
 	return p.err
+}
+
+// portals prints where a browser goes, and whose log-in opens what. Those of
+// tenant and vendor are printed with them, below.
+func (d *devCluster) portals(p *printer, file *readyFile) {
+	edge := d.nodes[0].edge
+	p.printf("\nPortals, for a browser on this machine:\n\n")
+	if demo := file.Demo; demo != nil {
+		p.printf("  customer     %s  (log in as the tenant's owner)\n", demo.TenantURL)
+		p.printf("  vendors      %s  (vendor %s, log in as its owner)\n", demo.VendorURL, demo.VendorID)
+	} else {
+		p.printf("  vendors      %s\n", edge.VendorsURL())
+	}
+	p.printf("  sign-up      %s\n  operators    %s  (the admin token)\n", edge.BaseURL(), file.Nodes[0].Admin)
 }
 
 // printer writes lines and keeps the first error.

@@ -112,6 +112,8 @@ func TestDev(t *testing.T) {
 	me := asVendor(t, file, file.Nodes[1], http.MethodGet, "/api/v1/me")
 	require.Equal(t, file.Demo.VendorID, me["vendor_id"])
 	require.Contains(t, dev.stdout.String(), file.Demo.VendorAPIKey)
+	require.Contains(t, dev.stdout.String(), file.Demo.VendorEmail+", password "+file.Demo.VendorPassword)
+	logInAsVendor(t, file)
 
 	t.Setenv(adminTokenEnv, file.AdminToken)
 	t.Setenv(adminURLEnv, file.Nodes[2].Admin)
@@ -216,6 +218,23 @@ func asVendor(t *testing.T, file readyFile, node readyNode, method, path string)
 	require.NoError(t, json.NewDecoder(resp.Body).Decode(&reply))
 	require.Equal(t, http.StatusOK, resp.StatusCode, reply)
 	return reply
+}
+
+// logInAsVendor demands that the demo's vendor has an owner who can log in.
+func logInAsVendor(t *testing.T, file readyFile) {
+	t.Helper()
+	require.True(t, strings.HasPrefix(file.Demo.VendorURL, "http://vendors.localhost:"), file.Demo.VendorURL)
+	credentials, err := json.Marshal(map[string]string{
+		"vendor_id": file.Demo.VendorID, "email": file.Demo.VendorEmail, "password": file.Demo.VendorPassword,
+	})
+	require.NoError(t, err)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, file.Nodes[1].HTTP+"/api/v1/login", bytes.NewReader(credentials))
+	require.NoError(t, err)
+	req.Host = "vendors.localhost"
+	resp, err := http.DefaultClient.Do(req)
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+	require.Equal(t, http.StatusOK, resp.StatusCode)
 }
 
 // TestServerSecured runs one secured node and speaks to it over TLS; the same

@@ -28,6 +28,10 @@ type readyNode struct {
 type readyDemo struct {
 	VendorID     string `json:"vendor_id"`
 	VendorAPIKey string `json:"vendor_api_key"`
+	VendorURL    string `json:"vendor_url"`
+	// Of the vendor's owner.
+	VendorEmail    string `json:"vendor_email"`
+	VendorPassword string `json:"vendor_password"`
 
 	TenantID  string `json:"tenant_id"`
 	TenantURL string `json:"tenant_url"`
@@ -38,10 +42,6 @@ type readyDemo struct {
 	LicenseID string `json:"license_id"`
 	ProductID string `json:"product_id"`
 	APIKey    string `json:"api_key"`
-
-	// Printed alone.
-	vendorsURL          string
-	vendorAdminPassword string
 }
 
 // removeReadyFile removes what an earlier start has left: the file says that

@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { AxeBuilder } from '@axe-core/playwright';
 import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core';
 
-import type { Cluster } from './cluster';
+import { until, type Cluster } from './cluster';
 
 const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
 const flags = ['--no-sandbox', '--disable-quic', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run'];
@@ -50,6 +50,7 @@ export async function signIn(page: Page, cluster: Cluster, as: 'tenant' | 'vendo
 
 /** Fails on anything that axe finds, in both themes. */
 export async function axe(page: Page): Promise<void> {
+  await page.getByRole('heading', { level: 1 }).first().waitFor(); // the page is there
   for (const colorScheme of ['light', 'dark'] as const) {
     await page.emulateMedia({ colorScheme });
     await page.locator(`html[data-mantine-color-scheme="${colorScheme}"]`).waitFor();
@@ -65,6 +66,8 @@ export async function axe(page: Page): Promise<void> {
 /** Takes the four pictures of a page: docs/screenshots/<site>-<name>-<light|dark>-<wide|phone>.png. */
 export async function shoot(page: Page, site: string, name: string): Promise<void> {
   await mkdir(screenshots, { recursive: true });
+  await page.mouse.move(0, 0); // notices leave by themselves, but not from under the pointer
+  await until('notices to leave', async () => (await page.locator('.mantine-Notification-root').count()) === 0 || undefined);
   for (const [width, viewport] of Object.entries({ wide, phone })) {
     await page.setViewportSize(viewport);
     for (const colorScheme of ['light', 'dark'] as const) {

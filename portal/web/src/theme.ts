@@ -10,6 +10,7 @@ export const theme = createTheme({
   colors: { accent },
   defaultRadius: 'md',
   cursorType: 'pointer',
+  respectReducedMotion: true,
   focusRing: 'auto',
   fontFamily: 'Inter, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif',
   fontFamilyMonospace: 'ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace',
@@ -24,8 +25,10 @@ export const theme = createTheme({
   },
   components: {
     Card: { defaultProps: { withBorder: true, padding: 'md' } },
-    Modal: { defaultProps: { centered: true, overlayProps: { backgroundOpacity: 0.4 }, closeButtonProps: { 'aria-label': 'Close' } } },
-    Drawer: { defaultProps: { closeButtonProps: { 'aria-label': 'Close' } } },
+    // Mantine's <header> in a dialog would be a second banner of the page.
+    Modal: { defaultProps: { centered: true, attributes: { header: { role: 'none' } }, overlayProps: { backgroundOpacity: 0.4 }, closeButtonProps: { 'aria-label': 'Close' } } },
+    Drawer: { defaultProps: { attributes: { header: { role: 'none' } }, closeButtonProps: { 'aria-label': 'Close' } } },
+    Notification: { defaultProps: { closeButtonProps: { 'aria-label': 'Dismiss' } } },
     Tooltip: { defaultProps: { events: { hover: true, focus: true, touch: true }, openDelay: 250 } },
     Anchor: { defaultProps: { underline: 'hover' } },
   },
@@ -54,6 +57,10 @@ export const colorVariables: CSSVariablesResolver = (t) => ({
   },
   dark: {
     '--mantine-color-body': '#16181d',
+    '--mantine-color-text': '#e3e6eb',
+    '--mantine-color-default': '#22262e',
+    '--mantine-color-default-hover': '#2a2f38',
+    '--mantine-color-default-color': '#e3e6eb',
     '--mantine-color-dimmed': '#a3abb8',
     '--mantine-color-placeholder': '#98a1af',
     '--mantine-color-error': '#ff8787',

@@ -11,7 +11,7 @@ export function LiveBadge() {
   const { state } = useLive();
   return (
     <Tooltip label={text.live.hint[state]} multiline maw={280}>
-      <Box fz="sm" role="status" tabIndex={0} visibleFrom="xs" data-live={state}>
+      <Box fz="sm" role="status" tabIndex={0} data-live={state} className="live-badge">
         <StatusBadge status={state} mood={moods[state]} label={text.live[state]} />
       </Box>
     </Tooltip>

@@ -1,20 +1,18 @@
-import { Center, Container, Loader } from '@mantine/core';
+import { Container } from '@mantine/core';
 import type { ReactNode } from 'react';
 import { Navigate, useLocation } from 'react-router';
 
 import { may, useMay, useSession, type Permission } from '../api/session';
+import { Loading } from '../parts/Loading';
 import { ProblemAlert } from '../parts/ProblemAlert';
 import { RestrictedPage } from '../parts/Restricted';
-import { text } from '../text/en';
 import type { SiteDefinition } from './pages';
 
 /** Leads to the log-in who has no session, and back to where one was. */
 export function RequireSession({ children }: { children: ReactNode }) {
   const session = useSession();
   const { pathname, search } = useLocation();
-  if (session.isPending) {
-    return <Center h="100vh"><Loader size="sm" aria-label={text.shell.loading} /></Center>;
-  }
+  if (session.isPending) return <Loading height="100vh" />;
   if (session.data === undefined) {
     return <Container size="sm" pt={80} component="main"><ProblemAlert error={session.error} onRetry={() => void session.refetch()} /></Container>;
   }

@@ -1,8 +1,7 @@
-import { Center, Loader } from '@mantine/core';
 import { lazy, Suspense, type ReactNode } from 'react';
 import { createBrowserRouter, type RouteObject } from 'react-router';
 
-import { text } from '../text/en';
+import { Loading } from '../parts/Loading';
 import { Broken } from './Broken';
 import type { Page, ShellPage, SiteDefinition } from './pages';
 import { Home, Permitted, RequireSession } from './guards';
@@ -11,7 +10,7 @@ const NotFound = lazy(() => import('../pages/shared/NotFound'));
 const Shell = lazy(() => import('./Shell'));
 
 function Waiting({ children }: { children: ReactNode }) {
-  return <Suspense fallback={<Center h="50vh"><Loader size="sm" aria-label={text.shell.loading} /></Center>}>{children}</Suspense>;
+  return <Suspense fallback={<Loading />}>{children}</Suspense>;
 }
 
 function openRoute({ path, load }: Page): RouteObject {

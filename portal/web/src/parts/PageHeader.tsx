@@ -14,7 +14,7 @@ export function usePageTitle(title: string): void {
 export function PageHeader({ title, description, actions }: { title: string; description?: ReactNode; actions?: ReactNode }) {
   usePageTitle(title);
   return (
-    <Group justify="space-between" align="flex-start" gap="sm" mb="lg" component="header">
+    <Group justify="space-between" align="flex-start" gap="sm" mb="lg">
       <Stack gap={2} flex={1} miw={200}>
         <Title order={1}>{title}</Title>
         {description !== undefined && <Text c="dimmed" size="sm">{description}</Text>}

@@ -1,0 +1,15 @@
+import { QueryClient } from '@tanstack/react-query';
+import { expect, test } from 'vitest';
+
+import { putPool } from './live';
+
+const license = (id: string) => ({ license_id: id, product_name: 'CAD', in_use: 0, available: 20 });
+
+test('a pool is put into lists and pages of its license alone', () => {
+  const client = new QueryClient();
+  client.setQueryData(['licenses', { cursor: '' }], { items: [license('a'), license('b')], next_cursor: null });
+  client.setQueryData(['license', 'a'], license('a'));
+  putPool(client, { license_id: 'a', total_licenses: 20, in_use: 6, commit_in_use: 5, overage_in_use: 1, available: 14 });
+  expect(client.getQueryData(['licenses', { cursor: '' }])).toMatchObject({ items: [{ license_id: 'a', in_use: 6, available: 14, product_name: 'CAD' }, license('b')] });
+  expect(client.getQueryData(['license', 'a'])).toMatchObject({ in_use: 6, product_name: 'CAD' });
+});
