@@ -56,6 +56,9 @@ export default function Dashboard() {
   );
 }
 
+const otherStats = 3;
+const mostColumns = 5;
+
 type Month = Schemas['VendorMonth'];
 
 function Overview() {
@@ -64,7 +67,7 @@ function Overview() {
   const m = query.data;
   const pending = m === undefined;
   return (
-    <SimpleGrid cols={{ base: 1, xs: 2, lg: 4 }} spacing="sm">
+    <SimpleGrid cols={{ base: 1, xs: 2, lg: Math.min(mostColumns, otherStats + Math.max(1, m?.revenue.length ?? 1)) }} spacing="sm">
       <Stat label={text.dashboard.customers} pending={pending} value={<Count value={m?.customers ?? 0} />} hint={m && text.dashboard.customersHint(formatCount(m.licenses))} />
       <Stat
         label={text.dashboard.rate}

@@ -21,7 +21,7 @@ const customer: Column<License> = {
 const id: Column<License> = {
   accessor: 'license_id',
   title: text.licenses.id,
-  render: (l) => <Anchor component={Link} to={licensePath(l.license_id)} className="mono" style={{ overflowWrap: 'anywhere' }}>{l.license_id}</Anchor>,
+  render: (l) => <Anchor component={Link} to={licensePath(l.license_id)} className="mono" style={{ whiteSpace: 'nowrap' }}>{l.license_id}</Anchor>,
 };
 const product: Column<License> = { accessor: 'product', title: text.licenses.product, render: (l) => l.product.name };
 const use: Column<License> = { accessor: 'pool', title: text.licenses.use, number: true, render: (l) => <Seats license={l} /> };
@@ -31,7 +31,7 @@ const until: Column<License> = {
   accessor: 'contract',
   title: text.licenses.until,
   wide: true,
-  render: (l) => (l.contract.end_date === null ? <Text span inherit c="dimmed">{text.licenses.openEnd}</Text> : formatDay(l.contract.end_date)),
+  render: (l) => (l.contract.end_date === null ? <Text span inherit c="dimmed">{text.licenses.openEnd}</Text> : <Text span inherit className="num" style={{ whiteSpace: 'nowrap' }}>{formatDay(l.contract.end_date)}</Text>),
 };
 
 /** Licenses as the dashboard has them. */

@@ -1,8 +1,9 @@
 import { api, type Schemas } from '../../api/client';
 import type { Page } from '../../api/hooks';
-import { unwrap, type Answer } from '../../api/problem';
+import type { Answer } from '../../api/problem';
 import type { Range } from './range';
 import type { Resolution } from './series';
+import { walk } from './walk';
 
 /** What one license was used for: an item of /analytics/usage. */
 export interface Usage {
@@ -21,7 +22,7 @@ export interface UsageFilter {
   product_id?: string;
 }
 
-const mostPages = 10;
+const mostLicenses = 1000;
 
 type Answered = Promise<Answer<Page<Usage>>>;
 
@@ -30,18 +31,7 @@ export function askUsage(query: UsageFilter & { license_id?: string; start_date:
   return api.GET('/api/v1/analytics/usage', { params: { query }, signal }) as Answered;
 }
 
-/** The use of all licenses that fit; `more` where there are more than a page of ours may show. */
-export async function readUsage(range: Range, filter: UsageFilter, signal: AbortSignal): Promise<{ items: Usage[]; more: boolean }> {
-  const items: Usage[] = [];
-  let cursor = '';
-  for (let n = 0; n < mostPages; n++) {
-    const query = { ...filter, start_date: range.from, end_date: range.to, resolution: range.by, limit: 100, cursor };
-    // One page names the next.
-    // oxlint-disable-next-line no-await-in-loop
-    const page = await unwrap(askUsage(query, signal));
-    items.push(...page.items);
-    if (page.next_cursor === null) return { items, more: false };
-    cursor = page.next_cursor;
-  }
-  return { items, more: true };
+/** The use of all licenses that fit; `more` where there are more than are worth a page. */
+export function readUsage(range: Range, filter: UsageFilter, signal: AbortSignal): Promise<{ items: Usage[]; more: boolean }> {
+  return walk((cursor) => askUsage({ ...filter, start_date: range.from, end_date: range.to, resolution: range.by, limit: 100, cursor }, signal), { enough: mostLicenses });
 }
