@@ -197,7 +197,7 @@ export const vendorText = {
     presets: { week: 'Last 7 days', month: 'Last 30 days', quarter: 'Last 90 days', year: 'Last 12 months' },
     csv: 'CSV',
     who: 'Who uses what',
-    whoChart: 'Seat-hours by customer and product',
+    whoChart: 'Checkouts by customer and product',
     checkouts: 'Checkouts',
     overage: 'In overage',
     uses: 'Overage uses',
