@@ -35,6 +35,7 @@ func adminTable() []adminRoute {
 	return []adminRoute{
 		{"GET /healthz", true, (*adminCall).health},
 		{"GET /readyz", true, (*adminCall).ready},
+		{"GET /problems/{id}", true, (*adminCall).problem},
 		{"GET /v1/cluster", false, (*adminCall).cluster},
 		{"POST /v1/cluster/join", false, (*adminCall).join},
 		{"GET /v1/groups/{group}/hash", false, (*adminCall).stateHash},

@@ -18,7 +18,7 @@ import (
 func TestAdminAccess(t *testing.T) {
 	for _, row := range adminTable() {
 		method, path, _ := strings.Cut(row.pattern, " ")
-		path = strings.NewReplacer("{tenant}", "nobody", "{group}", "0").Replace(path)
+		path = strings.NewReplacer("{tenant}", "nobody", "{group}", "0", "{id}", "not_found").Replace(path)
 		if row.open {
 			send(t, live.admin, "", method, path, "").wants(t, 200, "")
 			continue

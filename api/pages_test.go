@@ -116,4 +116,6 @@ func TestProblemsAreExplained(t *testing.T) {
 	prefix := live.server.BaseURL()
 	require.Equal(t, prefix+"/problems/not_found", refused.text("type"))
 	send(t, live.edge, "localhost", "GET", "/problems/none", "").wants(t, 404, "not_found")
+	require.Equal(t, "no_leader", send(t, live.admin, "", "GET", "/problems/no_leader", "").wants(t, 200, "").text("code"))
+	send(t, live.admin, "", "GET", "/problems/none", "").wants(t, 404, "not_found")
 }

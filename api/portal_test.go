@@ -127,7 +127,7 @@ func TestPortalOfWhiteLabelHost(t *testing.T) {
 
 func TestPortalOfOperators(t *testing.T) {
 	_, admin := newPortal(t, nil)
-	for _, path := range []string{"/", "/tenants/x"} {
+	for _, path := range []string{"/", "/tenants/x", "/problems/no_leader"} {
 		r := send(t, admin, "", "GET", path, "", asBrowser).wants(t, 200, "")
 		require.Contains(t, string(r.raw), `data-site="admin" data-tenant="" data-domain="localhost"`)
 		require.Equal(t, "DENY", r.Header.Get("X-Frame-Options"))

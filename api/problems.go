@@ -1,6 +1,8 @@
 package api
 
 import (
+	"net/http"
+
 	"github.com/valyala/fasthttp"
 
 	"github.com/cloudlicenses/cloudlicenses"
@@ -90,14 +92,34 @@ func (c *call) serveProblem() {
 	if c.servePage(c.site, c.portalRequest()) {
 		return
 	}
-	code := cloudlicenses.Code(c.pathID)
-	told, known := explanations[code]
-	if !known {
-		c.refuse(&problem{code: cloudlicenses.NotFound, detail: "no problem has this code"})
+	told, p := explain(cloudlicenses.Code(c.pathID))
+	if p != nil {
+		c.refuse(p)
 		return
 	}
+	c.sendPublic(told)
+}
+
+// problem is the same on the admin address.
+func (c *adminCall) problem() error {
+	if c.servePortal() {
+		return nil
+	}
+	told, p := explain(cloudlicenses.Code(c.r.PathValue("id")))
+	if p != nil {
+		return p
+	}
+	c.w.Header().Set("Vary", acceptVaries)
+	return c.reply(http.StatusOK, told)
+}
+
+func explain(code cloudlicenses.Code) (shownExplanation, *problem) {
+	told, known := explanations[code]
+	if !known {
+		return shownExplanation{}, &problem{code: cloudlicenses.NotFound, detail: "no problem has this code"}
+	}
 	m := &meanings[meaningOf(code)]
-	c.sendPublic(shownExplanation{m.code, m.title, m.status, m.retryable, told.meaning, told.toDo})
+	return shownExplanation{m.code, m.title, m.status, m.retryable, told.meaning, told.toDo}, nil
 }
 
 // servePlans is GET /api/v1/plans.

@@ -77,7 +77,7 @@ func (a *App) File(r *Request) *Answer {
 	if f == nil || !r.reads() {
 		return nil
 	}
-	return r.answer(f, Header{"X-Content-Type-Options", "nosniff"})
+	return r.answer(f, Header{"X-Content-Type-Options", "nosniff"}, Header{"Vary", "Accept-Encoding"})
 }
 
 // csp lets a page load from its own host alone. Mantine writes style elements
@@ -96,6 +96,7 @@ func (a *App) Page(at *Place, r *Request) *Answer {
 		{"X-Content-Type-Options", "nosniff"},
 		{"Referrer-Policy", "same-origin"},
 		{"X-Frame-Options", "DENY"},
+		{"Vary", "Accept, Accept-Encoding"},
 	}
 	if at.Secure {
 		secured = append(secured, Header{"Strict-Transport-Security", "max-age=31536000"})
@@ -103,7 +104,7 @@ func (a *App) Page(at *Place, r *Request) *Answer {
 	if !a.Built() {
 		return &Answer{
 			Status: http.StatusServiceUnavailable, Body: []byte(notBuilt),
-			Headers: append(secured, Header{"Content-Type", contentTypes[".txt"]}, Header{"Cache-Control", "no-store"}, Header{"Vary", "Accept"}),
+			Headers: append(secured, Header{"Content-Type", contentTypes[".txt"]}, Header{"Cache-Control", "no-store"}),
 		}
 	}
 	page := a.index.fill(at)
@@ -136,7 +137,7 @@ func (t *template) fill(at *Place) []byte {
 // answer sends f, or says that the client has it.
 func (r *Request) answer(f *file, headers ...Header) *Answer {
 	a := &Answer{Status: http.StatusOK, Body: f.plain, Headers: append(headers,
-		Header{"Cache-Control", f.cacheControl}, Header{"ETag", f.etag}, Header{"Vary", "Accept, Accept-Encoding"})}
+		Header{"Cache-Control", f.cacheControl}, Header{"ETag", f.etag})}
 	if has(r.IfNoneMatch, f.etag) {
 		a.Status, a.Body = http.StatusNotModified, nil
 		return a

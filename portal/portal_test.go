@@ -118,6 +118,7 @@ func TestFile(t *testing.T) {
 	require.Equal(t, "public, max-age=31536000, immutable", h["Cache-Control"])
 	require.Equal(t, "text/javascript; charset=utf-8", h["Content-Type"])
 	require.Equal(t, "nosniff", h["X-Content-Type-Options"])
+	require.Equal(t, "Accept-Encoding", h["Vary"])
 
 	asked.AcceptEncoding = "GZIP"
 	a = app.File(asked)

@@ -107,14 +107,17 @@ func (s *Shard) Life(ctx context.Context, id cloudlicenses.TenantID) (directory.
 }
 
 // Tenant reads a tenant from this node's directory, and from the leader's where
-// this one has none that is served. ErrTenantNotFound where the leader has none
-// either.
+// this one is behind. ErrTenantNotFound where the leader confirms that there is
+// none: strangers who ask for many share one confirmation.
 func (s *Shard) Tenant(ctx context.Context, id cloudlicenses.TenantID) (directory.Tenant, error) {
 	if s.Secrets() == nil { // the node has not joined its cluster yet
 		return directory.Tenant{}, errNoSecrets
 	}
 	ctx, cancel := withDeadline(ctx)
 	defer cancel()
+	if _, err := s.places.find(ctx, id); err != nil {
+		return directory.Tenant{}, err
+	}
 	for _, now := range []bool{false, true} {
 		var r directory.TenantResult
 		query := Command{Op: directory.QueryTenant, Payload: &directory.GetTenant{ID: id}, Result: &r}

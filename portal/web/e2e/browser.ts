@@ -64,7 +64,7 @@ export async function axe(page: Page): Promise<void> {
 }
 
 /** Takes the four pictures of a page: docs/screenshots/<site>-<name>-<light|dark>-<wide|phone>.png. */
-export async function shoot(page: Page, site: string, name: string): Promise<void> {
+export async function shoot(page: Page, site: string, name: string, { fullPage = false } = {}): Promise<void> {
   await mkdir(screenshots, { recursive: true });
   await page.mouse.move(0, 0); // notices leave by themselves, but not from under the pointer
   await until('notices to leave', async () => (await page.locator('.mantine-Notification-root').count()) === 0 || undefined);
@@ -73,7 +73,7 @@ export async function shoot(page: Page, site: string, name: string): Promise<voi
     for (const colorScheme of ['light', 'dark'] as const) {
       await page.emulateMedia({ colorScheme });
       await page.locator(`html[data-mantine-color-scheme="${colorScheme}"]`).waitFor();
-      await page.screenshot({ path: join(screenshots, `${site}-${name}-${colorScheme}-${width}.png`), animations: 'disabled', caret: 'hide' });
+      await page.screenshot({ path: join(screenshots, `${site}-${name}-${colorScheme}-${width}.png`), animations: 'disabled', caret: 'hide', fullPage });
     }
   }
   await page.setViewportSize(wide);

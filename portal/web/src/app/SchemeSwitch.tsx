@@ -1,5 +1,5 @@
-import { ActionIcon, Menu, useMantineColorScheme } from '@mantine/core';
-import { IconCheck, IconDeviceDesktop, IconMoon, IconSun } from '@tabler/icons-react';
+import { ActionIcon, useMantineColorScheme } from '@mantine/core';
+import { IconDeviceDesktop, IconMoon, IconSun } from '@tabler/icons-react';
 
 import { text } from '../text/en';
 
@@ -9,23 +9,16 @@ const schemes = [
   { value: 'auto', Icon: IconDeviceDesktop },
 ] as const;
 
+/** Goes from light to dark to the system's own, and says which it is. */
 export function SchemeSwitch() {
   const { colorScheme, setColorScheme } = useMantineColorScheme();
-  const current = schemes.find((s) => s.value === colorScheme) ?? schemes[2];
+  const at = Math.max(0, schemes.findIndex((s) => s.value === colorScheme));
+  const { value, Icon } = schemes[at] ?? schemes[0];
+  const next = schemes[(at + 1) % schemes.length] ?? schemes[0];
+  const label = text.shell.scheme.label(text.shell.scheme[value], text.shell.scheme[next.value]);
   return (
-    <Menu position="bottom-end">
-      <Menu.Target>
-        <ActionIcon variant="default" size="lg" aria-label={`${text.shell.scheme.label}: ${text.shell.scheme[current.value]}`}>
-          <current.Icon size={18} stroke={1.6} />
-        </ActionIcon>
-      </Menu.Target>
-      <Menu.Dropdown>
-        {schemes.map(({ value, Icon }) => (
-          <Menu.Item key={value} leftSection={<Icon size={16} />} rightSection={value === colorScheme ? <IconCheck size={14} /> : null} onClick={() => setColorScheme(value)}>
-            {text.shell.scheme[value]}
-          </Menu.Item>
-        ))}
-      </Menu.Dropdown>
-    </Menu>
+    <ActionIcon variant="default" size="lg" aria-label={label} title={label} onClick={() => setColorScheme(next.value)}>
+      <Icon size={18} stroke={1.6} />
+    </ActionIcon>
   );
 }

@@ -10,7 +10,7 @@ import { settingsText } from '../text/en-vendors-settings';
 /** The vendors' portal, on vendors.<domain> and white-label hosts. */
 export const definition: SiteDefinition = {
   live: false,
-  open: logInPages,
+  open: [...logInPages, { path: 'signup', load: () => import('../pages/vendors/SignUp') }],
   pages: [
     { path: 'dashboard', permission: 'view_licenses', nav: { label: vendorText.dashboard.nav, icon: IconLayoutDashboard }, load: () => import('../pages/vendors/Dashboard') },
     { path: 'licenses', permission: 'view_licenses', nav: { label: vendorText.licenses.nav, icon: IconCertificate }, load: () => import('../pages/vendors/Licenses') },
