@@ -195,6 +195,11 @@ export const text = {
     moreOf: 'More',
   },
 
+  pool: {
+    bar: (commit: string, overage: string, free: string) => `Seats: ${commit} commit, ${overage} overage, ${free} free`,
+    free: 'Free',
+  },
+
   actions: {
     cancel: 'Cancel',
     save: 'Save',
