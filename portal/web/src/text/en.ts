@@ -147,8 +147,6 @@ export const text = {
     requestId: 'Request ID',
     copyRequestId: 'Copy request ID',
     retry: 'Retry',
-    dismiss: 'Dismiss',
-    more: 'What this means',
     advice: {
       rate_limited: 'Wait a moment, then try again.',
       login_locked: 'Too many attempts failed. Wait, or reset your password.',
