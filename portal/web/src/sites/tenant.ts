@@ -1,9 +1,9 @@
-import { IconHome, IconLicense, IconUserPlus, IconUsers } from '@tabler/icons-react';
+import { IconHome, IconKey, IconLicense, IconUserPlus, IconUsers } from '@tabler/icons-react';
 
 import { logInPages } from '../app/open-pages';
 import type { SiteDefinition } from '../app/pages';
 import { text } from '../text/en';
-import { tenantText } from '../text/en-tenant';
+import { keysText, tenantText } from '../text/en-tenant';
 
 /** A customer's portal, on <tenant>.<domain>. */
 export const definition: SiteDefinition = {
@@ -13,10 +13,12 @@ export const definition: SiteDefinition = {
     { path: 'home', permission: 'view_licenses', nav: { label: tenantText.home.nav, icon: IconHome }, load: () => import('../pages/tenant/Home') },
     { path: 'licenses', permission: 'view_licenses', nav: { label: tenantText.licenses.nav, icon: IconLicense }, load: () => import('../pages/tenant/Licenses') },
     { path: 'licenses/:id', permission: 'view_licenses', load: () => import('../pages/tenant/License') },
+    { path: 'keys', permission: 'view_keys', nav: { label: keysText.nav, icon: IconKey }, load: () => import('../pages/tenant/Keys') },
     { path: 'users', permission: 'view_users', nav: { label: text.users.nav, icon: IconUsers }, load: () => import('../pages/tenant/Users') },
     { path: 'account', load: () => import('../pages/shared/Account') },
   ],
   actions: [
+    { id: 'generate-key', label: keysText.generate, icon: IconKey, permission: 'manage_keys', to: '/keys?new=1' },
     { id: 'invite', label: text.users.invite, icon: IconUserPlus, permission: 'manage_users', to: '/users?invite=1' },
   ],
 };

@@ -19,7 +19,7 @@ type Lease = Schemas['Lease'];
 export function LeaseTable({ license }: { license: License }) {
   const releases = useMay('release_lease');
   const [asked, setAsked] = useState<Lease>();
-  const list = useList<Lease>(['leases', license.license_id], (page, signal) => api.GET('/api/v1/leases', { params: { query: { license_id: license.license_id, ...page } }, signal }), { limit: 25 });
+  const list = useList<Lease>(['leases', license.license_id], (page, signal) => api.GET('/api/v1/leases', { params: { query: { license_id: license.license_id, ...page } }, signal }), { limit: 10 });
   const columns = useMemo(() => leaseColumns(releases ? setAsked : undefined), [releases]);
   return (
     <Stack gap="xs" component="section" aria-label={text.license.holders}>

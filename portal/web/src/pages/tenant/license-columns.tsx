@@ -23,7 +23,7 @@ export function useLicenseColumns(catalog: boolean): Column<License>[] {
   return useMemo(() => {
     const columns: Column<License>[] = [
       { accessor: 'vendor_id', title: text.licenses.vendor, wide: true, render: (l) => vendorName(l.vendor_id) },
-      { accessor: 'product_name', title: text.licenses.product, render: (l) => <Product license={l} status={!catalog} vendor={vendorName(l.vendor_id)} /> },
+      { accessor: 'product_name', title: text.licenses.product, width: catalog ? 240 : 190, render: (l) => <Product license={l} status={!catalog} vendor={vendorName(l.vendor_id)} /> },
     ];
     if (catalog) columns.push({ accessor: 'status', title: text.licenses.status, wide: true, render: (l) => <StatusBadge status={l.status} /> });
     columns.push(
@@ -59,7 +59,7 @@ function Product({ license, status, vendor }: { license: License; status: boolea
 function InUse({ license }: { license: License }) {
   return (
     <Group gap="sm" wrap="nowrap" justify="flex-end">
-      <Box w={96} visibleFrom="sm"><PoolBar pool={license} /></Box>
+      <Box w={80} visibleFrom="sm"><PoolBar pool={license} /></Box>
       <Text span inherit className="num" miw={56} ta="right" style={{ whiteSpace: 'nowrap' }}>{formatCount(license.in_use)} / {formatCount(license.total_licenses)}</Text>
     </Group>
   );
