@@ -63,17 +63,17 @@ function free(port: number): Promise<boolean> {
   });
 }
 
-/** A port with free ones after it: node i of dev listens on port + i. */
-async function freePorts(): Promise<number> {
+/** A port with free ones after it, `count` in all. */
+export async function freePorts(count: number): Promise<number> {
   for (let tries = 0; tries < 50; tries++) {
     const port = 21_000 + Math.floor(Math.random() * 9_000);
-    const all = await Promise.all(Array.from({ length: nodes }, (_, i) => free(port + i)));
+    const all = await Promise.all(Array.from({ length: count }, (_, i) => free(port + i)));
     if (all.every(Boolean)) return port;
   }
   throw new Error('no free ports');
 }
 
-const binary = resolve(import.meta.dirname, '../../../bin/cloudlicenses');
+export const binary = resolve(import.meta.dirname, '../../../bin/cloudlicenses');
 
 /** A real three-node cluster with the demo's data, in one process. */
 export class Cluster {
@@ -93,7 +93,7 @@ export class Cluster {
     if (!existsSync(binary)) throw new Error(`${binary} is missing: run make build`);
     const folder = await mkdtemp(join(tmpdir(), 'cloudlicenses-e2e-'));
     const file = join(folder, 'ready.json');
-    const port = await freePorts();
+    const port = await freePorts(nodes); // node i of dev listens on port + i
     const args = ['dev', '--data-dir', join(folder, 'data'), '--http', `127.0.0.1:${port}`, '--ready-file', file];
     const child = spawn(binary, args, { stdio: ['ignore', 'ignore', 'pipe'] });
     let log = '';
