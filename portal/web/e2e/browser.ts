@@ -64,8 +64,12 @@ export async function axe(page: Page): Promise<void> {
   await page.emulateMedia({ colorScheme: 'light' });
 }
 
-/** Takes the four pictures of a page: docs/screenshots/<site>-<name>-<light|dark>-<wide|phone>.png. */
+/**
+ * Takes the four pictures of a page: docs/screenshots/<site>-<name>-<light|dark>-<wide|phone>.png.
+ * With SCREENSHOTS=off, as in CI, nothing is written.
+ */
 export async function shoot(page: Page, site: string, name: string, { fullPage = false } = {}): Promise<void> {
+  if (process.env.SCREENSHOTS === 'off') return;
   await mkdir(screenshots, { recursive: true });
   await page.mouse.move(0, 0); // notices leave by themselves, but not from under the pointer
   await until('notices to leave', async () => (await page.locator('.mantine-Notification-root').count()) === 0 || undefined);

@@ -71,7 +71,6 @@ export const text = {
     totp: 'Code',
     totpWrong: 'That code was not right, or is over. Enter the one that is shown now.',
     back: 'Back',
-    wrong: 'E-mail address or password is wrong.',
     token: 'Operator token',
     tokenHint: 'From admin.token in a node’s data folder, or of “cluster token create”. It is kept until you close this tab.',
     tokenWrong: 'This token is not known to the cluster.',
@@ -107,7 +106,6 @@ export const text = {
     email: 'E-mail address',
     role: 'Role',
     lastLogin: 'Last log-in',
-    sessionEnds: 'This session ends',
     passwordTitle: 'Password',
     passwordText: 'A new password is set by a link that we mail to you.',
     factorTitle: 'Second factor',
@@ -189,8 +187,6 @@ export const text = {
     empty: 'Nothing was used in this period.',
     weekdays: ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'],
     hour: 'Hour (UTC)',
-    less: 'Less',
-    moreOf: 'More',
   },
 
   pool: {
