@@ -105,7 +105,6 @@ export const apexText = {
 
   problem: {
     title: (code: string) => `Problem: ${code}`,
-    description: 'What this refusal of the API means.',
     status: 'HTTP status',
     retryable: 'May be sent again',
     yes: 'Yes, with the same Idempotency-Key',

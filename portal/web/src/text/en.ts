@@ -71,7 +71,6 @@ export const text = {
     totp: 'Code',
     totpWrong: 'That code was not right, or is over. Enter the one that is shown now.',
     back: 'Back',
-    wrong: 'E-mail address or password is wrong.',
     token: 'Operator token',
     tokenHint: 'From admin.token in a node’s data folder, or of “cluster token create”. It is kept until you close this tab.',
     tokenWrong: 'This token is not known to the cluster.',
@@ -107,7 +106,6 @@ export const text = {
     email: 'E-mail address',
     role: 'Role',
     lastLogin: 'Last log-in',
-    sessionEnds: 'This session ends',
     passwordTitle: 'Password',
     passwordText: 'A new password is set by a link that we mail to you.',
     factorTitle: 'Second factor',
@@ -147,8 +145,6 @@ export const text = {
     requestId: 'Request ID',
     copyRequestId: 'Copy request ID',
     retry: 'Retry',
-    dismiss: 'Dismiss',
-    more: 'What this means',
     advice: {
       rate_limited: 'Wait a moment, then try again.',
       login_locked: 'Too many attempts failed. Wait, or reset your password.',
@@ -191,8 +187,6 @@ export const text = {
     empty: 'Nothing was used in this period.',
     weekdays: ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'],
     hour: 'Hour (UTC)',
-    less: 'Less',
-    moreOf: 'More',
   },
 
   actions: {

@@ -49,7 +49,7 @@ export function CompanyFields({ bind, children }: { bind: Bind; children: ReactN
       <Fieldset legend={text.signUp.admin}>
         <SimpleGrid cols={{ base: 1, xs: 2 }} spacing="md">
           <TextInput label={text.signUp.adminName} required withAsterisk={false} maxLength={100} autoComplete="name" {...bind('admin.name')} />
-          <TextInput label={text.signUp.adminEmail} type="email" required withAsterisk={false} autoComplete="email" {...bind('admin.email')} />
+          <TextInput label={text.signUp.adminEmail} description={text.signUp.adminEmailHint} inputWrapperOrder={['label', 'input', 'description', 'error']} type="email" required withAsterisk={false} autoComplete="email" {...bind('admin.email')} />
         </SimpleGrid>
       </Fieldset>
     </>
