@@ -45,8 +45,9 @@ export default function Customers() {
   return (
     <>
       <PageHeader title={text.customers.title} description={text.customers.description} actions={generate} />
-      <Group align="flex-end" gap="xs" mb="sm">
+      <Group align="flex-end" gap="xs">
         <SegmentedControl
+          mb="sm"
           aria-label={text.customers.by}
           value={kind}
           onChange={(k) => { setKind(k as Kind); setFilters(Object.fromEntries(kinds.map((name) => [name, null]))); }}
@@ -85,7 +86,7 @@ function useFound(set: Partial<Record<Kind, string>>): List<Row> | undefined {
 
 function columns(found: boolean): Column<Row>[] {
   const known: Column<Row>[] = [
-    { accessor: 'company_name', title: text.customers.customer, render: (c) => <Anchor component={Link} to={customerPath(c.crm_account_id)} size="sm" fw={500} c="var(--mantine-color-text)">{c.company_name}</Anchor> },
+    { accessor: 'company_name', title: text.customers.customer, width: 200, render: (c) => <Anchor component={Link} to={customerPath(c.crm_account_id)} size="sm" fw={500} c="var(--mantine-color-text)">{c.company_name}</Anchor> },
     { accessor: 'crm_account_id', title: text.customers.crm, render: (c) => <Text span inherit className="mono" style={{ whiteSpace: 'nowrap' }}>{c.crm_account_id}</Text> },
     { accessor: 'tenant_id', title: text.customers.tenant, render: (c) => c.tenant_id },
     { accessor: 'status', title: text.customers.status, render: (c) => <StatusBadge status={c.blocked === true ? 'blocked' : c.status} label={c.blocked === true ? text.customers.blocked : undefined} /> },

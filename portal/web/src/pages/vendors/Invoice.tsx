@@ -17,7 +17,7 @@ import { billingText as text } from '../../text/en-vendors-billing';
 import { customerPath } from './Customers';
 import type { Invoice as Kept } from './data';
 import { DeliveryState, InvoiceState, invoicePath } from './InvoiceTable';
-import { NotSent } from './Invoices';
+import { NotSent, useSendsInvoices } from './Invoices';
 
 /** One invoice or credit note: its lines, and whether the billing system has it. */
 export default function Invoice() {
@@ -103,6 +103,7 @@ function Lines({ invoice }: { invoice: Kept }) {
 function Actions({ invoice }: { invoice: Kept }) {
   const manages = useMay('manage_billing');
   const navigate = useNavigate();
+  const sends = useSendsInvoices();
   const [asked, setAsked] = useState(false);
   const id = invoice.invoice_id;
   const cancel = useWrite(() => api.POST('/api/v1/billing/invoices/{id}/void', { params: { path: { id } } }), {
@@ -115,8 +116,9 @@ function Actions({ invoice }: { invoice: Kept }) {
     },
   });
   const resend = useWrite(() => api.POST('/api/v1/billing/invoices/run', { params: { query: { period: invoice.period } } }), { stale: ['invoices'], done: text.resent });
+  const state = invoice.delivery?.state;
+  const unsent = state === 'failed' || (state === 'not_sent' && sends === true);
   if (!manages) return null;
-  const unsent = invoice.delivery?.state === 'failed' || invoice.delivery?.state === 'not_sent';
   return (
     <Group gap="xs">
       {unsent && <Button variant="default" leftSection={<IconSend size={16} />} loading={resend.isPending} onClick={() => resend.mutate(undefined)}>{text.resend}</Button>}

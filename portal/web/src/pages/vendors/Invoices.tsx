@@ -1,4 +1,4 @@
-import { Alert, Anchor, Button, Group, Modal, Select, Stack, Text } from '@mantine/core';
+import { Anchor, Button, Group, Modal, Select, Stack, Text } from '@mantine/core';
 import { IconPlayerPlay } from '@tabler/icons-react';
 import { useState, type FormEvent } from 'react';
 import { Link } from 'react-router';
@@ -20,6 +20,7 @@ import { useInvoices } from './invoices';
 import { lastMonths } from './period';
 
 const filters = ['period'] as const;
+const months = 24;
 
 /** Invoices and credit notes of the vendor's customers. */
 export default function Invoices() {
@@ -37,7 +38,7 @@ export default function Invoices() {
       <BillingTabs />
       <div id="billing-part" role="tabpanel" aria-label={text.invoices}>
         <NotSent />
-        <UrlFilters filters={[{ name: 'period', label: text.month, kind: 'month' }]} />
+        <UrlFilters filters={[{ name: 'period', label: text.month, kind: 'select', options: lastMonths(months, -1).map((value) => ({ value, label: formatMonth(value) })) }]} />
         <InvoiceTable list={list} filters={filters} empty={{ title: text.noInvoices, text: text.noInvoicesText }} />
       </div>
       <Modal opened={running} onClose={() => setRunning(false)} title={text.runTitle}><Run onClose={() => setRunning(false)} /></Modal>
@@ -45,19 +46,22 @@ export default function Invoices() {
   );
 }
 
-/** Says where invoices go, as long as they go nowhere. */
-export function NotSent() {
-  const may = useMay('view_settings');
-  const settings = useSettings(may).data;
-  if (settings === undefined || (settings.invoice_webhook.url !== '' && settings.invoice_webhook.bearer_token_set)) return null;
-  return (
-    <Alert variant="outline" color="gray" mb="md">
-      <Group justify="space-between"><Text size="sm">{text.toSettings}</Text><Anchor component={Link} to="/settings" size="sm">{text.settings}</Anchor></Group>
-    </Alert>
-  );
+/** Whether invoices are sent anywhere; undefined where the role may not know. */
+export function useSendsInvoices(): boolean | undefined {
+  const hook = useSettings(useMay('view_settings')).data?.invoice_webhook;
+  return hook === undefined ? undefined : hook.url !== '' && hook.bearer_token_set;
 }
 
-const months = 24;
+/** Says that invoices go nowhere, as long as they do. */
+export function NotSent() {
+  if (useSendsInvoices() !== false) return null;
+  return (
+    <Group className="card" justify="space-between" p="sm" mb="md" role="note">
+      <Text size="sm">{text.toSettings}</Text>
+      <Anchor component={Link} to="/settings" size="sm">{text.settings}</Anchor>
+    </Group>
+  );
+}
 
 function Run({ onClose }: { onClose: () => void }) {
   const over = lastMonths(months, -1);

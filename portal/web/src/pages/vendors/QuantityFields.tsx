@@ -1,4 +1,4 @@
-import { Alert, NumberInput, SimpleGrid, Stack, TextInput } from '@mantine/core';
+import { NumberInput, SimpleGrid, Stack, Text, TextInput } from '@mantine/core';
 import type { ReactNode } from 'react';
 
 import { vendorText as text } from '../../text/en-vendors';
@@ -28,9 +28,7 @@ export function QuantityFields({ value, onChange, errors, fixedCurrency = false 
         <NumberInput {...seats} label={text.generate.commit} value={value.commit} error={errors('commit_qty')} onChange={(v) => onChange({ commit: numberOf(v) })} />
         <NumberInput {...seats} label={text.generate.overage} value={value.overage} error={errors('max_overage')} onChange={(v) => onChange({ overage: numberOf(v) })} />
       </SimpleGrid>
-      <Alert variant="outline" color={wrong === undefined ? 'gray' : 'red'} p="xs" role="status" data-quantities={wrong === undefined ? 'fit' : 'wrong'} styles={{ message: { color: wrong === undefined ? 'var(--mantine-color-dimmed)' : 'var(--portal-bad)' } }}>
-        {wrong ?? meaningOf(value)}
-      </Alert>
+      <Text size="sm" role="status" c={wrong === undefined ? 'dimmed' : 'var(--portal-bad)'}>{wrong ?? meaningOf(value)}</Text>
       <SimpleGrid cols={{ base: 1, xs: 3 }} spacing="sm">
         <NumberInput {...money} label={text.generate.fee} value={value.fee} error={errors('pricing/commit_fee_monthly')} onChange={(v) => onChange({ fee: numberOf(v) })} />
         <NumberInput {...money} label={text.generate.use} value={value.use} error={errors('pricing/overage_per_use')} onChange={(v) => onChange({ use: numberOf(v) })} />

@@ -1,27 +1,30 @@
-import { Button, Group, Modal, NumberInput, Stack, Text, TextInput } from '@mantine/core';
+import { Button, Group, Modal, NumberInput, Select, Stack, Text, TextInput } from '@mantine/core';
 import { useMemo, useState, type FormEvent } from 'react';
 import { useParams } from 'react-router';
 
 import { api, type Schemas } from '../../api/client';
 import { useList, useWrite } from '../../api/hooks';
 import { useMay } from '../../api/session';
-import { formatCount, formatMoney } from '../../format';
+import { formatCount, formatMoney, formatMonth } from '../../format';
 import { DataTable, type Column } from '../../parts/DataTable';
 import { Count, Money } from '../../parts/numbers';
 import { PageHeader } from '../../parts/PageHeader';
 import { ProblemAlert } from '../../parts/ProblemAlert';
-import { UrlFilters, useFilters } from '../../parts/UrlFilters';
+import { useFilters, useSetFilters } from '../../parts/UrlFilters';
 import { When } from '../../parts/When';
 import { text as shared } from '../../text/en';
 import { billingText as text } from '../../text/en-vendors-billing';
+import { lastMonths, month } from './period';
 
 type Charged = Schemas['OverageRecord'];
 const filters = ['period'] as const;
+const months = 24;
 
 /** What one license was charged in a month, record by record; uses may be taken back. */
 export default function Records() {
   const { id = '' } = useParams();
   const { period } = useFilters(filters);
+  const setFilters = useSetFilters();
   const manages = useMay('manage_billing');
   const [adjusted, setAdjusted] = useState<Charged>();
   const query = { license_id: id, ...(period === undefined ? {} : { period }) };
@@ -30,7 +33,15 @@ export default function Records() {
   return (
     <>
       <PageHeader title={text.recordsOf(id)} description={text.recordsText} />
-      <UrlFilters filters={[{ name: 'period', label: text.month, kind: 'month' }]} />
+      <Select
+        w={180}
+        mb="sm"
+        label={text.month}
+        allowDeselect={false}
+        data={lastMonths(months).map((value) => ({ value, label: formatMonth(value) }))}
+        value={period ?? month()}
+        onChange={(value) => setFilters({ period: value === month() ? null : value })}
+      />
       <DataTable<Charged> label={text.records} list={list} columns={columns} id={(r) => r.record_id} empty={{ title: text.noRecords, text: text.noRecordsText }} />
       <Modal opened={adjusted !== undefined} onClose={() => setAdjusted(undefined)} title={text.adjustTitle}>
         {adjusted !== undefined && <Adjust record={adjusted} onClose={() => setAdjusted(undefined)} />}
@@ -40,7 +51,7 @@ export default function Records() {
 }
 
 const facts: readonly Column<Charged>[] = [
-  { accessor: 'record_id', title: text.record, render: (r) => <><Text span className="mono">{r.record_id}</Text>{r.adjusts !== null && <Text size="xs" c="dimmed">{text.adjusts(r.adjusts)}</Text>}</> },
+  { accessor: 'record_id', title: text.record, render: (r) => <><Text span className="mono" style={{ whiteSpace: 'nowrap' }}>{r.record_id}</Text>{r.adjusts !== null && <Text size="xs" c="dimmed">{text.adjusts(r.adjusts)}</Text>}</> },
   { accessor: 'charged_at', title: text.charged, render: (r) => <When at={r.charged_at} /> },
   { accessor: 'lease_id', title: text.lease, wide: true, render: (r) => <Text span className="mono" style={{ overflowWrap: 'anywhere' }}>{r.lease_id}</Text> },
   { accessor: 'uses', title: text.uses, number: true, render: (r) => <Count value={r.uses} /> },

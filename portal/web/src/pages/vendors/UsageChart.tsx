@@ -50,7 +50,7 @@ function Bar({ usage, longest }: { usage: Usage; longest: number }) {
   const { totals: t } = usage;
   const part = (n: number): string => `${(n / longest) * 100}%`;
   return (
-    <div style={{ display: 'grid', gridTemplateColumns: 'minmax(104px, 240px) minmax(0, 1fr) 64px', gap: 12, alignItems: 'center' }}>
+    <div style={{ display: 'grid', gridTemplateColumns: 'minmax(96px, 3fr) minmax(0, 9fr) 40px', gap: 12, alignItems: 'center' }}>
       <Box miw={0}>
         <Text size="sm" truncate>{usage.customer_name}</Text>
         <Text size="xs" c="dimmed" truncate>{usage.product_name}</Text>

@@ -8,6 +8,9 @@ import { vendorText as text } from '../../text/en-vendors';
 import { licensePath } from './license-columns';
 import type { Usage } from './usage';
 
+// Seats times hours, to a tenth.
+const hours = new Intl.NumberFormat(navigator.language, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+
 /** A license a row, the most used first. */
 export function UsageTable({ used, pending, error, onRetry }: { used: readonly Usage[]; pending: boolean; error: Problem | null; onRetry: () => void }) {
   const items = used.toSorted((a, b) => b.totals.seat_hours - a.totals.seat_hours || b.totals.checkouts - a.totals.checkouts);
@@ -25,7 +28,7 @@ export function UsageTable({ used, pending, error, onRetry }: { used: readonly U
 const columns: readonly Column<Usage>[] = [
   { accessor: 'customer_name', title: text.analytics.customer, render: (u) => <Anchor component={Link} to={licensePath(u.license_id)} size="sm" fw={500} c="var(--mantine-color-text)">{u.customer_name}</Anchor> },
   { accessor: 'product_name', title: text.analytics.product, render: (u) => <Text size="sm">{u.product_name}</Text> },
-  { accessor: 'totals.seat_hours', title: text.analytics.seatHours, number: true, render: (u) => <Count value={u.totals.seat_hours} /> },
+  { accessor: 'totals.seat_hours', title: text.analytics.seatHours, number: true, render: (u) => hours.format(u.totals.seat_hours) },
   { accessor: 'totals.checkouts', title: text.analytics.checkouts, number: true, render: (u) => <Count value={u.totals.checkouts} /> },
   { accessor: 'totals.overage_checkouts', title: text.analytics.overage, number: true, render: (u) => <Count value={u.totals.overage_checkouts} dimZero /> },
   { accessor: 'totals.peak_in_use', title: text.analytics.peak, number: true, wide: true, render: (u) => <Count value={u.totals.peak_in_use} /> },
