@@ -28,7 +28,7 @@ test('a node that is away and groups without leader stand on top, until all is w
 
   await nodes.kill('n3');
   const alert = page.getByRole('main').getByRole('alert');
-  await alert.getByText(/^Node n3 is (suspect|dead)\.$/).waitFor(failover);
+  await alert.getByText(/^Node n3 is (suspect|dead): /).waitFor(failover);
   await page.getByRole('region', { name: 'Groups', exact: true }).getByText('no answer').first().waitFor(failover);
   await page.getByRole('region', { name: 'Nodes' }).getByRole('row').filter({ hasText: 'n3' }).getByText('Dead').waitFor(failover);
   await axe(page);

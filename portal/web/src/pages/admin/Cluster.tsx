@@ -92,11 +92,11 @@ function Figures({ cluster }: { cluster: ClusterView | undefined }) {
 const nodeMoods = { alive: 'good', suspect: 'warn', dead: 'bad', left: 'quiet' } as const;
 
 function columnsOfNodes(groups: readonly Group[]): Column<Node>[] {
-  const led = (n: Node): string => groups.filter((g) => g.leader === n.id).map((g) => groupName(g)).join(', ');
+  const led = (n: Node): number => groups.filter((g) => g.leader === n.id).length;
   return [
     { accessor: 'id', title: text.node, render: (n) => <Text span inherit fw={500}>{n.id}</Text> },
     { accessor: 'state', title: text.state, render: (n) => <StatusBadge status={n.state} mood={nodeMoods[n.state]} label={text.states[n.state]} /> },
-    { accessor: 'leads', title: text.leads, render: (n) => (led(n) === '' ? <Text span inherit c="dimmed">{text.leadsNone}</Text> : led(n)) },
+    { accessor: 'leads', title: text.leads, render: (n) => (led(n) === 0 ? <Text span inherit c="dimmed">{text.leadsNone}</Text> : <span className="num">{text.leadsGroups(formatCount(led(n)))}</span>) },
     { accessor: 'region', title: text.region, wide: true, render: (n) => place(n.region) },
     { accessor: 'zone', title: text.zone, wide: true, render: (n) => place(n.zone) },
     { accessor: 'version', title: text.version, wide: true, render: (n) => <span className="mono">{n.version}</span> },

@@ -1,4 +1,4 @@
-import { Code, SegmentedControl, Stack, Text, Title } from '@mantine/core';
+import { Code, Select, Stack, Text, Title } from '@mantine/core';
 
 import { api, type Schemas } from '../../api/client';
 import { useList } from '../../api/hooks';
@@ -45,9 +45,11 @@ function DeadMails({ groups }: { groups: readonly OutboxGroup[] }) {
     <Stack gap="sm" component="section" aria-label={text.dead}>
       <Title order={2}>{text.dead}</Title>
       {groups.length > 1 && (
-        <SegmentedControl
-          aria-label={text.group}
-          style={{ alignSelf: 'flex-start', maxWidth: '100%', overflowX: 'auto' }}
+        <Select
+          size="sm"
+          w={220}
+          label={text.group}
+          allowDeselect={false}
           value={String(id)}
           onChange={(v) => setFilters({ group: v })}
           data={groups.map((g) => ({ value: String(g.id), label: groupName(g) }))}

@@ -30,7 +30,7 @@ test('a group without leader comes before a replica that lags', () => {
 
 test('a node that is away is told once, and its replicas are no troubles of their own', () => {
   const lost = group(1, 'n1', [5_000, -1]);
-  expect(troubles({ nodes: [node('n1'), node('n2', 'dead')], groups: [lost] }).map((t) => t.text)).toEqual(['Node n2 is dead.']);
+  expect(troubles({ nodes: [node('n1'), node('n2', 'dead')], groups: [lost] }).map((t) => t.text)).toEqual([expect.stringMatching(/^Node n2 is dead/)]);
   expect(troubles({ nodes: [node('n1'), node('n2')], groups: [lost] }).map((t) => t.text)).toEqual(['The replica of License group 1 on n2 does not answer.']);
   expect(lost.replicas.map((r) => lagOf(lost, r))).toEqual([0, undefined]);
 });
