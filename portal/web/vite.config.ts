@@ -6,6 +6,8 @@ import { defineConfig } from 'vitest/config';
 const server = process.env.CLOUDLICENSES_URL ?? 'http://127.0.0.1:8080';
 const admin = process.env.CLOUDLICENSES_ADMIN_URL;
 const proxy = {
+  // A page and an answer share this path: what a browser navigates to is the page.
+  '/problems': { target: server, changeOrigin: false, bypass: (r: { headers: { accept?: string }; url?: string }) => (r.headers.accept?.includes('text/html') === true ? r.url : undefined) },
   '/api': { target: server, changeOrigin: false },
   '/packages': { target: server, changeOrigin: false },
   ...(admin === undefined ? {} : { '/v1': { target: admin, changeOrigin: false } }),

@@ -37,15 +37,16 @@ export async function openPage(browser: Browser): Promise<{ context: BrowserCont
   };
 }
 
-/** Logs in by the page, as a person does. */
-export async function signIn(page: Page, cluster: Cluster, as: 'tenant' | 'vendor' = 'tenant'): Promise<void> {
+/** Logs in by the page, as a person does: the demo's owner, unless told who. */
+export async function signIn(page: Page, cluster: Cluster, as: 'tenant' | 'vendor' = 'tenant', who?: { email: string; password: string }): Promise<void> {
   const { demo } = cluster.ready;
+  const { email, password } = who ?? (as === 'tenant' ? { email: demo.admin_email, password: demo.admin_password } : { email: demo.vendor_email, password: demo.vendor_password });
   await page.goto(cluster.url(as === 'tenant' ? demo.tenant_id : 'vendors', '/login'));
   if (as === 'vendor') await page.getByLabel('Vendor ID').fill(demo.vendor_id);
-  await page.getByLabel('E-mail address').fill(as === 'tenant' ? demo.admin_email : demo.vendor_email);
-  await page.getByLabel('Password', { exact: true }).fill(as === 'tenant' ? demo.admin_password : demo.vendor_password);
+  await page.getByLabel('E-mail address').fill(email);
+  await page.getByLabel('Password', { exact: true }).fill(password);
   await page.getByRole('button', { name: 'Log in', exact: true }).click();
-  await page.getByRole('navigation', { name: 'Main navigation' }).waitFor();
+  await page.getByRole('button', { name: /^Account of/ }).waitFor();
 }
 
 /** Fails on anything that axe finds, in both themes. */
@@ -63,8 +64,12 @@ export async function axe(page: Page): Promise<void> {
   await page.emulateMedia({ colorScheme: 'light' });
 }
 
-/** Takes the four pictures of a page: docs/screenshots/<site>-<name>-<light|dark>-<wide|phone>.png. */
-export async function shoot(page: Page, site: string, name: string): Promise<void> {
+/**
+ * Takes the four pictures of a page: docs/screenshots/<site>-<name>-<light|dark>-<wide|phone>.png.
+ * With SCREENSHOTS=off, as in CI, nothing is written.
+ */
+export async function shoot(page: Page, site: string, name: string, { fullPage = false } = {}): Promise<void> {
+  if (process.env.SCREENSHOTS === 'off') return;
   await mkdir(screenshots, { recursive: true });
   await page.mouse.move(0, 0); // notices leave by themselves, but not from under the pointer
   await until('notices to leave', async () => (await page.locator('.mantine-Notification-root').count()) === 0 || undefined);
@@ -73,7 +78,7 @@ export async function shoot(page: Page, site: string, name: string): Promise<voi
     for (const colorScheme of ['light', 'dark'] as const) {
       await page.emulateMedia({ colorScheme });
       await page.locator(`html[data-mantine-color-scheme="${colorScheme}"]`).waitFor();
-      await page.screenshot({ path: join(screenshots, `${site}-${name}-${colorScheme}-${width}.png`), animations: 'disabled', caret: 'hide' });
+      await page.screenshot({ path: join(screenshots, `${site}-${name}-${colorScheme}-${width}.png`), animations: 'disabled', caret: 'hide', fullPage });
     }
   }
   await page.setViewportSize(wide);

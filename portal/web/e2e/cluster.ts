@@ -129,8 +129,18 @@ export class Cluster {
     return send(base + path, method, new URL(base).host, this.ready.admin_token, body, 'application/json');
   }
 
+  /** Stops the process in its tracks: connections stay, and nothing answers. */
+  freeze(): void {
+    this.process.kill('SIGSTOP');
+  }
+
+  thaw(): void {
+    this.process.kill('SIGCONT');
+  }
+
   async stop(): Promise<void> {
     if (this.process.exitCode === null) {
+      this.thaw();
       const ended = new Promise((done) => this.process.once('exit', done));
       this.process.kill('SIGTERM');
       const timer = setTimeout(() => this.process.kill('SIGKILL'), 10_000);

@@ -9,13 +9,14 @@ function decode(text: string): string {
   return Buffer.from(bytes, 'latin1').toString('utf8');
 }
 
-/** Waits for a mail to an address in dev's folder of .eml files; returns its text. */
-export function mailTo(folder: string, address: string): Promise<string> {
+/** Waits for a mail to an address in dev's folder of .eml files; its subject has a word. */
+export function mailTo(folder: string, address: string, subject = ''): Promise<string> {
   return until(`a mail to ${address}`, async () => {
     for (const name of await readdir(folder)) {
       if (!name.endsWith('.eml')) continue;
       const raw = await readFile(join(folder, name), 'utf8');
-      if (new RegExp(`^To:.*<?${address.replaceAll('.', '\\.')}>?`, 'im').test(raw)) return decode(raw);
+      const head = raw.slice(0, raw.search(/\r?\n\r?\n/));
+      if (new RegExp(`^To:.*${address.replaceAll('.', '\\.')}`, 'im').test(head) && new RegExp(`^Subject:.*${subject}`, 'im').test(head)) return decode(raw);
     }
     return undefined;
   });

@@ -53,7 +53,7 @@ test('the landing page says what this is and what it costs, and is there in no t
   await first.getByRole('link', { name: 'Choose Enterprise' }).waitFor();
   expect(await first.getByRole('link', { name: /^Choose/ }).count()).toBe(plans.items.length);
   await axe(first);
-  await shoot(first, 'apex', 'landing');
+  await shoot(first, 'apex', 'landing', { fullPage: true });
   await first.getByLabel('Tenant ID').fill(cluster.ready.demo.tenant_id);
   await first.keyboard.press('Enter');
   await first.waitForURL(cluster.url(cluster.ready.demo.tenant_id, '/login'));
@@ -68,13 +68,13 @@ test('a company signs up, proves its domain and logs in', async () => {
   await page.getByLabel('Domain').fill('bmw.example');
   expect(await page.getByLabel('Tenant ID').inputValue()).toBe('bmw');
   await page.getByLabel('Tenant ID').fill('mercedes');
-  await page.getByRole('textbox', { name: 'Country' }).fill('Germany');
+  await page.getByRole('combobox', { name: 'Country' }).fill('Germany');
   await page.getByRole('option', { name: 'Germany' }).click();
   const admin = page.getByRole('group', { name: 'First administrator' });
   await admin.getByLabel('Name').fill('Bea Becker');
   await admin.getByLabel('E-mail address').fill('bea@bmw.example');
   await page.getByRole('button', { name: 'Continue' }).click();
-  await page.getByText('is taken, or looks like one that is').waitFor();
+  await page.getByText('Is taken, or looks like one that is').waitFor();
   await axe(page);
   await shoot(page, 'apex', 'signup');
   await page.getByLabel('Tenant ID').fill('bmw');
@@ -90,8 +90,8 @@ test('a company signs up, proves its domain and logs in', async () => {
   await axe(page);
   await shoot(page, 'apex', 'verified');
 
-  const tenants = (await cluster.admin('GET', '/v1/tenants/bmw')).json<{ tenant_id: string; status: string }>();
-  expect(tenants).toMatchObject({ tenant_id: 'bmw', status: 'active' });
+  const tenants = (await cluster.admin('GET', '/v1/tenants/bmw')).json<{ id: string; status: string }>();
+  expect(tenants).toMatchObject({ id: 'bmw', status: 'active' });
   await setPassword(page, welcomeLink(await mailTo(cluster.ready.mail_dir, 'bea@bmw.example')));
   await page.getByLabel('E-mail address').fill('bea@bmw.example');
   await page.getByLabel('Password', { exact: true }).fill(password);
@@ -107,7 +107,7 @@ test('a vendor signs up on the vendors’ host and logs in', async () => {
   await page.getByRole('link', { name: 'Sign up as a vendor' }).click();
   await page.getByRole('group', { name: 'Company' }).getByLabel('Name').fill('Green Hills Software');
   await page.getByLabel('Domain').fill('greenhills.example');
-  await page.getByRole('textbox', { name: 'Country' }).fill('United States');
+  await page.getByRole('combobox', { name: 'Country' }).fill('United States');
   await page.getByRole('option', { name: 'United States', exact: true }).click();
   const admin = page.getByRole('group', { name: 'First administrator' });
   await admin.getByLabel('Name').fill('Gil Green');
@@ -139,5 +139,11 @@ test('a host that is nobody’s says so, and an address that is no page', async 
   await page.goto(cluster.url(cluster.ready.demo.tenant_id, '/no/such/page'));
   await page.getByRole('heading', { name: 'There is no such page' }).waitFor();
   await axe(page);
+  await page.goto(cluster.url('', '/problems/overage_cap_reached'));
+  await page.getByRole('heading', { name: 'Overage cap reached' }).waitFor();
+  await axe(page);
+  await shoot(page, 'apex', 'problem');
+  await page.goto(cluster.url('', '/problems/no_such_code'));
+  await page.getByRole('heading', { name: 'There is no problem of this name.' }).waitFor();
   await context.close();
 });

@@ -57,6 +57,7 @@ test('an owner invites, changes and removes a user', async () => {
   // Ctrl-K lists what can be done; Enter does it.
   await page.keyboard.press('Control+k');
   await page.getByPlaceholder('Search or jump to…').fill('invite');
+  await axe(page);
   await page.keyboard.press('Enter');
   await page.getByLabel('Name', { exact: true }).fill('Bea Becker');
   await page.getByLabel('E-mail address').fill('bea@mercedes.com');

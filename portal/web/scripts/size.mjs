@@ -12,7 +12,7 @@ const firstPages = {
   tenant: ['index.html', 'src/sites/tenant.ts', 'src/pages/shared/LogIn.tsx'],
   vendors: ['index.html', 'src/sites/vendors.ts', 'src/pages/shared/LogIn.tsx'],
   admin: ['index.html', 'src/sites/admin.ts', 'src/pages/shared/LogIn.tsx'],
-  apex: ['index.html', 'src/sites/apex.ts'],
+  apex: ['index.html', 'src/sites/apex.ts', 'src/pages/apex/Landing.tsx'],
 };
 
 function filesOf(entry, found = new Set()) {

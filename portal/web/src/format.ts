@@ -69,3 +69,8 @@ export function formatRelative(time: string, now: number): string {
   }
   return relatives.format(0, 'second');
 }
+
+/** A clause of the API as a sentence of the page: with a capital first. */
+export function formatSentence(clause: string): string {
+  return clause.slice(0, 1).toLocaleUpperCase(locale) + clause.slice(1);
+}

@@ -4,10 +4,15 @@ const accent: MantineColorsTuple = [
   '#eef2ff', '#dfe5fd', '#bcc8fa', '#94a7f6', '#7189f2', '#566fee', '#4a60e6', '#3f51d3', '#3646b3', '#2c3a92',
 ];
 
+// Mantine's own dark greys are brownish beside the accent.
+const dark: MantineColorsTuple = [
+  '#e3e6eb', '#bcc3ce', '#a3abb8', '#7a8391', '#363b46', '#2a2f38', '#22262e', '#1a1d23', '#16181d', '#111318',
+];
+
 export const theme = createTheme({
   primaryColor: 'accent',
   primaryShade: { light: 7, dark: 7 },
-  colors: { accent },
+  colors: { accent, dark },
   defaultRadius: 'md',
   cursorType: 'pointer',
   respectReducedMotion: true,
@@ -30,6 +35,7 @@ export const theme = createTheme({
     Drawer: { defaultProps: { attributes: { header: { role: 'none' } }, closeButtonProps: { 'aria-label': 'Close' } } },
     Notification: { defaultProps: { closeButtonProps: { 'aria-label': 'Dismiss' } } },
     Tooltip: { defaultProps: { events: { hover: true, focus: true, touch: true }, openDelay: 250 } },
+    Fieldset: { defaultProps: { mx: 0 } },
     Anchor: { defaultProps: { underline: 'hover' } },
   },
 });
@@ -56,11 +62,6 @@ export const colorVariables: CSSVariablesResolver = (t) => ({
     '--portal-quiet': '#667080',
   },
   dark: {
-    '--mantine-color-body': '#16181d',
-    '--mantine-color-text': '#e3e6eb',
-    '--mantine-color-default': '#22262e',
-    '--mantine-color-default-hover': '#2a2f38',
-    '--mantine-color-default-color': '#e3e6eb',
     '--mantine-color-dimmed': '#a3abb8',
     '--mantine-color-placeholder': '#98a1af',
     '--mantine-color-error': '#ff8787',

@@ -1,3 +1,4 @@
+import { formatSentence } from '../format';
 import { text } from '../text/en';
 import type { Schemas } from './client';
 
@@ -13,7 +14,7 @@ export class Problem extends Error {
   readonly limits: Schemas['Problem']['limits'];
 
   constructor(from: Partial<Schemas['Problem']>, status: number, retryAfterSeconds = 0) {
-    super(from.detail ?? text.problem.noDetail(status));
+    super(formatSentence(from.detail ?? text.problem.noDetail(status)));
     this.name = 'Problem';
     this.code = from.code ?? 'internal';
     this.status = status;
@@ -23,7 +24,7 @@ export class Problem extends Error {
     this.retryAfterSeconds = retryAfterSeconds;
     this.limits = from.limits;
     this.fields = new Map(
-      (from.errors ?? []).map((e) => [('pointer' in e && e.pointer ? e.pointer : '/').slice(1), e.detail] as const),
+      (from.errors ?? []).map((e) => [('pointer' in e && e.pointer ? e.pointer : '/').slice(1), formatSentence(e.detail)] as const),
     );
   }
 

@@ -5,8 +5,8 @@ import { api, operatorToken, type Schemas } from './client';
 import { meKey, retryWhereItHelps } from './hooks';
 import { isProblem, unwrap, type Problem } from './problem';
 
-/** Names of what a role may do, as GET /api/v1/me lists them. */
-export type Permission = string;
+/** Something that a role may allow. */
+export type Permission = Schemas['Permission'];
 
 export interface Session {
   /** Missing on the admin address: an operator's token has no user. */
@@ -17,25 +17,6 @@ export interface Session {
   operator: boolean;
 }
 
-// What GET /api/v1/me says besides, once the server has it.
-type Me = Schemas['Me'] & { company_name?: string; permissions?: string[] };
-
-function ofRole(role: Schemas['Role'] | undefined): string[] {
-  const all = ['own_account', 'view_licenses', 'view_leases', 'view_events'];
-  const costs = ['view_costs', 'manage_billing'];
-  const admins = ['release_lease', 'view_users', 'manage_users', 'view_keys', 'manage_keys', 'view_audit', 'view_settings', 'manage_settings', 'manage_licenses'];
-  switch (role) {
-    case 'owner':
-      return [...all, ...costs, ...admins, 'manage_owners', 'delete_tenant'];
-    case 'admin':
-      return [...all, ...costs, ...admins];
-    case 'billing':
-      return [...all, ...costs];
-    default:
-      return all;
-  }
-}
-
 async function readSession(signal: AbortSignal): Promise<Session | null> {
   try {
     if (site.name === 'admin') {
@@ -43,11 +24,11 @@ async function readSession(signal: AbortSignal): Promise<Session | null> {
       await unwrap(api.GET('/v1/cluster', { signal }));
       return { user: undefined, companyName: '', permissions: new Set(), operator: true };
     }
-    const me: Me = await unwrap(api.GET('/api/v1/me', { signal }));
+    const me = await unwrap(api.GET('/api/v1/me', { signal }));
     return {
       user: me.user,
-      companyName: me.company_name ?? '',
-      permissions: new Set(me.permissions ?? ofRole(me.user?.role)),
+      companyName: me.company_name,
+      permissions: new Set(me.permissions),
       operator: false,
     };
   } catch (error) {

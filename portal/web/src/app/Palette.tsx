@@ -42,6 +42,7 @@ export function Palette({ definition }: { definition: SiteDefinition }) {
       highlightQuery
       scrollable
       nothingFound={text.shell.searchEmpty}
+      attributes={{ content: { 'aria-label': text.shell.searchShort } }}
       actions={[
         { group: text.shell.pages, actions: pages },
         ...(actions.length > 0 ? [{ group: text.shell.actions, actions }] : []),

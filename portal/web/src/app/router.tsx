@@ -7,6 +7,7 @@ import type { Page, ShellPage, SiteDefinition } from './pages';
 import { Home, Permitted, RequireSession } from './guards';
 
 const NotFound = lazy(() => import('../pages/shared/NotFound'));
+const ProblemPage = lazy(() => import('../pages/shared/ProblemPage'));
 const Shell = lazy(() => import('./Shell'));
 
 function Waiting({ children }: { children: ReactNode }) {
@@ -40,6 +41,7 @@ export function createRouter(definition: SiteDefinition): ReturnType<typeof crea
       errorElement: <Broken />,
       children: [
         ...definition.open.map(openRoute),
+        { path: 'problems/:code', element: <Waiting><ProblemPage /></Waiting> },
         ...(hasShell ? [shell] : []),
         { path: '*', element: <Waiting><NotFound /></Waiting> },
       ],

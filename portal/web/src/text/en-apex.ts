@@ -26,7 +26,7 @@ export const apexText = {
   facts: [
     { title: 'Never more than you have', text: 'A seat is granted once. Three machines agree before anybody gets it, and none is lost when one of them fails.' },
     { title: 'Pay for what you use', text: 'Committed seats first, overage only when they are gone, and only as far as you allow. Every use is one record with its price.' },
-    { title: 'Yours alone', text: 'Each company has its own host, keys, data key and audit log. Keys are bound to hostnames and networks.' },
+    { title: 'Yours alone', text: 'Each company has its own host, keys, data key and audit log. Keys can be bound to hostnames and networks.' },
   ],
 
   plans: {
@@ -105,7 +105,6 @@ export const apexText = {
 
   problem: {
     title: (code: string) => `Problem: ${code}`,
-    description: 'What this refusal of the API means.',
     status: 'HTTP status',
     retryable: 'May be sent again',
     yes: 'Yes, with the same Idempotency-Key',

@@ -2,7 +2,7 @@ import { Button, SimpleGrid, Skeleton, Stack, Text, Title } from '@mantine/core'
 import { Link } from 'react-router';
 
 import { usePlans, type Plan } from '../../api/plans';
-import { formatCount, formatMoney } from '../../format';
+import { formatCount, formatMoney, formatSentence } from '../../format';
 import { ProblemAlert } from '../../parts/ProblemAlert';
 import { apexText as text } from '../../text/en-apex';
 
@@ -43,7 +43,7 @@ function PlanCard({ plan }: { plan: Plan }) {
       <Stack component="ul" gap={4} m={0} pl="md" flex={1} fz="sm" className="num">
         <li>{text.plans.vendors(plan.max_vendors)}</li>
         <li>{text.plans.seats(plan.max_seats === null ? null : formatCount(plan.max_seats))}</li>
-        <li>{plan.support}</li>
+        <li>{formatSentence(plan.support)}</li>
       </Stack>
       <Button component={Link} to={`/signup?plan=${plan.plan}`} variant="default">{text.plans.choose(name)}</Button>
     </Stack>

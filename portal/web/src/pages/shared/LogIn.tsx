@@ -77,8 +77,8 @@ function PeopleLogIn() {
   const sso = ways?.sso ?? null;
   return (
     <OpenPage title={title(ways?.company_name ?? '')}>
-      {sso !== null && <Button component="a" href="/api/v1/sso/login" size="md" variant={ways?.password === false ? 'filled' : 'default'}>{text.login.sso(sso.name)}</Button>}
-      {sso !== null && <Divider label={text.login.or} />}
+      {sso !== null && <Button component="a" href={sso.login_url} size="md" variant={sso.enforced ? 'filled' : 'default'}>{text.login.sso(sso.name)}</Button>}
+      {sso !== null && <Divider label={sso.enforced ? text.login.ownersOnly : text.login.or} />}
       <PasswordForm busy={logIn.isPending} error={logIn.error} onEnter={enter} />
       {site.name === 'vendors' && (
         <Text size="sm" c="dimmed" ta="center">{text.login.noAccount} <Anchor component={Link} to="/signup" underline="always">{text.login.vendorSignUp}</Anchor></Text>

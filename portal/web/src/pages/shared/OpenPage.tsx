@@ -21,7 +21,7 @@ export function OpenPage({ title, description, children, width = 420 }: {
         <SchemeSwitch />
       </Group>
       <Center component="main" flex={1} p="md" pb={96}>
-        <Stack className="card" w="100%" maw={width} p="xl" gap="md">
+        <Stack className="card" w="100%" maw={width} p={{ base: 'md', xs: 'xl' }} gap="md">
           <Stack gap={4}>
             <Title order={1}>{title}</Title>
             {description !== undefined && <Text size="sm" c="dimmed">{description}</Text>}

@@ -41,7 +41,7 @@ export function CompanyFields({ bind, children }: { bind: Bind; children: ReactN
         <SimpleGrid cols={{ base: 1, xs: 2 }} spacing="md">
           <TextInput label={text.signUp.companyName} required withAsterisk={false} maxLength={300} autoComplete="organization" autoFocus {...bind('company.name')} />
           <TextInput label={text.signUp.domain} placeholder={text.signUp.domainHint} required withAsterisk={false} autoCapitalize="none" spellCheck={false} {...bind('company.domain')} />
-          <Select label={text.signUp.country} required withAsterisk={false} searchable data={data} autoComplete="off" {...bind('company.country')} />
+          <Select label={text.signUp.country} required withAsterisk={false} searchable allowDeselect={false} data={data} autoComplete="off" {...bind('company.country')} />
           <TextInput label={text.signUp.taxId} maxLength={50} {...bind('company.tax_id')} />
         </SimpleGrid>
       </Fieldset>
@@ -49,7 +49,7 @@ export function CompanyFields({ bind, children }: { bind: Bind; children: ReactN
       <Fieldset legend={text.signUp.admin}>
         <SimpleGrid cols={{ base: 1, xs: 2 }} spacing="md">
           <TextInput label={text.signUp.adminName} required withAsterisk={false} maxLength={100} autoComplete="name" {...bind('admin.name')} />
-          <TextInput label={text.signUp.adminEmail} type="email" required withAsterisk={false} autoComplete="email" {...bind('admin.email')} />
+          <TextInput label={text.signUp.adminEmail} description={text.signUp.adminEmailHint} inputWrapperOrder={['label', 'input', 'description', 'error']} type="email" required withAsterisk={false} autoComplete="email" {...bind('admin.email')} />
         </SimpleGrid>
       </Fieldset>
     </>

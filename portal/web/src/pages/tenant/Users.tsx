@@ -24,7 +24,16 @@ export default function Users() {
   const [params, setParams] = useSearchParams();
   const list = useList<User>(['users'], (query, signal) => api.GET('/api/v1/users', { params: { query }, signal }));
   const columns = useMemo(() => userColumns(own, manages), [own, manages]);
-  const showInvite = (shown: boolean): void => setParams(shown ? { invite: '1' } : {}, { replace: true });
+  const showInvite = (shown: boolean): void =>
+    setParams(
+      (old) => {
+        const now = new URLSearchParams(old);
+        if (shown) now.set('invite', '1');
+        else now.delete('invite');
+        return now;
+      },
+      { replace: true },
+    );
   const invite = (
     <Restricted to="manage_users">
       <Button leftSection={<IconUserPlus size={16} />} onClick={() => showInvite(true)}>{text.users.invite}</Button>
