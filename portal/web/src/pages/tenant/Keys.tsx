@@ -11,7 +11,7 @@ import { DataTable, type Column } from '../../parts/DataTable';
 import { PageHeader } from '../../parts/PageHeader';
 import { Restricted } from '../../parts/Restricted';
 import { StatusBadge } from '../../parts/StatusBadge';
-import { When } from '../../parts/When';
+import { When, useNow } from '../../parts/When';
 import { text as shared } from '../../text/en';
 import { keysText as text } from '../../text/en-tenant';
 import { KeyActions } from './KeyActions';
@@ -79,10 +79,11 @@ function keyColumns(onRotated: ((key: Schemas['GeneratedKey']) => void) | undefi
 }
 
 function Status({ apiKey: k }: { apiKey: Key }) {
+  const now = useNow();
   return (
     <>
       <StatusBadge status={k.status} mood={moods[k.status]} label={text.statuses[k.status]} />
-      {k.status === 'active' && k.previous_valid_until !== null && Date.parse(k.previous_valid_until) > Date.now() && (
+      {k.status === 'active' && k.previous_valid_until !== null && Date.parse(k.previous_valid_until) > now && (
         <Text size="xs" c="dimmed" component="div">{text.earlierEnds} <When at={k.previous_valid_until} /></Text>
       )}
     </>

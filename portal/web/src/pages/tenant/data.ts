@@ -14,6 +14,7 @@ export type LicenseStatus = Schemas['LicenseStatus'];
 export type Costs = Schemas['Costs'];
 export type ProductCost = Costs['vendors'][number]['products'][number];
 export type Settings = Schemas['TenantSettings'];
+export type Cap = Settings['overage']['caps'][number];
 export type Key = Schemas['Key'];
 
 const pageLimit = 100;
@@ -102,4 +103,15 @@ export function useVendorName(): (vendorId: string) => string {
 /** Costs count overage uses as well; a sum of counts is exact. */
 export function overageCheckouts(costs: Costs): number {
   return costs.vendors.reduce((sum, v) => sum + v.products.reduce((n, p) => n + p.overage_checkouts, 0), 0);
+}
+
+/** What a cap is about: a license by its product, a key by its application. */
+export function useCapName(): (cap: Cap) => string {
+  const { data: licenses } = useLicenses();
+  const { data: keys } = useAllKeys();
+  return useMemo(() => {
+    const products = new Map((licenses?.items ?? []).map((l) => [l.license_id, l.product_name || l.product_id] as const));
+    const apps = new Map((keys ?? []).map((k) => [k.key_id, k.app_name] as const));
+    return ({ license_id: license, key_id: key }) => (license !== undefined ? (products.get(license) ?? license) : (apps.get(key ?? '') ?? key ?? ''));
+  }, [licenses, keys]);
 }
