@@ -49,7 +49,10 @@ func TestVendorLoginWays(t *testing.T) {
 	require.Equal(t, map[string]any{"password": true, "sso": nil},
 		vendorDo(t, "", "GET", "/api/v1/login", "").wants(t, 200, "").body)
 	host := v.verifyHost(id)
-	require.Equal(t, map[string]any{"vendor_id": string(id), "company_name": vendorName(id), "password": true, "sso": nil},
+	brand := map[string]any{"name": "Acme Licenses", "color": "#aa0011", "logo_url": "https://acme.example/logo.svg"}
+	settings := vendorDo(t, v.key, "PATCH", "/api/v1/settings", `{"branding": {"name": "Acme Licenses", "color": "#aa0011", "logo_url": "https://acme.example/logo.svg"}}`)
+	require.Equal(t, brand, settings.wants(t, 200, "").body["branding"])
+	require.Equal(t, map[string]any{"vendor_id": string(id), "company_name": vendorName(id), "branding": brand, "password": true, "sso": nil},
 		send(t, live.edge, host, "GET", "/api/v1/login", "").wants(t, 200, "").body)
 }
 

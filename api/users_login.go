@@ -54,6 +54,7 @@ type shownLoginWays struct {
 	TenantID cloudlicenses.TenantID `json:"tenant_id,omitempty"`
 	VendorID cloudlicenses.VendorID `json:"vendor_id,omitempty"` // of a white-label host; else it is to be asked for
 	Company  string                 `json:"company_name,omitempty"`
+	Branding *shownBranding         `json:"branding,omitempty"` // of a white-label host
 	Password bool                   `json:"password"`
 	SSO      *shownSSOWay           `json:"sso"` // null: there is none
 }

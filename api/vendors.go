@@ -75,6 +75,8 @@ func (c *call) serveVendorLoginWays() {
 		}
 		c.fresh(&fresh)
 		ways.VendorID, ways.Company = c.site.vendor, vendor.Name
+		branding := showBranding(&vendor.Settings)
+		ways.Branding = &branding
 	}
 	c.send(fasthttp.StatusOK, ways)
 }

@@ -34,6 +34,10 @@ type shownBranding struct {
 	LogoURL string `json:"logo_url"`
 }
 
+func showBranding(s *directory.VendorSettings) shownBranding {
+	return shownBranding{s.BrandName, s.BrandColor, s.BrandLogo}
+}
+
 // shownInvoiceHook never has the token, but whether there is one.
 type shownInvoiceHook struct {
 	URL      string `json:"url"`
@@ -100,7 +104,7 @@ func (c *call) showSettings(v *directory.Vendor, invoice *license.InvoiceHook) (
 	s := &v.Settings
 	shown := shownSettings{
 		VendorID: v.ID, DisplayName: v.Name, LicensePrefix: v.LicensePrefix, Region: v.Region, AutoProvision: s.AutoProvision,
-		Branding: shownBranding{s.BrandName, s.BrandColor, s.BrandLogo},
+		Branding: showBranding(s),
 		Invoice:  shownInvoiceHook{invoice.URL, invoice.Token != ""},
 	}
 	switch {

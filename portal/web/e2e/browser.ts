@@ -7,7 +7,10 @@ import { chromium, type Browser, type BrowserContext, type Page } from 'playwrig
 import { until, type Cluster } from './cluster';
 
 const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
-const flags = ['--no-sandbox', '--disable-quic', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run'];
+const flags = [
+  '--no-sandbox', '--disable-quic', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run',
+  '--host-resolver-rules=MAP *.example 127.0.0.1', // white-label hosts
+];
 const screenshots = resolve(import.meta.dirname, '../../../docs/screenshots');
 
 export const wide = { width: 1440, height: 900 };

@@ -7,6 +7,7 @@ import { may, useSession } from '../api/session';
 import { useLiveStream } from '../live/live';
 import { site } from '../site';
 import { text } from '../text/en';
+import { useBrand } from './brand';
 import { LiveBadge } from './LiveBadge';
 import { Logo } from './Logo';
 import { Palette, PaletteButton } from './Palette';
@@ -17,6 +18,7 @@ import { UserMenu } from './UserMenu';
 /** Header, navigation and the page: what who is logged in sees all the time. */
 export default function Shell({ definition }: { definition: SiteDefinition }) {
   const session = useSession().data;
+  const brand = useBrand();
   const [opened, { toggle, close }] = useDisclosure();
   const { pathname } = useLocation();
   const main = useMainFocus(pathname);
@@ -33,7 +35,7 @@ export default function Shell({ definition }: { definition: SiteDefinition }) {
               <Burger hiddenFrom="sm" size="sm" opened={opened} onClick={toggle} aria-label={opened ? text.shell.closeNavigation : text.shell.openNavigation} />
               <Logo />
               <Stack gap={0} miw={0}>
-                <Text fw={600} size="sm" lh="18px" truncate>{session?.companyName || text.sites[site.name]}</Text>
+                <Text fw={600} size="sm" lh="18px" truncate>{brand?.name || session?.companyName || text.sites[site.name]}</Text>
                 <Text size="xs" lh="16px" c="dimmed" truncate>{site.tenant || (site.name === 'admin' ? window.location.host : text.sites[site.name])}</Text>
               </Stack>
             </Group>

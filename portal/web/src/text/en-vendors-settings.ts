@@ -132,7 +132,7 @@ export const settingsText = {
     name: 'Display name',
     provision: 'Provision licenses as they are generated',
     branding: 'Branding',
-    brandingText: 'What customers see of you in their portal and in mails.',
+    brandingText: 'Name and mark of the portal on your white-label host.',
     brandName: 'Name',
     color: 'Color',
     colorHint: 'Such as #0a5fb4.',
