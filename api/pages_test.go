@@ -3,7 +3,9 @@ package api
 import (
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -49,11 +51,16 @@ func TestVendorLoginWays(t *testing.T) {
 	require.Equal(t, map[string]any{"password": true, "sso": nil},
 		vendorDo(t, "", "GET", "/api/v1/login", "").wants(t, 200, "").body)
 	host := v.verifyHost(id)
-	brand := map[string]any{"name": "Acme Licenses", "color": "#aa0011", "logo_url": "https://acme.example/logo.svg"}
-	settings := vendorDo(t, v.key, "PATCH", "/api/v1/settings", `{"branding": {"name": "Acme Licenses", "color": "#aa0011", "logo_url": "https://acme.example/logo.svg"}}`)
-	require.Equal(t, brand, settings.wants(t, 200, "").body["branding"])
-	require.Equal(t, map[string]any{"vendor_id": string(id), "company_name": vendorName(id), "branding": brand, "password": true, "sso": nil},
+	require.Equal(t, map[string]any{"vendor_id": string(id), "company_name": vendorName(id), "password": true, "sso": nil},
 		send(t, live.edge, host, "GET", "/api/v1/login", "").wants(t, 200, "").body)
+	vendorDo(t, v.key, "PATCH", "/api/v1/settings", `{"branding":{"name":"Vector","color":"#b70032"}}`).wants(t, 200, "")
+	branding := map[string]any{"name": "Vector", "color": "#b70032", "logo_url": ""}
+	require.Eventually(t, func() bool { // replicas answer
+		me := vendorDo(t, v.key, "GET", "/api/v1/me", "").body["branding"]
+		ways := send(t, live.edge, host, "GET", "/api/v1/login", "").body["branding"]
+		return reflect.DeepEqual(me, any(branding)) && reflect.DeepEqual(ways, any(branding))
+	}, 5*time.Second, 20*time.Millisecond)
+	require.NotContains(t, vendorDo(t, "", "GET", "/api/v1/login", "").wants(t, 200, "").body, "branding")
 }
 
 // TestPermissions: who asks who it is learns what it may do, and that is what

@@ -39,6 +39,7 @@ test('a white-label host has its vendor’s name and mark, and lets its users in
   const header = page.getByRole('banner');
   await header.getByText(name).waitFor();
   expect(await page.getByLabel('Vendor ID').count()).toBe(0);
+  expect(await page.getByRole('link', { name: 'Sign up as a vendor' }).count()).toBe(0);
   await axe(page);
   await shoot(page, 'vendors', 'white-label');
   await page.getByLabel('E-mail address').fill(demo.vendor_email);
@@ -46,6 +47,7 @@ test('a white-label host has its vendor’s name and mark, and lets its users in
   await page.keyboard.press('Enter');
   await page.getByRole('heading', { name: 'Dashboard', level: 1 }).waitFor();
   await header.getByText(name).waitFor();
+  expect(await page.title()).toContain(name);
   await axe(page);
   noErrors();
   await context.close();

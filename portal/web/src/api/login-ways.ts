@@ -6,8 +6,8 @@ import { useApi } from './hooks';
 import type { Problem } from './problem';
 
 /** How people may log in on this host. */
-export function useLoginWays(enabled = true): UseQueryResult<Schemas['LoginWays'], Problem> {
+export function useLoginWays(): UseQueryResult<Schemas['LoginWays'], Problem> {
   return useApi(['login-ways'], (signal) => api.GET('/api/v1/login', { signal }), {
-    enabled: enabled && (site.name === 'tenant' || site.name === 'vendors'),
+    enabled: site.name === 'tenant' || site.name === 'vendors',
   });
 }

@@ -1,16 +1,14 @@
-import { Avatar, Box } from '@mantine/core';
+import { Box, Image } from '@mantine/core';
 
-import { useBrand } from './brand';
+import type { Schemas } from '../api/client';
 
-/** The mark of the platform, or of the vendor whose host it is; the name stands beside it. */
-export function Logo({ size = 26 }: { size?: number }) {
-  const brand = useBrand();
-  if (brand !== undefined) {
-    return <Avatar size={size} radius="sm" src={brand.logo || null} alt="" name={brand.name} color={brand.color || 'accent'} variant="filled" autoContrast aria-hidden />;
-  }
+/** The mark of the platform, or of a vendor that has one of its own; the name stands beside it. */
+export function Logo({ size = 26, brand }: { size?: number; brand?: Schemas['Branding'] }) {
+  if (brand !== undefined && brand.logo_url !== '') return <Image src={brand.logo_url} alt="" w={size} h={size} fit="contain" style={{ flex: 'none' }} />;
+  const color = brand === undefined || brand.color === '' ? 'var(--mantine-color-accent-7)' : brand.color;
   return (
     <Box component="svg" viewBox="0 0 16 16" w={size} h={size} style={{ flex: 'none' }} aria-hidden>
-      <rect width="16" height="16" rx="4" fill="var(--mantine-color-accent-7)" />
+      <rect width="16" height="16" rx="4" fill={color} />
       <path d="M4 8.5 7 11l5-6" fill="none" stroke="#fff" strokeWidth="2" strokeLinecap="round" strokeLinejoin="round" />
     </Box>
   );

@@ -7,7 +7,6 @@ import { may, useSession } from '../api/session';
 import { useLiveStream } from '../live/live';
 import { site } from '../site';
 import { text } from '../text/en';
-import { useBrand } from './brand';
 import { LiveBadge } from './LiveBadge';
 import { Logo } from './Logo';
 import { Palette, PaletteButton } from './Palette';
@@ -18,7 +17,6 @@ import { UserMenu } from './UserMenu';
 /** Header, navigation and the page: what who is logged in sees all the time. */
 export default function Shell({ definition }: { definition: SiteDefinition }) {
   const session = useSession().data;
-  const brand = useBrand();
   const [opened, { toggle, close }] = useDisclosure();
   const { pathname } = useLocation();
   const main = useMainFocus(pathname);
@@ -33,9 +31,9 @@ export default function Shell({ definition }: { definition: SiteDefinition }) {
           <Group h="100%" justify="space-between" wrap="nowrap" gap="sm">
             <Group gap="sm" wrap="nowrap" miw={0}>
               <Burger hiddenFrom="sm" size="sm" opened={opened} onClick={toggle} aria-label={opened ? text.shell.closeNavigation : text.shell.openNavigation} />
-              <Logo />
+              <Logo brand={session?.branding} />
               <Stack gap={0} miw={0}>
-                <Text fw={600} size="sm" lh="18px" truncate>{brand?.name || session?.companyName || text.sites[site.name]}</Text>
+                <Text fw={600} size="sm" lh="18px" truncate>{session?.branding?.name || session?.companyName || text.sites[site.name]}</Text>
                 <Text size="xs" lh="16px" c="dimmed" truncate>{site.tenant || (site.name === 'admin' ? window.location.host : text.sites[site.name])}</Text>
               </Stack>
             </Group>
