@@ -80,7 +80,9 @@ function Audit({ tenant }: { tenant: string }) {
     <Facts
       title={text.audit}
       facts={proof === undefined ? [] : [
-        [text.status, <StatusBadge key="s" status={proof.valid ? 'valid' : 'invalid'} mood={proof.valid ? 'good' : 'bad'} label={proof.valid ? text.valid(formatCount(proof.records)) : proof.detail ?? text.invalid} />],
+        [text.status, <StatusBadge key="s" status={proof.valid ? 'valid' : 'invalid'} mood={proof.valid ? 'good' : 'bad'} label={proof.valid ? text.valid : text.invalid} />],
+        [text.found, proof.detail],
+        [text.records, formatCount(proof.records)],
         [text.head, <span key="h" className="mono">{proof.head}</span>],
       ]}
     >
