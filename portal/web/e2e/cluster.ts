@@ -63,6 +63,18 @@ function free(port: number): Promise<boolean> {
   });
 }
 
+/** A port of the system's choice. */
+export function freePort(): Promise<number> {
+  return new Promise((done, failed) => {
+    const server = createServer();
+    server.once('error', failed);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => done(typeof address === 'object' && address !== null ? address.port : 0));
+    });
+  });
+}
+
 /** A port with free ones after it: node i of dev listens on port + i. */
 async function freePorts(): Promise<number> {
   for (let tries = 0; tries < 50; tries++) {
@@ -73,7 +85,7 @@ async function freePorts(): Promise<number> {
   throw new Error('no free ports');
 }
 
-const binary = resolve(import.meta.dirname, '../../../bin/cloudlicenses');
+export const binary = resolve(import.meta.dirname, '../../../bin/cloudlicenses');
 
 /** A real three-node cluster with the demo's data, in one process. */
 export class Cluster {
@@ -151,7 +163,7 @@ export class Cluster {
   }
 }
 
-function send(url: string, method: string, host: string, token: string | undefined, body: unknown, accept: string): Promise<Reply> {
+export function send(url: string, method: string, host: string, token: string | undefined, body: unknown, accept: string): Promise<Reply> {
   const headers: Record<string, string> = { Host: host, Accept: accept };
   if (token !== undefined) headers['Authorization'] = `Bearer ${token}`;
   const text = body === undefined ? undefined : JSON.stringify(body);
