@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -37,18 +38,19 @@ export class Servers {
   static async start(): Promise<Servers> {
     const folder = await mkdtemp(join(tmpdir(), 'cloudlicenses-servers-'));
     await mkdir(join(folder, 'mail'));
+    await writeFile(join(folder, 'kek'), randomBytes(32).toString('hex'), { mode: 0o600 });
     const ports: number[] = [];
     while (ports.length < count * 4) {
       const port = await freePort();
       if (!ports.includes(port)) ports.push(port);
     }
     const at = (i: number, which: number): string => `127.0.0.1:${ports[i * 4 + which]}`;
-    const join_ = Array.from({ length: count }, (_, i) => at(i, 3)).join(',');
+    const gossip = Array.from({ length: count }, (_, i) => at(i, 3)).join(',');
     let log = '';
     const nodes = Array.from({ length: count }, (_, i): Node => {
       const child = spawn(binary, [
         'server', '--insecure', '--node-id', `n${i + 1}`, '--data-dir', join(folder, `n${i + 1}`), '--bootstrap-expect', String(count),
-        '--http', at(i, 0), '--admin', at(i, 1), '--raft', at(i, 2), '--gossip', at(i, 3), '--join', join_, '--join-token', joinToken,
+        '--http', at(i, 0), '--admin', at(i, 1), '--raft', at(i, 2), '--gossip', at(i, 3), '--join', gossip, '--join-token', joinToken,
         '--kek-file', join(folder, 'kek'), '--mail-dir', join(folder, 'mail'), '--ready-file', join(folder, `n${i + 1}.json`),
       ], { stdio: ['ignore', 'ignore', 'pipe'] });
       child.stderr.on('data', (chunk: Buffer) => {

@@ -82,7 +82,7 @@ const everyone = ['Home', 'Licenses'];
 const links = { viewer: everyone, billing: [...everyone, 'Costs'], admin: [...everyone, 'API keys', 'Costs', 'Users', 'Audit', 'Webhooks', 'Settings'] };
 
 test.each(Object.entries(links))('a user with the role %s sees what is theirs', async (role, pages) => {
-  const email = `${role}@mercedes.com`;
+  const email = `a-${role}@mercedes.com`;
   await invite(email, role);
   const [lease] = await checkouts(cluster, [`used-by-${role}@mercedes.com`]);
   const { context, page, noErrors } = await openPage(browser);
