@@ -63,11 +63,23 @@ function free(port: number): Promise<boolean> {
   });
 }
 
-/** A port with free ones after it, `count` in all. */
-export async function freePorts(count: number): Promise<number> {
+/** A port of the system's choice. */
+export function freePort(): Promise<number> {
+  return new Promise((done, failed) => {
+    const server = createServer();
+    server.once('error', failed);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => done(typeof address === 'object' && address !== null ? address.port : 0));
+    });
+  });
+}
+
+/** A port with free ones after it: node i of dev listens on port + i. */
+async function freePorts(): Promise<number> {
   for (let tries = 0; tries < 50; tries++) {
     const port = 21_000 + Math.floor(Math.random() * 9_000);
-    const all = await Promise.all(Array.from({ length: count }, (_, i) => free(port + i)));
+    const all = await Promise.all(Array.from({ length: nodes }, (_, i) => free(port + i)));
     if (all.every(Boolean)) return port;
   }
   throw new Error('no free ports');
@@ -93,7 +105,7 @@ export class Cluster {
     if (!existsSync(binary)) throw new Error(`${binary} is missing: run make build`);
     const folder = await mkdtemp(join(tmpdir(), 'cloudlicenses-e2e-'));
     const file = join(folder, 'ready.json');
-    const port = await freePorts(nodes); // node i of dev listens on port + i
+    const port = await freePorts();
     const args = ['dev', '--data-dir', join(folder, 'data'), '--http', `127.0.0.1:${port}`, '--ready-file', file];
     const child = spawn(binary, args, { stdio: ['ignore', 'ignore', 'pipe'] });
     let log = '';
@@ -151,7 +163,7 @@ export class Cluster {
   }
 }
 
-function send(url: string, method: string, host: string, token: string | undefined, body: unknown, accept: string): Promise<Reply> {
+export function send(url: string, method: string, host: string, token: string | undefined, body: unknown, accept: string): Promise<Reply> {
   const headers: Record<string, string> = { Host: host, Accept: accept };
   if (token !== undefined) headers['Authorization'] = `Bearer ${token}`;
   const text = body === undefined ? undefined : JSON.stringify(body);

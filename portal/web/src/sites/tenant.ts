@@ -1,10 +1,11 @@
-import { IconCoins, IconHome, IconKey, IconListSearch, IconSettings, IconLicense, IconUserPlus, IconUsers } from '@tabler/icons-react';
+import { IconCoins, IconHome, IconKey, IconListSearch, IconSettings, IconLicense, IconUserPlus, IconUsers, IconWebhook } from '@tabler/icons-react';
 
 import { logInPages } from '../app/open-pages';
 import type { SiteDefinition } from '../app/pages';
 import { text } from '../text/en';
 import { auditText, costsText, keysText, tenantText } from '../text/en-tenant';
 import { settingsText } from '../text/en-tenant-settings';
+import { settingsText as shared } from '../text/en-vendors-settings';
 
 /** A customer's portal, on <tenant>.<domain>. */
 export const definition: SiteDefinition = {
@@ -18,6 +19,7 @@ export const definition: SiteDefinition = {
     { path: 'costs', permission: 'view_costs', nav: { label: costsText.nav, icon: IconCoins }, load: () => import('../pages/tenant/Costs') },
     { path: 'users', permission: 'view_users', nav: { label: text.users.nav, icon: IconUsers }, load: () => import('../pages/tenant/Users') },
     { path: 'audit', permission: 'view_audit', nav: { label: auditText.nav, icon: IconListSearch }, load: () => import('../pages/tenant/Audit') },
+    { path: 'webhooks', permission: 'view_settings', nav: { label: shared.webhooks.nav, icon: IconWebhook }, load: () => import('../pages/vendors/Webhooks') },
     { path: 'settings', permission: 'view_settings', nav: { label: settingsText.nav, icon: IconSettings }, load: () => import('../pages/tenant/Settings') },
     { path: 'account', load: () => import('../pages/shared/Account') },
   ],

@@ -195,7 +195,7 @@ export const costsText = {
   denied: 'All overage is refused.',
   noCaps: 'There are no caps: overage is charged up to what each license allows.',
   change: 'Change',
-  capUses: (n: string) => `${n} uses a month`,
+  capUses: (n: string) => (n === '1' ? '1 use a month' : `${n} uses a month`),
   capCost: (amount: string) => `${amount} a month`,
   capOf: (name: string) => `Cap of ${name}`,
 };

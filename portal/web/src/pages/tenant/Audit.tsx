@@ -122,13 +122,23 @@ function Result({ result }: { result: string }) {
 function auditColumns(keyName: (id: string) => string, open: (entry: Entry) => void): Column<Entry>[] {
   return [
     { accessor: 'timestamp', title: text.time, render: (e) => <When at={e.timestamp} /> },
-    { accessor: 'action', title: text.action, render: (e) => <UnstyledButton fz="sm" fw={500} onClick={(event) => { event.stopPropagation(); open(e); }}>{text.actions[e.action] ?? e.action}</UnstyledButton> },
-    { accessor: 'result', title: text.result, render: (e) => <Result result={e.result} /> },
+    { accessor: 'action', title: text.action, render: (e) => <Action entry={e} open={open} /> },
+    { accessor: 'result', title: text.result, wide: true, render: (e) => <Result result={e.result} /> },
     { accessor: 'user', title: text.user, wide: true, render: (e) => <span style={{ overflowWrap: 'anywhere' }}>{e.user || e.actor}</span> },
     { accessor: 'product', title: text.product, wide: true, render: (e) => e.product },
     { accessor: 'api_key_id', title: text.key, wide: true, render: (e) => keyName(e.api_key_id) },
     { accessor: 'ip_address', title: text.where, wide: true, render: (e) => <Where entry={e} /> },
   ];
+}
+
+function Action({ entry, open }: { entry: Entry; open: (entry: Entry) => void }) {
+  return (
+    <>
+      <UnstyledButton fz="sm" fw={500} onClick={(event) => { event.stopPropagation(); open(entry); }}>{text.actions[entry.action] ?? entry.action}</UnstyledButton>
+      <Text size="xs" component="div" hiddenFrom="sm"><Result result={entry.result} /></Text>
+      <Text size="xs" c="dimmed" hiddenFrom="sm" style={{ overflowWrap: 'anywhere' }}>{entry.user || entry.actor}</Text>
+    </>
+  );
 }
 
 function Where({ entry }: { entry: Entry }) {

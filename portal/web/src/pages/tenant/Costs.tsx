@@ -1,4 +1,4 @@
-import { Anchor, Box, Group, SimpleGrid, Stack, Text } from '@mantine/core';
+import { Anchor, Box, Group, SimpleGrid, Stack, Text, TextInput } from '@mantine/core';
 import { IconDownload } from '@tabler/icons-react';
 import { useMemo } from 'react';
 import { Link } from 'react-router';
@@ -8,7 +8,7 @@ import { DataTable, type Column } from '../../parts/DataTable';
 import { DownloadButton } from '../../parts/DownloadButton';
 import { PageHeader } from '../../parts/PageHeader';
 import { Stat } from '../../parts/Stat';
-import { UrlFilters, useFilters } from '../../parts/UrlFilters';
+import { useFilters, useSetFilters } from '../../parts/UrlFilters';
 import { useNow } from '../../parts/When';
 import { Count, Money } from '../../parts/numbers';
 import { costsText as text } from '../../text/en-tenant';
@@ -27,13 +27,14 @@ interface Row extends ProductCost {
 export default function CostsPage() {
   const asked = useFilters(['month']).month ?? '';
   const month = /^\d{4}-(0[1-9]|1[0-2])$/.test(asked) ? asked : thisMonth();
+  const set = useSetFilters();
   const costs = useCosts(month);
   const rows = useMemo(() => (costs.data?.vendors ?? []).flatMap((v) => v.products.map((p): Row => ({ ...p, vendor: v.vendor_name || v.vendor_id }))), [costs.data]);
   const list = useShownList(costs, rows);
   return (
     <>
       <PageHeader title={text.title} description={text.description} actions={costs.data && rows.length > 0 && <Download costs={costs.data} />} />
-      <UrlFilters filters={[{ name: 'month', label: text.month, kind: 'month' }]} />
+      <TextInput mb="sm" w={200} size="sm" type="month" label={text.month} value={month} max={thisMonth()} onChange={(e) => set({ month: e.currentTarget.value === thisMonth() ? null : e.currentTarget.value })} />
       <Stack gap="lg">
         {(costs.data?.totals ?? []).map((t) => <Totals key={t.currency} total={t} month={month} />)}
         <DataTable<Row> label={text.title} list={list} columns={columns} id={(r) => r.license_id} empty={{ title: text.emptyTitle, text: text.emptyText }} />
@@ -53,7 +54,7 @@ function Totals({ total, month }: { total: Costs['totals'][number]; month: strin
   const ahead = forecast(total, month, useNow());
   const { currency } = total;
   return (
-    <SimpleGrid cols={{ base: 1, xs: 2, md: running ? 4 : 3 }} spacing="md">
+    <SimpleGrid cols={{ base: 2, md: running ? 4 : 3 }} spacing="md">
       <Stat label={text.commit} value={<Money amount={total.commit_fee} currency={currency} />} hint={text.commitHint} />
       <Stat label={text.overage} value={<Money amount={total.overage_cost} currency={currency} />} hint={running ? text.soFar : text.inMonth} />
       <Stat label={text.total} value={<Money amount={total.total} currency={currency} />} hint={running ? text.totalSoFar : undefined} />

@@ -4,7 +4,7 @@ import { Fragment } from 'react';
 import { Link, useNavigate } from 'react-router';
 
 import { useMay } from '../../api/session';
-import { formatMoney } from '../../format';
+import { formatCount, formatMoney } from '../../format';
 import { RecentActivity } from '../../live/RecentActivity';
 import { DataTable } from '../../parts/DataTable';
 import { PageHeader } from '../../parts/PageHeader';
@@ -12,7 +12,6 @@ import { ProblemAlert } from '../../parts/ProblemAlert';
 import { Restricted } from '../../parts/Restricted';
 import { Stat } from '../../parts/Stat';
 import { Count, Money } from '../../parts/numbers';
-import { formatCount } from '../../format';
 import { tenantText as text } from '../../text/en-tenant';
 import { overageCheckouts, thisMonth, useCosts, useLicenses, type License } from './data';
 import { licensePath, useLicenseColumns } from './license-columns';
@@ -65,7 +64,7 @@ function Figures() {
   return (
     <>
       {costs.error !== null && <ProblemAlert error={costs.error} onRetry={() => void costs.refetch()} />}
-      <SimpleGrid cols={{ base: 1, xs: 2, md: seesCosts ? 4 : 2 }} spacing="md" mb="lg">
+      <SimpleGrid cols={{ base: 2, md: seesCosts ? 4 : 2 }} spacing="md" mb="lg">
         <Stat
           label={text.home.active}
           pending={pending}

@@ -7,7 +7,7 @@ import { Stat } from '../../parts/Stat';
 import { useFilters, useSetFilters } from '../../parts/UrlFilters';
 import { AreaCommitOverage } from '../../parts/charts';
 import { Count } from '../../parts/numbers';
-import { formatPeriod, pointsOf, type Resolution } from '../../series';
+import { formatPeriod, pointsOf, type Resolution } from '../vendors/series';
 import { tenantText as text } from '../../text/en-tenant';
 import { fitRange } from './range';
 import type { License } from './data';

@@ -1,4 +1,4 @@
-import type { Resolution } from '../../series';
+import type { Resolution } from '../vendors/series';
 
 export interface Range {
   from: string;

@@ -5,6 +5,7 @@ import { useMemo, useState } from 'react';
 import { useMay } from '../../../api/session';
 import { ConfirmByName } from '../../../parts/ConfirmByName';
 import { DataTable, type Column } from '../../../parts/DataTable';
+import { Facts } from '../../../parts/Facts';
 import { ProblemAlert } from '../../../parts/ProblemAlert';
 import { text as shared } from '../../../text/en';
 import { settingsText } from '../../../text/en-tenant-settings';
@@ -25,6 +26,7 @@ export default function Overage() {
     <Stack gap="lg">
       <Deny deny={data.overage.deny} />
       <Caps caps={data.overage.caps} />
+      <Facts title={text.warnings} facts={[]}><Text size="sm" c="dimmed">{text.warningsText}</Text></Facts>
     </Stack>
   );
 }
