@@ -193,7 +193,7 @@ export const adminText = {
     oldestNone: 'None',
     deadMails: 'Mails given up',
     deadWebhooks: 'Webhooks given up',
-    webhooksHint: 'Vendors see their own webhooks, and send them again, in the vendor portal.',
+    webhooksHint: 'Vendors and customers see their own webhooks, and send them again, in their portals.',
     emptyTitle: 'There are no license groups',
     emptyText: 'They are there once the cluster is formed.',
     dead: 'Mails that were given up',
@@ -204,7 +204,7 @@ export const adminText = {
     error: 'Last error',
     failed: 'Given up',
     deadEmptyTitle: 'No mail was given up',
-    deadEmptyText: 'A mail is tried again for days before it is. The last 1,000 of a group are kept.',
+    deadEmptyText: 'A mail is tried for three days, unless the mail server refuses it for good. The last 1,000 of a group are kept.',
   },
 
   refusals: {
