@@ -203,5 +203,10 @@ test('each role sees its pages alone', async () => {
     noErrors();
     await context.close();
   }
+  await owner.page.getByRole('link', { name: 'Users' }).click();
+  await owner.page.getByRole('table').getByText('viewer@vector.example').waitFor();
+  await axe(owner.page);
+  await shoot(owner.page, 'vendors', 'users');
+  owner.noErrors();
   await owner.context.close();
 });
