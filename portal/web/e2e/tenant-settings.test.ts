@@ -150,3 +150,20 @@ test('the tenant is deleted by its typed name, and kept after all', async () => 
   expect((await read<Standing>(cluster, token, '/api/v1/deletion')).status).toBe('active');
   await end();
 });
+
+test('a webhook endpoint is added, and its secret shown once', async () => {
+  const { page, end } = await openSettings('Company & plan');
+  await page.getByRole('link', { name: 'Webhooks' }).click();
+  await page.getByRole('button', { name: 'Add endpoint' }).first().click();
+  const form = page.getByRole('dialog', { name: 'Add a webhook endpoint' });
+  await form.getByLabel('URL').fill('https://127.0.0.1:9/hooks');
+  await form.getByRole('button', { name: 'Add endpoint' }).click();
+  const secret = page.getByRole('dialog', { name: 'Your new endpoint' });
+  await secret.getByText(/^whsec_/).waitFor();
+  await secret.getByRole('button', { name: 'I have stored it safely' }).click();
+  await page.getByRole('row').filter({ hasText: 'https://127.0.0.1:9/hooks' }).waitFor();
+  expect((await read<{ items: { url: string }[] }>(cluster, token, '/api/v1/webhooks')).items.map((w) => w.url)).toEqual(['https://127.0.0.1:9/hooks']);
+  await axe(page);
+  await shoot(page, 'tenant', 'webhooks');
+  await end();
+});

@@ -28,7 +28,7 @@ export default function Home() {
       <PageHeader title={text.home.title} description={text.home.description} />
       <Figures />
       <Grid gap="md">
-        <Grid.Col span={{ base: 12, lg: 8 }}>
+        <Grid.Col span={{ base: 12, lg: 9 }}>
           <Stack gap="md">
             <Stack gap="xs" component="section" aria-label={text.home.products}>
               <Group justify="space-between">
@@ -47,7 +47,7 @@ export default function Home() {
             <Restricted to="manage_keys"><Keys /></Restricted>
           </Stack>
         </Grid.Col>
-        <Grid.Col span={{ base: 12, lg: 4 }}>
+        <Grid.Col span={{ base: 12, lg: 3 }}>
           <Restricted to="view_events"><RecentActivity /></Restricted>
         </Grid.Col>
       </Grid>

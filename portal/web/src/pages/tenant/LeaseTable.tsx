@@ -32,8 +32,7 @@ export function LeaseTable({ license }: { license: License }) {
 
 function leaseColumns(release: ((lease: Lease) => void) | undefined): Column<Lease>[] {
   const columns: Column<Lease>[] = [
-    { accessor: 'user', title: text.license.user, render: (l) => <Holder lease={l} /> },
-    { accessor: 'hostname', title: text.license.host, wide: true, render: (l) => l.hostname || <Text span inherit c="dimmed">–</Text> },
+    { accessor: 'user', title: text.license.userAtHost, width: '34%', render: (l) => <Holder lease={l} /> },
     { accessor: 'type', title: text.license.type, wide: true, render: (l) => <LeaseType lease={l} /> },
     { accessor: 'count', title: text.license.count, number: true, wide: true, render: (l) => <Count value={l.count} /> },
     { accessor: 'issued_at', title: text.license.since, number: true, render: (l) => <When at={l.issued_at} /> },
@@ -58,6 +57,7 @@ function Holder({ lease }: { lease: Lease }) {
   return (
     <>
       <Text size="sm" fw={500} style={{ overflowWrap: 'anywhere' }}>{lease.user}</Text>
+      {lease.hostname !== '' && <Text size="xs" c="dimmed" style={{ overflowWrap: 'anywhere' }}>{lease.hostname}</Text>}
       <Text size="xs" hiddenFrom="sm" component="div"><LeaseType lease={lease} /></Text>
     </>
   );

@@ -22,15 +22,14 @@ export function useLicenseColumns(catalog: boolean): Column<License>[] {
   const seesCosts = useMay('view_costs');
   return useMemo(() => {
     const columns: Column<License>[] = [
-      { accessor: 'vendor_id', title: text.licenses.vendor, wide: true, render: (l) => vendorName(l.vendor_id) },
-      { accessor: 'product_name', title: text.licenses.product, width: catalog ? 240 : 190, render: (l) => <Product license={l} status={!catalog} vendor={vendorName(l.vendor_id)} /> },
+      { accessor: 'vendor_id', title: text.licenses.vendor, wide: true, width: 176, render: (l) => vendorName(l.vendor_id) },
+      { accessor: 'product_name', title: text.licenses.product, width: catalog ? 270 : 200, render: (l) => <Product license={l} status={!catalog} vendor={vendorName(l.vendor_id)} /> },
     ];
     if (catalog) columns.push({ accessor: 'status', title: text.licenses.status, wide: true, render: (l) => <StatusBadge status={l.status} /> });
     columns.push(
       { accessor: 'in_use', title: text.licenses.inUse, number: true, render: (l) => <InUse license={l} /> },
       { accessor: 'available', title: text.licenses.available, number: true, wide: true, render: (l) => <Count value={l.available} dimZero /> },
     );
-    if (catalog) columns.push({ accessor: 'overage_in_use', title: text.licenses.overage, number: true, wide: true, render: (l) => <Count value={l.overage_in_use} dimZero /> });
     if (seesCosts) {
       const cost = (l: License) => costs.get(l.license_id);
       columns.push(
@@ -38,7 +37,7 @@ export function useLicenseColumns(catalog: boolean): Column<License>[] {
         { accessor: 'cost', title: text.licenses.cost, number: true, wide: !catalog ? undefined : true, render: (l) => <Money amount={cost(l)?.total ?? null} currency={cost(l)?.currency ?? null} /> },
       );
     }
-    if (catalog) columns.push({ accessor: 'end_date', title: text.licenses.until, number: true, wide: true, render: (l) => (l.end_date === null ? <Text span inherit c="dimmed">{text.licenses.openEnd}</Text> : formatDay(l.end_date)) });
+    if (catalog) columns.push({ accessor: 'end_date', title: text.licenses.until, number: true, wide: true, render: (l) => (l.end_date === null ? <Text span inherit c="dimmed">{text.licenses.openEnd}</Text> : <Text span inherit style={{ whiteSpace: 'nowrap' }}>{formatDay(l.end_date)}</Text>) });
     return columns;
   }, [catalog, costs, seesCosts, vendorName]);
 }
