@@ -82,6 +82,11 @@ func TestUsageAnalytics(t *testing.T) {
 
 	listed := vendorDo(t, vendor.key, "GET", "/api/v1/licenses?product_id=ide", "").wants(t, 200, "")
 	require.Contains(t, string(listed.raw), `"pool":{"in_use":20,"commit_in_use":5,"overage_in_use":15,"available":0},"this_month":{"overage_checkouts":18,"overage_cost":9000.00}`)
+	month := vendorDo(t, vendor.key, "GET", "/api/v1/billing/overview", "").wants(t, 200, "")
+	require.Contains(t, string(month.raw), `"customers":2,"licenses":2,"checkouts":24,"overage_checkouts":18,"refusals":1,"revenue":[{"currency":"EUR","commit_fee":`)
+	require.Contains(t, string(month.raw), `"overage_cost":9000.00,"total":`)
+	require.Contains(t, string(vendorDo(t, other.key, "GET", "/api/v1/billing/overview", "").wants(t, 200, "").raw), `"customers":0,"licenses":0,"checkouts":0,"overage_checkouts":0,"refusals":0,"revenue":[]`)
+	vendorDo(t, vendor.key, "GET", "/api/v1/billing/overview?period=2026", "").wants(t, 422, "invalid_field")
 	for _, lease := range leases {
 		mercedes.post("/api/v1/licenses/return", fmt.Sprintf(`{"lease_id":%q}`, lease)).wants(t, 200, "")
 	}

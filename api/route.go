@@ -68,7 +68,7 @@ func routeTable() []route {
 		{"GET", "/problems/{id}", "problem", onAnywhere, 0, (*call).serveProblem, 0, 0},
 		{"GET", "/", "welcome", everywhere, 0, (*call).serveWelcome, 0, 0},
 	}, userRoutes(), lifeRoutes(), keyRoutes(), auditRoutes(), webhookRoutes(), ssoRoutes(), vendorRoutes(), vendorLicenseRoutes(), customerRoutes(),
-		costRoutes(), billingRoutes(), invoiceRoutes(), analyticsRoutes(), eventRoutes(), recordRoutes())
+		costRoutes(), billingRoutes(), invoiceRoutes(), analyticsRoutes(), eventRoutes(), recordRoutes(), vendorMonthRoutes())
 }
 
 // router finds routes by path.

@@ -52,7 +52,7 @@ func (c *call) serveVendorMe() {
 		c.refuseVendor(err)
 		return
 	}
-	me := shownMe{VendorID: c.vendor, Company: vendor.Name, May: permissions(cloudlicenses.VendorKeyMay)}
+	me := shownMe{VendorID: c.vendor, Company: vendor.Name, May: permissions(cloudlicenses.VendorKeyMay), Branding: brandingOf(&vendor)}
 	if c.user != nil {
 		me.Role, me.May = c.user.User.Role, permissions(c.user.User.Role.May)
 		user := showUser(&c.user.User)
@@ -74,7 +74,7 @@ func (c *call) serveVendorLoginWays() {
 			return
 		}
 		c.fresh(&fresh)
-		ways.VendorID, ways.Company = c.site.vendor, vendor.Name
+		ways.VendorID, ways.Company, ways.Branding = c.site.vendor, vendor.Name, brandingOf(&vendor)
 	}
 	c.send(fasthttp.StatusOK, ways)
 }

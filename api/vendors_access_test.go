@@ -74,6 +74,7 @@ func vendorRows(v *pool, fresh func() license.User) map[string]userRow {
 		"POST /api/v1/billing/invoices/{id}/void":  {func() string { return "/api/v1/billing/invoices/" + v.newInvoice() + "/void" }, path(""), 200},
 		"POST /api/v1/billing/invoices/run":        {path("/api/v1/billing/invoices/run?period=2026-09"), path(""), 200},
 		"GET /api/v1/billing/overage":              {path("/api/v1/billing/overage?start_date=2026-11-01&end_date=2026-11-30"), path(""), 200},
+		"GET /api/v1/billing/overview":             {path("/api/v1/billing/overview"), path(""), 200},
 		"GET /api/v1/analytics/usage":              {path("/api/v1/analytics/usage?start_date=2026-11-01&end_date=2026-11-30"), path(""), 200},
 		"GET /api/v1/analytics/heatmap":            {path("/api/v1/analytics/heatmap?start_date=2026-11-01&end_date=2026-11-30"), path(""), 200},
 		"PATCH /api/v1/settings":                   {path("/api/v1/settings"), path(`{"display_name":"Another name"}`), 200},

@@ -7,7 +7,10 @@ import { chromium, type Browser, type BrowserContext, type Page } from 'playwrig
 import { until, type Cluster } from './cluster';
 
 const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
-const flags = ['--no-sandbox', '--disable-quic', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run'];
+const flags = [
+  '--no-sandbox', '--disable-quic', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run',
+  '--host-resolver-rules=MAP *.example 127.0.0.1', // white-label hosts
+];
 const screenshots = resolve(import.meta.dirname, '../../../docs/screenshots');
 
 export const wide = { width: 1440, height: 900 };
@@ -75,6 +78,7 @@ export async function shoot(page: Page, site: string, name: string, { fullPage =
   await until('notices to leave', async () => (await page.locator('.mantine-Notification-root').count()) === 0 || undefined);
   for (const [width, viewport] of Object.entries({ wide, phone })) {
     await page.setViewportSize(viewport);
+    if (fullPage) await page.evaluate(() => window.scrollTo(0, 0)); // the header is at the top
     for (const colorScheme of ['light', 'dark'] as const) {
       await page.emulateMedia({ colorScheme });
       await page.locator(`html[data-mantine-color-scheme="${colorScheme}"]`).waitFor();

@@ -40,6 +40,7 @@ interface Ask {
   token?: string;
   body?: unknown;
   accept?: string;
+  headers?: Readonly<Record<string, string>>;
 }
 
 /** Waits until a condition holds; the error says what was waited for. */
@@ -63,6 +64,18 @@ function free(port: number): Promise<boolean> {
   });
 }
 
+/** A port of the system's choice. */
+export function freePort(): Promise<number> {
+  return new Promise((done, failed) => {
+    const server = createServer();
+    server.once('error', failed);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => done(typeof address === 'object' && address !== null ? address.port : 0));
+    });
+  });
+}
+
 /** A port with free ones after it: node i of dev listens on port + i. */
 async function freePorts(): Promise<number> {
   for (let tries = 0; tries < 50; tries++) {
@@ -73,7 +86,7 @@ async function freePorts(): Promise<number> {
   throw new Error('no free ports');
 }
 
-const binary = resolve(import.meta.dirname, '../../../bin/cloudlicenses');
+export const binary = resolve(import.meta.dirname, '../../../bin/cloudlicenses');
 
 /** A real three-node cluster with the demo's data, in one process. */
 export class Cluster {
@@ -119,8 +132,8 @@ export class Cluster {
   }
 
   /** Asks the API of a host, without a browser and without its name service. */
-  ask(host: string, method: string, path: string, { token, body, accept = 'application/json' }: Ask = {}): Promise<Reply> {
-    return send(`http://127.0.0.1:${this.port}${path}`, method, new URL(this.url(host)).host, token, body, accept);
+  ask(host: string, method: string, path: string, { token, body, accept = 'application/json', headers = {} }: Ask = {}): Promise<Reply> {
+    return send(`http://127.0.0.1:${this.port}${path}`, method, new URL(this.url(host)).host, token, body, accept, headers);
   }
 
   /** Asks an admin address as the operator. */
@@ -151,8 +164,8 @@ export class Cluster {
   }
 }
 
-function send(url: string, method: string, host: string, token: string | undefined, body: unknown, accept: string): Promise<Reply> {
-  const headers: Record<string, string> = { Host: host, Accept: accept };
+export function send(url: string, method: string, host: string, token: string | undefined, body: unknown, accept: string, more: Readonly<Record<string, string>> = {}): Promise<Reply> {
+  const headers: Record<string, string> = { ...more, Host: host, Accept: accept };
   if (token !== undefined) headers['Authorization'] = `Bearer ${token}`;
   const text = body === undefined ? undefined : JSON.stringify(body);
   if (text !== undefined) headers['Content-Type'] = 'application/json';

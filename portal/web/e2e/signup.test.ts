@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { axe, openBrowser, openPage, shoot } from './browser';
 import { Cluster } from './cluster';
 import { mailTo, welcomeLink } from './mail';
+import { setPassword, setRecord } from './steps';
 
 let cluster: Cluster;
 let browser: Browser;
@@ -20,23 +21,14 @@ afterAll(async () => {
 
 const password = 'a sentence of my own';
 
-/** Sets the record that the page shows, as the company's DNS would. */
-async function setRecord(page: Page): Promise<void> {
-  const name = await page.getByRole('group', { name: 'Name' }).innerText();
-  const value = await page.getByRole('group', { name: 'Value' }).innerText();
-  const set = await cluster.admin('PUT', '/v1/dev/dns', { name: name.trim(), type: 'TXT', value: value.trim() });
-  expect(set.status).toBe(200);
-}
-
-async function setPassword(page: Page, link: string): Promise<void> {
+/** Finds out on the way that a short password is refused. */
+async function choosePassword(page: Page, link: string): Promise<void> {
   await page.goto(link);
   await page.getByLabel('New password').fill('short');
   await page.keyboard.press('Enter');
   await page.getByText('At least 12 characters.', { exact: true }).waitFor();
   await axe(page);
-  await page.getByLabel('New password').fill(password);
-  await page.keyboard.press('Enter');
-  await page.waitForURL('**/login');
+  await setPassword(page, link, password);
 }
 
 test('the landing page says what this is and what it costs, and is there in no time', async () => {
@@ -85,14 +77,14 @@ test('a company signs up, proves its domain and logs in', async () => {
   await shoot(page, 'apex', 'verify');
   await page.reload(); // what was begun goes on
   await page.getByText('Waiting for the record').waitFor();
-  await setRecord(page);
+  await setRecord(cluster, page);
   await page.getByRole('heading', { name: 'Domain verified' }).waitFor();
   await axe(page);
   await shoot(page, 'apex', 'verified');
 
   const tenants = (await cluster.admin('GET', '/v1/tenants/bmw')).json<{ id: string; status: string }>();
   expect(tenants).toMatchObject({ id: 'bmw', status: 'active' });
-  await setPassword(page, welcomeLink(await mailTo(cluster.ready.mail_dir, 'bea@bmw.example')));
+  await choosePassword(page, welcomeLink(await mailTo(cluster.ready.mail_dir, 'bea@bmw.example')));
   await page.getByLabel('E-mail address').fill('bea@bmw.example');
   await page.getByLabel('Password', { exact: true }).fill(password);
   await page.keyboard.press('Enter');
@@ -116,9 +108,9 @@ test('a vendor signs up on the vendors’ host and logs in', async () => {
   await shoot(page, 'vendors', 'signup');
   await page.getByRole('button', { name: 'Continue' }).click();
   await page.getByText('Waiting for the record').waitFor();
-  await setRecord(page);
+  await setRecord(cluster, page);
   await page.getByRole('heading', { name: 'Domain verified' }).waitFor();
-  await setPassword(page, welcomeLink(await mailTo(cluster.ready.mail_dir, 'gil@greenhills.example')));
+  await choosePassword(page, welcomeLink(await mailTo(cluster.ready.mail_dir, 'gil@greenhills.example')));
   expect(await page.getByLabel('Vendor ID').inputValue()).toBe('greenhills');
   await page.getByLabel('E-mail address').fill('gil@greenhills.example');
   await page.getByLabel('Password', { exact: true }).fill(password);

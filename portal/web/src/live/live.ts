@@ -49,14 +49,17 @@ export function putPool(client: QueryClient, pool: Pool): void {
   client.setQueriesData<Schemas['License']>({ queryKey: ['license', pool.license_id] }, (l) => (l === undefined ? l : merge(l)));
 }
 
-let leasesTimer: ReturnType<typeof setTimeout> | undefined;
+const stale = new Set<string>();
+let staleTimer: ReturnType<typeof setTimeout> | undefined;
 
-/** Leases and the audit log are read anew, at most once a second. */
-function leasesChanged(): void {
-  leasesTimer ??= setTimeout(() => {
-    leasesTimer = undefined;
-    void queryClient.invalidateQueries({ queryKey: ['leases'] });
-  }, 1_000);
+/** What an event changes is read anew half a second later, so at most twice a second. */
+function readAnew(...names: string[]): void {
+  for (const name of names) stale.add(name);
+  staleTimer ??= setTimeout(() => {
+    staleTimer = undefined;
+    for (const name of stale) void queryClient.invalidateQueries({ queryKey: [name] });
+    stale.clear();
+  }, 500);
 }
 
 export function onEvent(event: StreamEvent): void {
@@ -71,7 +74,7 @@ export function onEvent(event: StreamEvent): void {
   if (activityTypes.has(event.type)) {
     const activity = { ...(JSON.parse(event.data) as Omit<Activity, 'id' | 'type'>), id: event.id, type: event.type as Activity['type'] };
     set({ recent: [activity, ...live.recent].slice(0, maxRecent) });
-    leasesChanged();
+    readAnew('leases', ...((activity.overage_count ?? 0) > 0 ? ['costs'] : []));
   }
 }
 

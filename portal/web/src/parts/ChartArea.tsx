@@ -35,8 +35,8 @@ export default function ChartArea({ points, capacity, formatAt, refused }: {
             itemStyle={{ color: 'var(--mantine-color-text)' }}
           />
           <Legend formatter={(name: string) => <span style={{ color: 'var(--mantine-color-text)', fontSize: 13 }}>{name}</span>} />
-          <Area type="stepAfter" dataKey="commit" name={text.chart.commit} stackId="use" stroke="var(--portal-commit)" fill="var(--portal-commit)" fillOpacity={0.35} isAnimationActive={false} />
-          <Area type="stepAfter" dataKey="overage" name={text.chart.overage} stackId="use" stroke="var(--portal-overage)" fill="var(--portal-overage)" fillOpacity={0.5} isAnimationActive={false} />
+          <Area type="step" dataKey="commit" name={text.chart.commit} stackId="use" stroke="var(--portal-commit)" fill="var(--portal-commit)" fillOpacity={0.35} isAnimationActive={false} />
+          <Area type="step" dataKey="overage" name={text.chart.overage} stackId="use" stroke="var(--portal-overage)" fill="var(--portal-overage)" fillOpacity={0.5} isAnimationActive={false} />
           {refused && <Bar dataKey="refused" name={text.chart.refused} fill="url(#portal-refused)" stroke="var(--portal-refused)" isAnimationActive={false} />}
           {capacity !== undefined && (
             <ReferenceLine y={capacity} stroke="var(--mantine-color-dimmed)" strokeDasharray="4 4" ifOverflow="extendDomain"

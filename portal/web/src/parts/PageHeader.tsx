@@ -6,8 +6,8 @@ import { useSession } from '../api/session';
 import { text } from '../text/en';
 
 export function usePageTitle(title: string): void {
-  const company = useSession().data?.companyName ?? '';
-  useDocumentTitle([title, company, text.product].filter((part) => part !== '').join(' · '));
+  const session = useSession().data;
+  useDocumentTitle([title, session?.companyName ?? '', session?.branding?.name || text.product].filter((part) => part !== '').join(' · '));
 }
 
 /** The page's name (also the document's), what it is for, and its actions. */

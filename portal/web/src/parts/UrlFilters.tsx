@@ -1,7 +1,7 @@
 import { Button, Group, Select, TextInput } from '@mantine/core';
 import { useDebouncedCallback } from '@mantine/hooks';
 import { IconSearch, IconX } from '@tabler/icons-react';
-import { useState } from 'react';
+import { useState, type ReactNode } from 'react';
 import { useSearchParams } from 'react-router';
 
 import { text } from '../text/en';
@@ -15,6 +15,7 @@ export interface Filter {
 }
 
 const typingMillis = 300;
+const noNames: readonly string[] = [];
 
 /** What the URL says of some filters; what is not set is left out. */
 export function useFilters<N extends string>(names: readonly N[]): Partial<Record<N, string>> {
@@ -46,15 +47,22 @@ export function useSetFilters(): (change: Readonly<Record<string, string | null>
 }
 
 /** The row of filters above a table. They stand in the URL, to be shared. */
-export function UrlFilters({ filters }: { filters: readonly Filter[] }) {
-  const values = useFilters(filters.map((f) => f.name));
+export function UrlFilters({ filters, also = noNames, children }: {
+  filters: readonly Filter[];
+  /** Names of filters that the children set, so that they are cleared too. */
+  also?: readonly string[];
+  children?: ReactNode;
+}) {
+  const names = [...filters.map((f) => f.name), ...also];
+  const values = useFilters(names);
   const set = useSetFilters();
   const any = Object.keys(values).length > 0;
   return (
     <Group gap="xs" mb="sm" align="flex-end" role="search">
       {filters.map((f) => <Field key={f.name} filter={f} value={values[f.name] ?? ''} onChange={(v) => set({ [f.name]: v })} />)}
+      {children}
       {any && (
-        <Button variant="subtle" color="gray" c="dimmed" size="sm" leftSection={<IconX size={14} />} onClick={() => set(Object.fromEntries(filters.map((f) => [f.name, null])))}>
+        <Button variant="subtle" color="gray" c="dimmed" size="sm" leftSection={<IconX size={14} />} onClick={() => set(Object.fromEntries(names.map((name) => [name, null])))}>
           {text.table.clear}
         </Button>
       )}

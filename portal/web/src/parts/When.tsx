@@ -26,9 +26,14 @@ function watch(watcher: () => void): () => void {
   };
 }
 
+/** The clock of every time that is shown, in milliseconds. */
+export function useNow(): number {
+  return useSyncExternalStore(watch, () => now);
+}
+
 /** A time as "3 minutes ago"; its own clock and UTC on hover and focus. */
 export function When({ at, never = text.when.never }: { at: string | null | undefined; never?: string }) {
-  const current = useSyncExternalStore(watch, () => now);
+  const current = useNow();
   if (at === null || at === undefined) {
     return <Text span inherit c="dimmed">{never}</Text>;
   }

@@ -79,7 +79,7 @@ export const chartHeight = 260;
 
 /** Use by weekday (0: Monday) and hour of the day in UTC. */
 export function HeatMap({ title, cells, unit }: { title: string; cells: readonly { weekday: number; hour: number; value: number }[]; unit: string }) {
-  const most = Math.max(1, ...cells.map((c) => c.value));
+  const most = Math.max(...cells.map((c) => c.value)) || 1;
   const at = new Map(cells.map((c) => [`${c.weekday}-${c.hour}`, c.value]));
   const hours = Array.from({ length: 24 }, (_, h) => h);
   const grid = (shaded: boolean) => (
@@ -100,7 +100,7 @@ export function HeatMap({ title, cells, unit }: { title: string; cells: readonly
                 const value = at.get(`${day}-${h}`) ?? 0;
                 return (
                   <td key={h} title={`${name} ${h}:00 · ${formatCount(value)} ${unit}`} style={shaded ? heat(value / most) : { textAlign: 'center' }}>
-                    {shaded ? <span className="visually-hidden">{value}</span> : <Text size="xs" span>{value}</Text>}
+                    {shaded ? <span className="visually-hidden">{formatCount(value)}</span> : <Text size="xs" span>{formatCount(Math.round(value * 10) / 10)}</Text>}
                   </td>
                 );
               })}
@@ -110,7 +110,24 @@ export function HeatMap({ title, cells, unit }: { title: string; cells: readonly
       </table>
     </Table.ScrollContainer>
   );
-  return <ChartCard title={title} table={grid(false)}>{grid(true)}</ChartCard>;
+  return (
+    <ChartCard title={title} table={grid(false)}>
+      {grid(true)}
+      <HeatLegend most={`${formatCount(most)} ${unit}`} />
+    </ChartCard>
+  );
+}
+
+const shades = [0, 0.25, 0.5, 0.75, 1];
+
+function HeatLegend({ most }: { most: string }) {
+  return (
+    <Group gap={6} className="num">
+      <Text size="xs" c="dimmed">0</Text>
+      {shades.map((part) => <span key={part} aria-hidden style={{ ...heat(part), width: 22, height: 12 }} />)}
+      <Text size="xs" c="dimmed">{most}</Text>
+    </Group>
+  );
 }
 
 function heat(part: number): { height: number; borderRadius: number; background: string } {

@@ -72,7 +72,7 @@ export const text = {
     totpWrong: 'That code was not right, or is over. Enter the one that is shown now.',
     back: 'Back',
     token: 'Operator token',
-    tokenHint: 'From admin.token in a node’s data folder, or of “cluster token create”. It is kept until you close this tab.',
+    tokenHint: 'From admin.token in a node’s data folder; it is the same on every node. This tab keeps it until you close it or log out.',
     tokenWrong: 'This token is not known to the cluster.',
     noAccount: 'No account yet?',
     vendorSignUp: 'Sign up as a vendor',
@@ -187,6 +187,11 @@ export const text = {
     empty: 'Nothing was used in this period.',
     weekdays: ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'],
     hour: 'Hour (UTC)',
+  },
+
+  pool: {
+    bar: (commit: string, overage: string, free: string) => `Seats: ${commit} commit, ${overage} overage, ${free} free`,
+    free: 'Free',
   },
 
   actions: {

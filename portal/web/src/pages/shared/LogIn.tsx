@@ -80,7 +80,7 @@ function PeopleLogIn() {
       {sso !== null && <Button component="a" href={sso.login_url} size="md" variant={sso.enforced ? 'filled' : 'default'}>{text.login.sso(sso.name)}</Button>}
       {sso !== null && <Divider label={sso.enforced ? text.login.ownersOnly : text.login.or} />}
       <PasswordForm busy={logIn.isPending} error={logIn.error} onEnter={enter} />
-      {site.name === 'vendors' && (
+      {asksVendor && (
         <Text size="sm" c="dimmed" ta="center">{text.login.noAccount} <Anchor component={Link} to="/signup" underline="always">{text.login.vendorSignUp}</Anchor></Text>
       )}
     </OpenPage>

@@ -1,0 +1,65 @@
+import { Anchor, Box, Group, Text } from '@mantine/core';
+import { useMemo } from 'react';
+import { Link } from 'react-router';
+
+import { useMay } from '../../api/session';
+import { formatCount, formatDay } from '../../format';
+import type { Column } from '../../parts/DataTable';
+import { PoolBar } from '../../parts/PoolBar';
+import { StatusBadge } from '../../parts/StatusBadge';
+import { Count, Money } from '../../parts/numbers';
+import { tenantText as text } from '../../text/en-tenant';
+import { useCostsByLicense, useVendorName, type License } from './data';
+
+export function licensePath(id: string): string {
+  return `/licenses/${encodeURIComponent(id)}`;
+}
+
+/** Columns of licenses: at home what is used and costs, in the catalog the contract besides. */
+export function useLicenseColumns(catalog: boolean): Column<License>[] {
+  const vendorName = useVendorName();
+  const { of: costs } = useCostsByLicense();
+  const seesCosts = useMay('view_costs');
+  return useMemo(() => {
+    const columns: Column<License>[] = [
+      { accessor: 'vendor_id', title: text.licenses.vendor, wide: true, width: 176, render: (l) => vendorName(l.vendor_id) },
+      { accessor: 'product_name', title: text.licenses.product, width: catalog ? 270 : 200, render: (l) => <Product license={l} status={!catalog} vendor={vendorName(l.vendor_id)} /> },
+    ];
+    if (catalog) columns.push({ accessor: 'status', title: text.licenses.status, wide: true, render: (l) => <StatusBadge status={l.status} /> });
+    columns.push(
+      { accessor: 'in_use', title: text.licenses.inUse, number: true, render: (l) => <InUse license={l} /> },
+      { accessor: 'available', title: text.licenses.available, number: true, wide: true, render: (l) => <Count value={l.available} dimZero /> },
+    );
+    if (seesCosts) {
+      const cost = (l: License) => costs.get(l.license_id);
+      columns.push(
+        { accessor: 'overage', title: text.licenses.overageMonth, number: true, wide: true, render: (l) => <Money amount={cost(l)?.overage_cost ?? null} currency={cost(l)?.currency ?? null} /> },
+        { accessor: 'cost', title: text.licenses.cost, number: true, wide: !catalog ? undefined : true, render: (l) => <Money amount={cost(l)?.total ?? null} currency={cost(l)?.currency ?? null} /> },
+      );
+    }
+    if (catalog) columns.push({ accessor: 'end_date', title: text.licenses.until, number: true, wide: true, render: (l) => (l.end_date === null ? <Text span inherit c="dimmed">{text.licenses.openEnd}</Text> : <Text span inherit style={{ whiteSpace: 'nowrap' }}>{formatDay(l.end_date)}</Text>) });
+    return columns;
+  }, [catalog, costs, seesCosts, vendorName]);
+}
+
+function Product({ license, status, vendor }: { license: License; status: boolean; vendor: string }) {
+  return (
+    <>
+      <Group gap="xs">
+        <Anchor component={Link} to={licensePath(license.license_id)} size="sm" fw={500} style={{ overflowWrap: 'anywhere' }}>{license.product_name || license.product_id}</Anchor>
+        {status && license.status !== 'provisioned' && <Text span size="xs"><StatusBadge status={license.status} /></Text>}
+      </Group>
+      <Text size="xs" c="dimmed" hiddenFrom="sm">{vendor}</Text>
+      {!status && <Text size="xs" c="dimmed" className="mono" visibleFrom="sm" style={{ overflowWrap: 'anywhere' }}>{license.license_id}</Text>}
+    </>
+  );
+}
+
+function InUse({ license }: { license: License }) {
+  return (
+    <Group gap="sm" wrap="nowrap" justify="flex-end">
+      <Box w={80} visibleFrom="sm"><PoolBar pool={license} /></Box>
+      <Text span inherit className="num" miw={56} ta="right" style={{ whiteSpace: 'nowrap' }}>{formatCount(license.in_use)} / {formatCount(license.total_licenses)}</Text>
+    </Group>
+  );
+}

@@ -1,0 +1,65 @@
+import { Box, Stack, Table, Text, Title } from '@mantine/core';
+
+import { formatCount } from '../../format';
+import { vendorText as text } from '../../text/en-vendors';
+import type { Usage } from './usage';
+import { hatched } from './UsageChart';
+
+interface Lost {
+  key: string;
+  customer: string;
+  product: string;
+  reason: string;
+  count: number;
+}
+
+function lostOf(used: readonly Usage[]): Lost[] {
+  return used
+    .flatMap((u) => {
+      const byCode = new Map<string, number>();
+      for (const point of u.series) {
+        for (const [code, n] of Object.entries(point.refusals_by_code)) byCode.set(code, (byCode.get(code) ?? 0) + n);
+      }
+      return [...byCode].map(([code, count]) => ({ key: `${u.license_id} ${code}`, customer: u.customer_name, product: u.product_name, reason: text.analytics.reasons[code] ?? code, count }));
+    })
+    .toSorted((a, b) => b.count - a.count);
+}
+
+/** Checkouts that were refused, by customer, product and what they lacked. */
+export function LostDemand({ used }: { used: readonly Usage[] }) {
+  const lost = lostOf(used);
+  const most = Math.max(1, ...lost.map((l) => l.count));
+  return (
+    <Stack className="card" p="md" gap="sm" component="section" aria-label={text.analytics.lost}>
+      <div>
+        <Title order={2} size="h3">{text.analytics.lost}</Title>
+        <Text size="sm" c="dimmed">{lost.length === 0 ? text.analytics.lostNone : text.analytics.lostText}</Text>
+      </div>
+      {lost.length > 0 && (
+        <Table.ScrollContainer minWidth={480} scrollAreaProps={{ viewportProps: { tabIndex: 0, role: 'group', 'aria-label': text.analytics.lost } }}>
+          <Table>
+            <Table.Thead>
+              <Table.Tr>
+                <Table.Th>{text.analytics.customer}</Table.Th>
+                <Table.Th>{text.analytics.product}</Table.Th>
+                <Table.Th>{text.analytics.reason}</Table.Th>
+                <Table.Th ta="right" colSpan={2}>{text.analytics.refusals}</Table.Th>
+              </Table.Tr>
+            </Table.Thead>
+            <Table.Tbody>
+              {lost.map((l) => (
+                <Table.Tr key={l.key}>
+                  <Table.Td>{l.customer}</Table.Td>
+                  <Table.Td>{l.product}</Table.Td>
+                  <Table.Td>{l.reason}</Table.Td>
+                  <Table.Td w={120}><Box h={10} ml="auto" w={`${(l.count / most) * 100}%`} style={{ background: hatched, borderRadius: 2 }} /></Table.Td>
+                  <Table.Td w={72} ta="right" className="num">{formatCount(l.count)}</Table.Td>
+                </Table.Tr>
+              ))}
+            </Table.Tbody>
+          </Table>
+        </Table.ScrollContainer>
+      )}
+    </Stack>
+  );
+}

@@ -1,0 +1,102 @@
+import { Button, Group, Modal, NumberInput, Select, Stack, Text, TextInput } from '@mantine/core';
+import { useMemo, useState, type FormEvent } from 'react';
+import { useParams } from 'react-router';
+
+import { api, type Schemas } from '../../api/client';
+import { useList, useWrite } from '../../api/hooks';
+import { useMay } from '../../api/session';
+import { formatCount, formatMoney, formatMonth } from '../../format';
+import { DataTable, type Column } from '../../parts/DataTable';
+import { Count, Money } from '../../parts/numbers';
+import { PageHeader } from '../../parts/PageHeader';
+import { ProblemAlert } from '../../parts/ProblemAlert';
+import { useFilters, useSetFilters } from '../../parts/UrlFilters';
+import { When } from '../../parts/When';
+import { text as shared } from '../../text/en';
+import { billingText as text } from '../../text/en-vendors-billing';
+import { lastMonths, month } from './period';
+
+type Charged = Schemas['OverageRecord'];
+const filters = ['period'] as const;
+const months = 24;
+
+/** What one license was charged in a month, record by record; uses may be taken back. */
+export default function Records() {
+  const { id = '' } = useParams();
+  const { period } = useFilters(filters);
+  const setFilters = useSetFilters();
+  const manages = useMay('manage_billing');
+  const [adjusted, setAdjusted] = useState<Charged>();
+  const query = { license_id: id, ...(period === undefined ? {} : { period }) };
+  const list = useList<Charged>(['records', query], (page, signal) => api.GET('/api/v1/billing/overage/records', { params: { query: { ...query, ...page } }, signal }));
+  const columns = useMemo(() => (manages ? [...facts, takeBack(setAdjusted)] : facts), [manages]);
+  return (
+    <>
+      <PageHeader title={text.recordsOf(id)} description={text.recordsText} />
+      <Select
+        w={180}
+        mb="sm"
+        label={text.month}
+        allowDeselect={false}
+        data={lastMonths(months).map((value) => ({ value, label: formatMonth(value) }))}
+        value={period ?? month()}
+        onChange={(value) => setFilters({ period: value === month() ? null : value })}
+      />
+      <DataTable<Charged> label={text.records} list={list} columns={columns} id={(r) => r.record_id} empty={{ title: text.noRecords, text: text.noRecordsText }} />
+      <Modal opened={adjusted !== undefined} onClose={() => setAdjusted(undefined)} title={text.adjustTitle}>
+        {adjusted !== undefined && <Adjust record={adjusted} onClose={() => setAdjusted(undefined)} />}
+      </Modal>
+    </>
+  );
+}
+
+const facts: readonly Column<Charged>[] = [
+  { accessor: 'record_id', title: text.record, render: (r) => <><Text span className="mono" style={{ whiteSpace: 'nowrap' }}>{r.record_id}</Text>{r.adjusts !== null && <Text size="xs" c="dimmed">{text.adjusts(r.adjusts)}</Text>}</> },
+  { accessor: 'charged_at', title: text.charged, render: (r) => <When at={r.charged_at} /> },
+  { accessor: 'lease_id', title: text.lease, wide: true, render: (r) => <Text span className="mono" style={{ overflowWrap: 'anywhere' }}>{r.lease_id}</Text> },
+  { accessor: 'uses', title: text.uses, number: true, render: (r) => <Count value={r.uses} /> },
+  { accessor: 'unit_price', title: text.unitPrice, number: true, wide: true, render: (r) => <Money amount={r.unit_price} currency={r.currency} /> },
+  { accessor: 'amount', title: text.amount, number: true, render: (r) => <Money amount={r.amount} currency={r.currency} /> },
+];
+
+function takeBack(onAsk: (r: Charged) => void): Column<Charged> {
+  return {
+    accessor: 'actions',
+    title: <span className="visually-hidden">{shared.table.actions}</span>,
+    textAlign: 'right',
+    render: (r) => (r.uses > 0 ? <Button size="compact-xs" variant="subtle" aria-label={`${text.adjust}: ${r.record_id}`} onClick={() => onAsk(r)}>{text.adjust}</Button> : null),
+  };
+}
+
+function Adjust({ record, onClose }: { record: Charged; onClose: () => void }) {
+  const [uses, setUses] = useState<number | string>(record.uses);
+  const [reason, setReason] = useState('');
+  const [intent] = useState(() => crypto.randomUUID());
+  const adjust = useWrite(
+    () =>
+      api.POST('/api/v1/billing/overage/records/{id}/adjust', {
+        params: { path: { id: record.record_id }, header: { 'Idempotency-Key': intent } },
+        body: { license_id: record.license_id, uses: Number(uses), reason: reason.trim() },
+      }),
+    { stale: ['records', 'overage', 'overview', 'licenses'], done: text.adjusted, failed: 'self', onSuccess: onClose },
+  );
+  const ready = reason.trim() !== '' && Number(uses) >= 1;
+  const submit = (event: FormEvent): void => {
+    event.preventDefault();
+    if (ready) adjust.mutate(undefined);
+  };
+  return (
+    <form onSubmit={submit}>
+      <Stack gap="md">
+        <Text size="sm" c="dimmed">{text.adjustText(formatCount(record.uses), formatMoney(record.amount, record.currency))}</Text>
+        <NumberInput label={text.adjustUses} min={1} max={record.uses} allowDecimal={false} value={uses} onChange={setUses} error={adjust.error?.field('uses')} />
+        <TextInput data-autofocus label={text.reason} description={text.reasonHint} maxLength={200} value={reason} onChange={(e) => setReason(e.currentTarget.value)} error={adjust.error?.field('reason')} />
+        {adjust.error !== null && adjust.error.fields.size === 0 && <ProblemAlert error={adjust.error} />}
+        <Group justify="flex-end" gap="xs">
+          <Button variant="default" onClick={onClose}>{shared.actions.cancel}</Button>
+          <Button type="submit" loading={adjust.isPending} disabled={!ready}>{text.adjust}</Button>
+        </Group>
+      </Stack>
+    </form>
+  );
+}

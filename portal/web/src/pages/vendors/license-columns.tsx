@@ -1,0 +1,54 @@
+import { Anchor, Text } from '@mantine/core';
+import { Link } from 'react-router';
+
+import { formatCount, formatDay } from '../../format';
+import type { Column } from '../../parts/DataTable';
+import { Money } from '../../parts/numbers';
+import { StatusBadge } from '../../parts/StatusBadge';
+import { vendorText as text } from '../../text/en-vendors';
+import type { License } from './data';
+import { Seats } from './Seats';
+
+export function licensePath(id: string): string {
+  return `/licenses/${encodeURIComponent(id)}`;
+}
+
+const customer: Column<License> = {
+  accessor: 'customer',
+  title: text.licenses.customer,
+  render: (l) => <Anchor component={Link} to={licensePath(l.license_id)} fw={500} size="sm" c="var(--mantine-color-text)">{l.customer.name}</Anchor>,
+};
+const id: Column<License> = {
+  accessor: 'license_id',
+  title: text.licenses.id,
+  render: (l) => <Anchor component={Link} to={licensePath(l.license_id)} className="mono" style={{ whiteSpace: 'nowrap' }}>{l.license_id}</Anchor>,
+};
+const product: Column<License> = { accessor: 'product', title: text.licenses.product, render: (l) => l.product.name };
+const use: Column<License> = { accessor: 'pool', title: text.licenses.use, number: true, render: (l) => <Seats license={l} /> };
+const overage: Column<License> = { accessor: 'this_month', title: text.licenses.overage, number: true, render: (l) => <Overage license={l} /> };
+const status: Column<License> = { accessor: 'status', title: text.licenses.status, render: (l) => <StatusBadge status={l.status} /> };
+const until: Column<License> = {
+  accessor: 'contract',
+  title: text.licenses.until,
+  wide: true,
+  render: (l) => (l.contract.end_date === null ? <Text span inherit c="dimmed">{text.licenses.openEnd}</Text> : <Text span inherit className="num" style={{ whiteSpace: 'nowrap' }}>{formatDay(l.contract.end_date)}</Text>),
+};
+
+/** Licenses as the dashboard has them. */
+export const activeColumns: readonly Column<License>[] = [customer, product, use, overage];
+/** Licenses with everything that tells one from another. */
+export const allColumns: readonly Column<License>[] = [id, { ...customer, render: (l) => l.customer.name }, product, status, use, overage, until];
+/** Licenses of a customer. */
+export const ownColumns: readonly Column<License>[] = [id, product, status, use, overage, until];
+
+/** "44 (€22,000.00)": uses of the running month and what they cost. */
+export function Overage({ license }: { license: License }) {
+  const charged = license.this_month;
+  if (charged === undefined) return <Text span inherit c="dimmed">–</Text>;
+  if (charged.overage_checkouts === 0 && charged.overage_cost === 0) return <Text span inherit c="dimmed">0</Text>;
+  return (
+    <Text span inherit style={{ whiteSpace: 'nowrap' }}>
+      {formatCount(charged.overage_checkouts)} (<Money amount={charged.overage_cost} currency={license.entitlement.pricing.currency} />)
+    </Text>
+  );
+}
