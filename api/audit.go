@@ -79,7 +79,7 @@ func showProof(p *license.AuditProof) auditProof {
 	return auditProof{p.Valid, p.Records, hex.EncodeToString(p.Head[:]), p.Detail}
 }
 
-// parseAuditQuery reads from, to, user, key_id and result; value returns a
+// parseAuditQuery reads from, to, user, key_id, result and order; value returns a
 // parameter of the query, empty where it is not there.
 func parseAuditQuery(value func(string) string) (license.ListAudit, []body.FieldError) {
 	query := license.ListAudit{User: value("user"), KeyID: cloudlicenses.KeyID(value("key_id")), Result: value("result")}
@@ -101,6 +101,13 @@ func parseAuditQuery(value func(string) string) (license.ListAudit, []body.Field
 			check(err != nil || at.Unix() < 0, bound.name, "must be an RFC 3339 time")
 			*bound.into = at.UnixMilli()
 		}
+	}
+	switch order := value("order"); order {
+	case "", "asc":
+	case "desc":
+		query.Newest = true
+	default:
+		check(true, "order", "must be asc (oldest first) or desc (newest first)")
 	}
 	check(query.ToMillis != 0 && query.ToMillis < query.FromMillis, "to", "must not be before from")
 	return query, invalid

@@ -14,8 +14,9 @@ import (
 type Scan struct {
 	s       *Store
 	it      *pebble.Iterator
-	overlay []overlaid // of the range, in order of key
+	overlay []overlaid // of the range, in the order of the walk
 	ranges  [][2][]byte
+	back    bool // from the last record to the first one
 	started bool
 
 	key, value []byte
@@ -29,11 +30,16 @@ type overlaid struct {
 
 // Scan opens a scan of [lo, hi). Owner's lock held, at least for reading; the
 // scan itself is used after it is released, and must be closed.
-func (s *Store) Scan(lo, hi []byte) (*Scan, error) {
+func (s *Store) Scan(lo, hi []byte) (*Scan, error) { return s.scan(lo, hi, false) }
+
+// ScanBack is Scan from the last record to the first one.
+func (s *Store) ScanBack(lo, hi []byte) (*Scan, error) { return s.scan(lo, hi, true) }
+
+func (s *Store) scan(lo, hi []byte, back bool) (*Scan, error) {
 	if s.stopped {
 		return nil, ErrClosed
 	}
-	c := &Scan{s: s}
+	c := &Scan{s: s, back: back}
 	newest := make(map[string][]byte)
 	s.mu.Lock()
 	layers := make([]*layer, 0, len(s.cuts)+1)
@@ -59,7 +65,7 @@ func (s *Store) Scan(lo, hi []byte) (*Scan, error) {
 	for key, value := range newest {
 		c.overlay = append(c.overlay, overlaid{key, value})
 	}
-	slices.SortFunc(c.overlay, func(a, b overlaid) int { return strings.Compare(a.key, b.key) })
+	slices.SortFunc(c.overlay, func(a, b overlaid) int { return c.compare(a.key, b.key) })
 	var err error
 	c.it, err = s.db.NewIter(&pebble.IterOptions{LowerBound: bytes.Clone(lo), UpperBound: bytes.Clone(hi)})
 	if err != nil {
@@ -69,32 +75,52 @@ func (s *Store) Scan(lo, hi []byte) (*Scan, error) {
 	return c, nil
 }
 
+// compare is negative where a comes before b.
+func (c *Scan) compare(a, b string) int {
+	if c.back {
+		a, b = b, a
+	}
+	return strings.Compare(a, b)
+}
+
+// step moves on the disk.
+func (c *Scan) step() {
+	switch {
+	case c.started && c.back:
+		c.it.Prev()
+	case c.started:
+		c.it.Next()
+	case c.back:
+		c.it.Last()
+	default:
+		c.it.First()
+	}
+	c.started = true
+}
+
 // Next moves to the next record and reports whether there is one.
 func (c *Scan) Next() bool {
 	if c.err != nil {
 		return false
 	}
-	if !c.started {
-		c.started = true
-		c.it.First()
-	} else if c.it.Valid() && bytes.Equal(c.it.Key(), c.key) {
-		c.it.Next()
+	if !c.started || c.it.Valid() && bytes.Equal(c.it.Key(), c.key) {
+		c.step()
 	}
 	for {
 		onDisk := c.it.Valid()
 		if onDisk && covers(c.ranges, c.it.Key()) {
-			c.it.Next()
+			c.step()
 			continue
 		}
 		if len(c.overlay) == 0 {
 			return onDisk && c.take()
 		}
 		top := c.overlay[0]
-		if onDisk && string(c.it.Key()) < top.key {
+		if onDisk && c.compare(string(c.it.Key()), top.key) < 0 {
 			return c.take()
 		}
 		if onDisk && string(c.it.Key()) == top.key {
-			c.it.Next() // the newer value wins
+			c.step() // the newer value wins
 		}
 		c.overlay = c.overlay[1:]
 		if top.value == nil {

@@ -99,14 +99,24 @@ func (l *ledger) state() (map[string]string, error) {
 	l.RLock()
 	all := maps.Clone(l.counters)
 	scan, err := l.s.Scan([]byte("j"), []byte("k"))
+	back, backErr := l.s.ScanBack([]byte("j"), []byte("k"))
 	l.RUnlock()
-	if err != nil {
+	if err = errors.Join(err, backErr); err != nil {
 		return nil, err
 	}
+	var forth, reversed []string
 	for scan.Next() {
 		all[string(scan.Key())] = string(scan.Value())
+		forth = append(forth, string(scan.Key())+string(scan.Value()))
 	}
-	return all, scan.Close()
+	for back.Next() {
+		reversed = append(reversed, string(back.Key())+string(back.Value()))
+	}
+	slices.Reverse(reversed)
+	if !slices.Equal(forth, reversed) || !slices.IsSorted(forth) {
+		return nil, fmt.Errorf("forth %q, back %q", forth, reversed)
+	}
+	return all, errors.Join(scan.Close(), back.Close())
 }
 
 func (l *ledger) appliedIndex() uint64 {

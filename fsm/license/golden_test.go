@@ -102,7 +102,7 @@ func querySamples() []sample {
 		{"QueryKeys", license.QueryKeys, true, &license.ListKeys{Cursor: "key-0", Limit: 50}},
 		{"QueryUsage", license.QueryUsage, true, &license.ListUsage{Month: "2026-11", Cursor: "lic-0", Limit: 50}},
 		{"QueryOverage", license.QueryOverage, true, &license.ListOverage{Month: "2026-11", Cursor: "7", Limit: 50}},
-		{"QueryAudit", license.QueryAudit, true, &license.ListAudit{FromMillis: 1, ToMillis: 2, User: "alice", KeyID: "key-1", Result: "success", Cursor: "7", Limit: 50}},
+		{"QueryAudit", license.QueryAudit, true, &license.ListAudit{FromMillis: 1, ToMillis: 2, User: "alice", KeyID: "key-1", Result: "success", Newest: true, Cursor: "7", Limit: 50}},
 		{"QueryVerify", license.QueryVerify, true, &license.VerifyAudit{}},
 		{"QueryOutbox", license.QueryOutbox, false, &license.ListOutbox{Limit: 50}},
 		{"QueryTerms", license.QueryTerms, true, &license.GetTerms{}},

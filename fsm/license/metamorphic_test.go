@@ -198,6 +198,18 @@ func TestAuditChainCoversEverything(t *testing.T) {
 		}
 		require.Equal(t, proof.Records, records)
 		require.Positive(t, records)
+		for q = (license.ListAudit{Limit: 7, Newest: true}); ; {
+			var page license.AuditPage
+			ask(t, r.m, tenant, license.QueryAudit, &q, &page)
+			for _, a := range page.Items {
+				require.Equal(t, last, a.Sequence, "the same from behind")
+				last--
+			}
+			if q.Cursor = page.Next; q.Cursor == "" {
+				break
+			}
+		}
+		require.Zero(t, last)
 	}
 }
 

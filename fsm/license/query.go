@@ -200,7 +200,7 @@ type OveragePage struct {
 	Next  string
 }
 
-// ListAudit asks for audit records, oldest first.
+// ListAudit asks for audit records, oldest first, or newest first.
 //
 //msgp:tuple ListAudit
 type ListAudit struct {
@@ -209,6 +209,7 @@ type ListAudit struct {
 	User       string
 	KeyID      cloudlicenses.KeyID
 	Result     string
+	Newest     bool
 	Cursor     string
 	Limit      int64
 }

@@ -716,13 +716,14 @@ func (z *LicenseState) Msgsize() (s int) {
 // MarshalMsg implements msgp.Marshaler
 func (z *ListAudit) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// array header, size 7
-	o = append(o, 0x97)
+	// array header, size 8
+	o = append(o, 0x98)
 	o = msgp.AppendInt64(o, z.FromMillis)
 	o = msgp.AppendInt64(o, z.ToMillis)
 	o = msgp.AppendString(o, z.User)
 	o = msgp.AppendString(o, string(z.KeyID))
 	o = msgp.AppendString(o, z.Result)
+	o = msgp.AppendBool(o, z.Newest)
 	o = msgp.AppendString(o, z.Cursor)
 	o = msgp.AppendInt64(o, z.Limit)
 	return
@@ -736,8 +737,8 @@ func (z *ListAudit) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err)
 		return
 	}
-	if zb0001 != 7 {
-		err = msgp.ArrayError{Wanted: 7, Got: zb0001}
+	if zb0001 != 8 {
+		err = msgp.ArrayError{Wanted: 8, Got: zb0001}
 		return
 	}
 	z.FromMillis, bts, err = msgp.ReadInt64Bytes(bts)
@@ -769,6 +770,11 @@ func (z *ListAudit) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err, "Result")
 		return
 	}
+	z.Newest, bts, err = msgp.ReadBoolBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Newest")
+		return
+	}
 	z.Cursor, bts, err = msgp.ReadStringBytes(bts)
 	if err != nil {
 		err = msgp.WrapError(err, "Cursor")
@@ -785,7 +791,7 @@ func (z *ListAudit) UnmarshalMsg(bts []byte) (o []byte, err error) {
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z *ListAudit) Msgsize() (s int) {
-	s = 1 + msgp.Int64Size + msgp.Int64Size + msgp.StringPrefixSize + len(z.User) + msgp.StringPrefixSize + len(string(z.KeyID)) + msgp.StringPrefixSize + len(z.Result) + msgp.StringPrefixSize + len(z.Cursor) + msgp.Int64Size
+	s = 1 + msgp.Int64Size + msgp.Int64Size + msgp.StringPrefixSize + len(z.User) + msgp.StringPrefixSize + len(string(z.KeyID)) + msgp.StringPrefixSize + len(z.Result) + msgp.BoolSize + msgp.StringPrefixSize + len(z.Cursor) + msgp.Int64Size
 	return
 }
 

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -118,15 +119,13 @@ func (q *question) audit() (reply, error) {
 	if err := q.decode(&ask); err != nil {
 		return nil, err
 	}
-	from, after, ok := parseAuditCursor(ask.Cursor)
+	at, after, ok := parseAuditCursor(ask.Cursor)
 	if !ok {
 		return &AuditPage{Code: cloudlicenses.InvalidField}, nil
 	}
-	from = max(from, ask.FromMillis, 0)
 	var scan *fsm.Scan
 	code, err := q.read(func(v view) (err error) {
-		number := v.tenant.number
-		scan, err = v.store.Scan(key488(nil, prefixAudit, number, uint64(from), 0), successor(key4(prefixAudit, number)))
+		scan, err = ask.scan(v, at, after)
 		return err
 	})
 	if err != nil || code != cloudlicenses.OK {
@@ -139,41 +138,67 @@ func (q *question) audit() (reply, error) {
 	return page, err
 }
 
+// scan opens a scan of the blocks that may have what comes after the cursor.
+func (ask *ListAudit) scan(v view, at int64, after uint64) (*fsm.Scan, error) {
+	key := func(millis int64, sequence uint64) []byte {
+		return key488(nil, prefixAudit, v.tenant.number, uint64(max(millis, 0)), sequence)
+	}
+	end := successor(key4(prefixAudit, v.tenant.number))
+	if !ask.Newest {
+		return v.store.Scan(key(max(at, ask.FromMillis), 0), end)
+	}
+	switch {
+	case after > 0: // of that record's block, what is before it
+		end = key(at, after)
+	case ask.ToMillis > 0 && ask.ToMillis < maxStamp:
+		end = key(ask.ToMillis+1, 0)
+	}
+	return v.store.ScanBack(key(ask.FromMillis, 0), end)
+}
+
 // collect fills a page from a scan of blocks.
 func (ask *ListAudit) collect(scan *fsm.Scan, after uint64) (*AuditPage, error) {
 	page := &AuditPage{}
 	limit := pageSize(ask.Limit)
 	scanned, full := 0, false
 	last := ""
+	var records []Audit
 	for !full && scan.Next() {
 		block, err := parseAuditBlock(scan.Value())
 		if err != nil {
 			return page, err
 		}
-		if ask.ToMillis != 0 && block.at > ask.ToMillis {
+		if !ask.Newest && ask.ToMillis != 0 && block.at > ask.ToMillis {
 			return page, nil
 		}
 		if scanned >= maxScanned {
 			page.Next = last
 			return page, nil
 		}
+		records = records[:0]
 		err = block.each(func(a *Audit) bool {
-			if a.Sequence <= after {
-				return true
+			if after == 0 || a.Sequence != after && a.Sequence > after != ask.Newest {
+				records = append(records, *a)
 			}
+			return true
+		})
+		if err != nil {
+			return page, err
+		}
+		if ask.Newest {
+			slices.Reverse(records)
+		}
+		for i := range records {
+			a := &records[i]
 			if ask.wants(a) {
-				if len(page.Items) == limit {
-					page.Next, full = last, true
-					return false
+				if full = len(page.Items) == limit; full {
+					page.Next = last
+					break
 				}
 				page.Items = append(page.Items, *a)
 			}
 			scanned++
 			last = fmt.Sprintf("%d-%d", a.AtMillis, a.Sequence)
-			return true
-		})
-		if err != nil {
-			return page, err
 		}
 	}
 	return page, nil

@@ -248,7 +248,7 @@ func (s *session) audit(a arguments) string {
 	var out strings.Builder
 	q := license.ListAudit{
 		User: a.text("user", ""), KeyID: cl.KeyID(a.text("key", "")), Result: a.text("result", ""),
-		FromMillis: a.time("from", 0), ToMillis: a.time("to", 0), Limit: a.number("limit", 3),
+		FromMillis: a.time("from", 0), ToMillis: a.time("to", 0), Limit: a.number("limit", 3), Newest: a.text("order", "") == "newest",
 	}
 	for range 1000 {
 		var page license.AuditPage
