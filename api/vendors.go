@@ -47,11 +47,16 @@ func vendorWebhookRoutes() []route {
 
 // serveVendorMe is GET /api/v1/me on the vendors' host.
 func (c *call) serveVendorMe() {
-	vendor, _, err := c.server.shard.Vendor(c.context(), c.vendor, shard.ReadOptions{})
+	o, ok := c.options()
+	if !ok {
+		return
+	}
+	vendor, fresh, err := c.server.shard.Vendor(c.context(), c.vendor, o.read)
 	if err != nil {
 		c.refuseVendor(err)
 		return
 	}
+	c.fresh(&fresh)
 	me := shownMe{VendorID: c.vendor, Company: vendor.Name, May: permissions(cloudlicenses.VendorKeyMay), Branding: brandingOf(&vendor)}
 	if c.user != nil {
 		me.Role, me.May = c.user.User.Role, permissions(c.user.User.Role.May)

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { axe, openBrowser, openPage, shoot, signIn } from './browser';
 import { Cluster } from './cluster';
-import { checkout, checkouts, giveBack, ownerToken, people, read } from './tenant-data';
+import { checkout, checkouts, giveBack, makeLicenses, ownerToken, people, read } from './tenant-data';
 
 interface AuditPage {
   items: { action: string; result: string; user: string }[];
@@ -39,6 +39,9 @@ test('costs are shown by product, as a forecast and as a file', async () => {
   const costs = await read<{ period: string; totals: { total: number }[] }>(cluster, token, '/api/v1/costs');
   expect(costs.totals[0]?.total).toBe(6_000);
   await page.getByText('Forecast to month’s end').waitFor();
+  await makeLicenses(cluster);
+  await page.reload();
+  await page.getByRole('row').filter({ hasText: 'Multi 8.2' }).getByText('€8,000.00').last().waitFor();
   await axe(page);
   await shoot(page, 'tenant', 'costs');
 

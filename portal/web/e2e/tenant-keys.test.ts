@@ -49,6 +49,8 @@ test('a key is generated, restricted, rotated and revoked', async () => {
   await wizard.getByLabel('Name').press('Enter');
   await wizard.getByText('Give the key a name.').waitFor();
   await wizard.getByLabel('Name').fill(name);
+  await wizard.getByLabel('Department').fill('Powertrain Engineering');
+  await wizard.getByLabel('Contact').fill('alice@mercedes.com');
   await axe(page);
   await shoot(page, 'tenant', 'key-wizard');
   await wizard.getByLabel('Name').press('Enter');
@@ -84,6 +86,7 @@ test('a key is generated, restricted, rotated and revoked', async () => {
 
   const row = page.getByRole('row').filter({ hasText: name });
   await row.getByText('1 network').waitFor();
+  await row.getByText('Powertrain Engineering · alice@mercedes.com').waitFor();
   await axe(page);
   await shoot(page, 'tenant', 'keys');
 

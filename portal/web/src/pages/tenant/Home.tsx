@@ -60,7 +60,7 @@ function Figures() {
   const seesCosts = useMay('view_costs');
   const costs = useCosts(thisMonth());
   const sum = (of: (l: License) => number): number => (licenses.data?.items ?? []).reduce((n, l) => n + of(l), 0);
-  const pending = licenses.isPending;
+  const pending = licenses.data === undefined; // an error is told by the table
   return (
     <>
       {costs.error !== null && <ProblemAlert error={costs.error} onRetry={() => void costs.refetch()} />}
@@ -74,7 +74,7 @@ function Figures() {
         <Stat label={text.home.overageNow} pending={pending} value={<Count value={sum((l) => l.overage_in_use)} />} hint={text.home.overageNowHint} />
         {seesCosts && (
           <>
-            <Stat label={text.home.overageUses} pending={costs.isPending} value={costs.data === undefined ? '–' : <Count value={overageCheckouts(costs.data)} />} hint={text.home.overageUsesHint} />
+            <Stat label={text.home.overageUses} pending={costs.data === undefined} value={costs.data && <Count value={overageCheckouts(costs.data)} />} hint={text.home.overageUsesHint} />
             <MonthCost />
           </>
         )}
@@ -89,7 +89,7 @@ function MonthCost() {
   return (
     <Stat
       label={text.home.cost}
-      pending={costs.isPending}
+      pending={costs.data === undefined}
       value={totals.length === 0 ? '–' : totals.map((t, i) => <Fragment key={t.currency}>{i > 0 && ' + '}<Money amount={t.total} currency={t.currency} /></Fragment>)}
       hint={totals.map((t) => <div key={t.currency}>{text.home.costParts(formatMoney(t.commit_fee, t.currency), formatMoney(t.overage_cost, t.currency))}</div>)}
     />

@@ -1,4 +1,4 @@
-import { Button, Checkbox, Group, Modal, Radio, Select, Stack, Stepper, TextInput } from '@mantine/core';
+import { Button, Checkbox, Group, Modal, Radio, Select, SimpleGrid, Stack, Stepper, TextInput } from '@mantine/core';
 import { useState, type FormEvent } from 'react';
 
 import { api, type Schemas } from '../../api/client';
@@ -15,6 +15,8 @@ type AppType = NonNullable<Schemas['KeyRequest']['app_type']>;
 
 interface Values extends RestrictionValues {
   name: string;
+  department: string;
+  contact: string;
   type: AppType;
   scopes: Scope[];
   expiryDays: string;
@@ -22,7 +24,7 @@ interface Values extends RestrictionValues {
 
 const appTypes: readonly AppType[] = ['desktop', 'ci_cd', 'cloud_service'];
 const scopes: readonly Scope[] = ['license:checkout', 'license:return'];
-const initial: Values = { name: '', type: 'desktop', scopes: [...scopes], expiryDays: '365', hostnames: [], ranges: [], perMinute: 100, perHour: 1_000 };
+const initial: Values = { name: '', department: '', contact: '', type: 'desktop', scopes: [...scopes], expiryDays: '365', hostnames: [], ranges: [], perMinute: 100, perHour: 1_000 };
 const lastStep = 2;
 
 /** Asks in three steps for what a key needs; Enter leads to the next one. */
@@ -35,10 +37,12 @@ export function KeyWizard({ opened, onClose, onMade }: { opened: boolean; onClos
 }
 
 function toRequest(v: Values): Schemas['KeyRequest'] {
+  const about = Object.entries({ department: v.department.trim(), contact: v.contact.trim() }).filter(([, value]) => value !== '');
   return {
     app_name: v.name.trim(),
     app_type: v.type,
     scopes: v.scopes,
+    ...(about.length === 0 ? {} : { metadata: Object.fromEntries(about) as Schemas['KeyRequest']['metadata'] }),
     ...(v.expiryDays === '' ? {} : { expires_in_days: Number(v.expiryDays) }),
     ...toRestrictions(v),
   };
@@ -72,6 +76,10 @@ function Steps({ onClose, onMade }: { onClose: () => void; onMade: (key: Made) =
           <Stepper.Step label={text.steps.app}>
             <Stack gap="md">
               <TextInput data-autofocus label={text.name} description={text.nameHint} maxLength={100} autoComplete="off" value={values.name} onChange={(e) => change({ name: e.currentTarget.value })} error={(tried && !named && text.nameMissing) || error?.field('app_name')} />
+              <SimpleGrid cols={{ base: 1, xs: 2 }} spacing="md">
+                <TextInput label={text.department} placeholder={text.optional} maxLength={200} autoComplete="off" value={values.department} onChange={(e) => change({ department: e.currentTarget.value })} />
+                <TextInput label={text.contact} placeholder={text.optional} maxLength={200} autoComplete="off" value={values.contact} onChange={(e) => change({ contact: e.currentTarget.value })} />
+              </SimpleGrid>
               <Radio.Group label={text.type} value={values.type} onChange={(type) => change({ type: type as AppType })}>
                 <Stack gap="xs" mt={6}>{appTypes.map((t) => <Radio key={t} value={t} label={text.types[t]} description={text.typeTexts[t]} />)}</Stack>
               </Radio.Group>

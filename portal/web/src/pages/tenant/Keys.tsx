@@ -91,6 +91,8 @@ function Status({ apiKey: k }: { apiKey: Key }) {
 }
 
 function App({ apiKey: k }: { apiKey: Key }) {
+  const { department, contact }: Record<string, unknown> = k.metadata;
+  const about = [department, contact].filter((value) => typeof value === 'string');
   return (
     <>
       <Text size="sm" fw={500} style={{ overflowWrap: 'anywhere' }}>{k.app_name || k.key_id}</Text>
@@ -98,6 +100,7 @@ function App({ apiKey: k }: { apiKey: Key }) {
         {k.app_type !== '' && <Text size="xs" c="dimmed">{text.types[k.app_type] ?? k.app_type}</Text>}
         <Text size="xs" c="dimmed" className="mono">{k.key_id}</Text>
       </Group>
+      {about.length > 0 && <Text size="xs" c="dimmed" style={{ overflowWrap: 'anywhere' }}>{about.join(' · ')}</Text>}
       <Text size="xs" component="div" hiddenFrom="sm"><StatusBadge status={k.status} mood={moods[k.status]} label={text.statuses[k.status]} /></Text>
     </>
   );

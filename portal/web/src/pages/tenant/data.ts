@@ -43,12 +43,15 @@ async function readLicenses(signal: AbortSignal): Promise<Answer<AllLicenses>> {
   }
 }
 
+// Pools move by events; a license that is new or amended has none.
+const licensesMillis = 30_000;
+
 export function useLicenses(): UseQueryResult<AllLicenses, Problem> {
-  return useApi<AllLicenses>(['licenses', 'all'], readLicenses);
+  return useApi<AllLicenses>(['licenses', 'all'], readLicenses, { refetchInterval: licensesMillis });
 }
 
 export function useLicense(id: string): UseQueryResult<License, Problem> {
-  return useApi<License>(['license', id], (signal) => api.GET('/api/v1/licenses/{id}', { params: { path: { id } }, signal }) as Promise<Answer<License>>);
+  return useApi<License>(['license', id], (signal) => api.GET('/api/v1/licenses/{id}', { params: { path: { id } }, signal }) as Promise<Answer<License>>, { refetchInterval: licensesMillis });
 }
 
 /** The running month in UTC, YYYY-MM. */
