@@ -3,7 +3,9 @@ package api
 import (
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -51,6 +53,14 @@ func TestVendorLoginWays(t *testing.T) {
 	host := v.verifyHost(id)
 	require.Equal(t, map[string]any{"vendor_id": string(id), "company_name": vendorName(id), "password": true, "sso": nil},
 		send(t, live.edge, host, "GET", "/api/v1/login", "").wants(t, 200, "").body)
+	vendorDo(t, v.key, "PATCH", "/api/v1/settings", `{"branding":{"name":"Vector","color":"#b70032"}}`).wants(t, 200, "")
+	branding := map[string]any{"name": "Vector", "color": "#b70032", "logo_url": ""}
+	require.Eventually(t, func() bool { // replicas answer
+		me := vendorDo(t, v.key, "GET", "/api/v1/me", "").body["branding"]
+		ways := send(t, live.edge, host, "GET", "/api/v1/login", "").body["branding"]
+		return reflect.DeepEqual(me, any(branding)) && reflect.DeepEqual(ways, any(branding))
+	}, 5*time.Second, 20*time.Millisecond)
+	require.NotContains(t, vendorDo(t, "", "GET", "/api/v1/login", "").wants(t, 200, "").body, "branding")
 }
 
 // TestPermissions: who asks who it is learns what it may do, and that is what

@@ -31,7 +31,8 @@ type shownMe struct {
 	AppName   string                 `json:"app_name,omitempty"`
 	Company   string                 `json:"company_name"` // of the tenant, or the vendor's name
 	Role      cloudlicenses.Role     `json:"role,omitempty"`
-	May       []string               `json:"permissions"` // the actions that role or key allow
+	May       []string               `json:"permissions"`        // the actions that role or key allow
+	Branding  *shownBranding         `json:"branding,omitempty"` // of a vendor that has set any
 }
 
 // permissions lists what may be done, for pages to offer nothing else.
@@ -55,7 +56,8 @@ type shownLoginWays struct {
 	VendorID cloudlicenses.VendorID `json:"vendor_id,omitempty"` // of a white-label host; else it is to be asked for
 	Company  string                 `json:"company_name,omitempty"`
 	Password bool                   `json:"password"`
-	SSO      *shownSSOWay           `json:"sso"` // null: there is none
+	SSO      *shownSSOWay           `json:"sso"`                // null: there is none
+	Branding *shownBranding         `json:"branding,omitempty"` // of a white-label host's vendor that has set any
 }
 
 type shownSSOWay struct {

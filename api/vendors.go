@@ -47,12 +47,17 @@ func vendorWebhookRoutes() []route {
 
 // serveVendorMe is GET /api/v1/me on the vendors' host.
 func (c *call) serveVendorMe() {
-	vendor, _, err := c.server.shard.Vendor(c.context(), c.vendor, shard.ReadOptions{})
+	o, ok := c.options()
+	if !ok {
+		return
+	}
+	vendor, fresh, err := c.server.shard.Vendor(c.context(), c.vendor, o.read)
 	if err != nil {
 		c.refuseVendor(err)
 		return
 	}
-	me := shownMe{VendorID: c.vendor, Company: vendor.Name, May: permissions(cloudlicenses.VendorKeyMay)}
+	c.fresh(&fresh)
+	me := shownMe{VendorID: c.vendor, Company: vendor.Name, May: permissions(cloudlicenses.VendorKeyMay), Branding: brandingOf(&vendor)}
 	if c.user != nil {
 		me.Role, me.May = c.user.User.Role, permissions(c.user.User.Role.May)
 		user := showUser(&c.user.User)
@@ -74,7 +79,7 @@ func (c *call) serveVendorLoginWays() {
 			return
 		}
 		c.fresh(&fresh)
-		ways.VendorID, ways.Company = c.site.vendor, vendor.Name
+		ways.VendorID, ways.Company, ways.Branding = c.site.vendor, vendor.Name, brandingOf(&vendor)
 	}
 	c.send(fasthttp.StatusOK, ways)
 }

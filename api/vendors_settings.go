@@ -100,7 +100,7 @@ func (c *call) showSettings(v *directory.Vendor, invoice *license.InvoiceHook) (
 	s := &v.Settings
 	shown := shownSettings{
 		VendorID: v.ID, DisplayName: v.Name, LicensePrefix: v.LicensePrefix, Region: v.Region, AutoProvision: s.AutoProvision,
-		Branding: shownBranding{s.BrandName, s.BrandColor, s.BrandLogo},
+		Branding: showBranding(v),
 		Invoice:  shownInvoiceHook{invoice.URL, invoice.Token != ""},
 	}
 	switch {
@@ -115,6 +115,18 @@ func (c *call) showSettings(v *directory.Vendor, invoice *license.InvoiceHook) (
 		shown.WhiteLabel = &shownWhiteLabel{Host: s.Host, Status: "pending_verification", Record: &recordToSet{"TXT", name, value}}
 	}
 	return shown, nil
+}
+
+func showBranding(v *directory.Vendor) shownBranding {
+	return shownBranding{v.Settings.BrandName, v.Settings.BrandColor, v.Settings.BrandLogo}
+}
+
+// brandingOf is a vendor's branding, for pages; nil where it has set none.
+func brandingOf(v *directory.Vendor) *shownBranding {
+	if b := showBranding(v); b != (shownBranding{}) {
+		return &b
+	}
+	return nil
 }
 
 // sendSettings replies with the settings as they are now.

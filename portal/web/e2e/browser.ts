@@ -75,6 +75,7 @@ export async function shoot(page: Page, site: string, name: string, { fullPage =
   await until('notices to leave', async () => (await page.locator('.mantine-Notification-root').count()) === 0 || undefined);
   for (const [width, viewport] of Object.entries({ wide, phone })) {
     await page.setViewportSize(viewport);
+    if (fullPage) await page.evaluate(() => window.scrollTo(0, 0)); // the header is at the top
     for (const colorScheme of ['light', 'dark'] as const) {
       await page.emulateMedia({ colorScheme });
       await page.locator(`html[data-mantine-color-scheme="${colorScheme}"]`).waitFor();

@@ -1,3 +1,6 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
@@ -27,6 +30,19 @@ async function takeSecret(page: Page, title: string, label: string): Promise<str
   await axe(page);
   await dialog.getByRole('button', { name: 'I have stored it safely' }).click();
   return secret;
+}
+
+/** A receiver of webhooks on loopback, and the ids of what it got. */
+async function receiver(): Promise<{ url: string; ids: string[]; close: () => void }> {
+  const ids: string[] = [];
+  const server = createServer((request, response) => {
+    ids.push(String(request.headers['webhook-id']));
+    request.resume();
+    response.writeHead(204).end();
+  });
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  const { port } = server.address() as AddressInfo;
+  return { url: `http://127.0.0.1:${port}/licenses`, ids, close: () => server.close() };
 }
 
 function statusOf(key: string): Promise<number> {
@@ -70,32 +86,36 @@ test('an endpoint is told of events, and a delivery is sent again', async () => 
   await signIn(page, cluster, 'vendor');
   await page.getByRole('link', { name: 'Webhooks' }).click();
   await page.getByRole('main').getByRole('button', { name: 'Add endpoint' }).first().click();
-  const url = 'https://hooks.vector.example/licenses';
-  await page.getByLabel('URL').fill('http://hooks.vector.example');
+  const { url, ids, close } = await receiver();
+  await page.getByLabel('URL').fill('https://user:secret@hooks.vector.example');
   await page.getByRole('dialog').getByRole('button', { name: 'Add endpoint' }).click();
-  await page.getByRole('dialog').getByText(/https/).last().waitFor();
+  await page.getByRole('dialog').getByText('it carries a password').waitFor();
   await page.getByLabel('URL').fill(url);
   await axe(page);
   await page.keyboard.press('Enter');
   expect(await takeSecret(page, 'Your new endpoint', 'Signing secret')).toMatch(/^whsec_/);
   await page.getByText('Nothing was delivered yet').waitFor();
-  const { items } = (await asVendor(cluster, 'GET', '/api/v1/licenses')).json<{ items: { license_id: string }[] }>();
-  await asVendor(cluster, 'POST', `/api/v1/licenses/${items[0]?.license_id ?? ''}/suspend`);
-  await until('the delivery to be tried', async () => {
-    const reply = await asVendor(cluster, 'GET', '/api/v1/webhooks/deliveries');
-    return reply.json<{ items: { attempts: number }[] }>().items.some((d) => d.attempts > 0) || undefined;
+  const over = new Date();
+  over.setUTCDate(0); // the last day of the month before
+  await asVendor(cluster, 'POST', `/api/v1/billing/invoices/run?period=${over.toISOString().slice(0, 7)}`);
+  await until('the delivery', () => ids.length > 0 || undefined);
+  await until('the delivery to be known', async () => {
+    const reply = await asVendor(cluster, 'GET', '/api/v1/webhooks/deliveries?consistency=linearizable');
+    return reply.json<{ items: { state: string }[] }>().items.some((d) => d.state === 'delivered') || undefined;
   });
   await page.reload();
   const deliveries = page.getByRole('region', { name: 'Deliveries' });
-  await deliveries.getByText('license.suspended').waitFor();
+  await deliveries.getByText('invoice.issued').first().waitFor();
+  await deliveries.getByText('Delivered').first().waitFor();
   await axe(page);
   await shoot(page, 'vendors', 'webhooks');
-  await deliveries.getByText('license.suspended').click();
+  await deliveries.getByText('invoice.issued').first().click();
   const drawer = page.getByRole('dialog', { name: 'Delivery' });
-  await drawer.getByText('"status": "suspended"').waitFor();
+  await drawer.getByText('"period":').waitFor();
   await axe(page);
   await drawer.getByRole('button', { name: 'Send again' }).click();
   await page.getByText('It is on its way again').waitFor();
+  await until('a second delivery of one', () => new Set(ids).size < ids.length || undefined);
   await page.keyboard.press('Escape');
   await page.getByRole('button', { name: `Actions for ${url}` }).click();
   await page.getByRole('menuitem', { name: 'Remove' }).click();
@@ -103,6 +123,7 @@ test('an endpoint is told of events, and a delivery is sent again', async () => 
   await page.keyboard.press('Enter');
   await page.getByText('No endpoints yet').waitFor();
   expect((await asVendor(cluster, 'GET', '/api/v1/webhooks?consistency=linearizable')).json<{ items: unknown[] }>().items).toEqual([]);
+  close();
   noErrors();
   await context.close();
 });
@@ -131,6 +152,7 @@ test('the catalog and the settings are changed, and a white-label host verified'
   await branding.getByRole('button', { name: 'Save' }).click();
   await page.getByText('The settings are saved.').waitFor();
   expect((await asVendor(cluster, 'GET', '/api/v1/settings?consistency=linearizable')).json()).toMatchObject({ branding: { color: '#0a5fb4' } });
+  await page.locator('header svg rect[fill="#0a5fb4"]').first().waitFor(); // the mark has the color
   const label = page.getByRole('form', { name: 'White-label host' });
   await label.getByLabel('Host').fill('licensing.vector.example');
   await label.getByRole('button', { name: 'Save' }).click();
@@ -181,5 +203,10 @@ test('each role sees its pages alone', async () => {
     noErrors();
     await context.close();
   }
+  await owner.page.getByRole('link', { name: 'Users' }).click();
+  await owner.page.getByRole('table').getByText('viewer@vector.example').waitFor();
+  await axe(owner.page);
+  await shoot(owner.page, 'vendors', 'users');
+  owner.noErrors();
   await owner.context.close();
 });

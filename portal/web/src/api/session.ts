@@ -12,6 +12,8 @@ export interface Session {
   /** Missing on the admin address: an operator's token has no user. */
   user: Schemas['User'] | undefined;
   companyName: string;
+  /** Of a vendor that has set any. */
+  branding?: Schemas['Branding'];
   permissions: ReadonlySet<Permission>;
   /** An operator may do everything that is shown. */
   operator: boolean;
@@ -28,6 +30,7 @@ async function readSession(signal: AbortSignal): Promise<Session | null> {
     return {
       user: me.user,
       companyName: me.company_name,
+      branding: me.branding,
       permissions: new Set(me.permissions),
       operator: false,
     };

@@ -1,10 +1,14 @@
-import { Box } from '@mantine/core';
+import { Box, Image } from '@mantine/core';
 
-/** The mark of the platform; its name stands beside it. */
-export function Logo({ size = 26 }: { size?: number }) {
+import type { Schemas } from '../api/client';
+
+/** The mark of the platform, or of a vendor that has one of its own; the name stands beside it. */
+export function Logo({ size = 26, brand }: { size?: number; brand?: Schemas['Branding'] }) {
+  if (brand !== undefined && brand.logo_url !== '') return <Image src={brand.logo_url} alt="" w={size} h={size} fit="contain" style={{ flex: 'none' }} />;
+  const color = brand === undefined || brand.color === '' ? 'var(--mantine-color-accent-7)' : brand.color;
   return (
     <Box component="svg" viewBox="0 0 16 16" w={size} h={size} style={{ flex: 'none' }} aria-hidden>
-      <rect width="16" height="16" rx="4" fill="var(--mantine-color-accent-7)" />
+      <rect width="16" height="16" rx="4" fill={color} />
       <path d="M4 8.5 7 11l5-6" fill="none" stroke="#fff" strokeWidth="2" strokeLinecap="round" strokeLinejoin="round" />
     </Box>
   );

@@ -22,7 +22,7 @@ export function SecretOnce({ title, label, secret, onClose, children }: {
         <Alert color="yellow" variant="outline" icon={<IconKey />}>{text.secret.once}</Alert>
         <Snippet label={label}>{secret ?? ''}</Snippet>
         {children}
-        <Group justify="flex-end"><Button data-autofocus onClick={onClose}>{text.secret.kept}</Button></Group>
+        <Group justify="flex-end"><Button onClick={onClose}>{text.secret.kept}</Button></Group>
       </Stack>
     </Modal>
   );

@@ -22,7 +22,6 @@ export const billingText = {
   total: 'Total',
   totalOverage: 'Overage in all',
   totalIn: (currency: string) => `Overage in ${currency}`,
-  period: (from: string, to: string) => `${from} – ${to}`,
   records: 'Records',
   recordsOf: (id: string) => `Overage records of ${id}`,
   feeNote: 'Commit fees are those of the months whose last day is in the period.',

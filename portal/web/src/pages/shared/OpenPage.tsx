@@ -1,6 +1,7 @@
 import { Box, Center, Group, Stack, Text, Title } from '@mantine/core';
 import type { ReactNode } from 'react';
 
+import { useLoginWays } from '../../api/login-ways';
 import { Logo } from '../../app/Logo';
 import { SchemeSwitch } from '../../app/SchemeSwitch';
 import { usePageTitle } from '../../parts/PageHeader';
@@ -14,10 +15,11 @@ export function OpenPage({ title, description, children, width = 420 }: {
   width?: number;
 }) {
   usePageTitle(title);
+  const brand = useLoginWays().data?.branding; // a white-label host has its vendor's
   return (
     <Box mih="100vh" style={{ display: 'flex', flexDirection: 'column' }}>
       <Group component="header" justify="space-between" p="md">
-        <Group gap="sm"><Logo /><Text fw={600}>{text.product}</Text></Group>
+        <Group gap="sm"><Logo brand={brand} /><Text fw={600}>{brand?.name || text.product}</Text></Group>
         <SchemeSwitch />
       </Group>
       <Center component="main" flex={1} p="md" pb={96}>

@@ -1,5 +1,5 @@
 import { Group, Select, Skeleton, Stack, Text } from '@mantine/core';
-import { useQuery } from '@tanstack/react-query';
+import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { IconDownload } from '@tabler/icons-react';
 
 import { api } from '../../api/client';
@@ -32,6 +32,7 @@ export default function Analytics() {
     queryKey: ['usage', range, filter],
     queryFn: ({ signal }) => readUsage(range, filter, signal),
     retry: retryWhereItHelps,
+    placeholderData: keepPreviousData,
   });
   const used = (query.data?.items ?? []).filter((u) => u.totals.checkouts > 0 || u.totals.refusals > 0 || u.totals.seat_hours > 0);
   return (

@@ -46,7 +46,7 @@ export default function Customer() {
       <PageHeader
         title={c.company_name}
         description={c.crm_account_id}
-        actions={<Restricted to="manage_licenses"><Button component={Link} to="/licenses/new">{text.generate.action}</Button></Restricted>}
+        actions={<Restricted to="manage_licenses"><Button component={Link} to={`/licenses/new?${new URLSearchParams({ crm: c.crm_account_id, name: c.company_name, tenant: c.tenant_id }).toString()}`}>{text.generate.action}</Button></Restricted>}
       />
       <Stack gap="xl">
         <SimpleGrid cols={{ base: 1, md: 2 }} spacing="md">

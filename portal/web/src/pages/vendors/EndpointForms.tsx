@@ -14,10 +14,8 @@ const text = settingsText.webhooks;
 type Endpoint = Schemas['Webhook'];
 type Kind = Schemas['EventKind'];
 
-const kinds: readonly Kind[] = [
-  'license.provisioned', 'license.amended', 'license.suspended', 'license.resumed', 'license.revoked',
-  'invoice.issued', 'invoice.voided', 'overage.warning', 'user.created', 'user.removed',
-];
+// What a vendor's account is told of; licenses' events go to their tenants.
+const kinds: readonly Kind[] = ['invoice.issued', 'invoice.voided', 'user.created', 'user.removed'];
 const stale = ['webhooks', 'deliveries'] as const;
 
 export function EndpointForm({ opened, onClose, onSecret }: { opened: boolean; onClose: () => void; onSecret: (secret: string) => void }) {

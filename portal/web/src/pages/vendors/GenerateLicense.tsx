@@ -1,6 +1,6 @@
 import { Button, Checkbox, Group, Select, SimpleGrid, Stack, TextInput, Title } from '@mantine/core';
 import { useState, type FormEvent, type ReactNode } from 'react';
-import { useNavigate } from 'react-router';
+import { useNavigate, useSearchParams } from 'react-router';
 
 import { api, type Schemas } from '../../api/client';
 import { useWrite } from '../../api/hooks';
@@ -29,13 +29,14 @@ interface Form extends WhatFor, Terms {
 const yearDays = 364; // the last day is included
 
 // A person without a CRM has no opportunity: this one says where it came from.
-function newForm(): Form {
+function newForm(customer: Partial<WhatFor> = {}): Form {
   const now = new Date().toISOString();
   return {
     kind: 'linked', crm: '', name: '', tenant: '', email: '', productId: '', productName: '', version: '',
     total: 20, commit: 5, overage: 15, fee: 0, use: 0, currency: 'EUR',
     opportunity: `portal-${now.slice(0, 19).replace(/\D/g, '')}`,
     start: today(), end: addDays(today(), yearDays), renew: false, cycle: 'monthly', provision: true,
+    ...customer,
   };
 }
 
@@ -66,7 +67,8 @@ function bodyOf(f: Form): Body {
 
 /** A license by hand, as a CRM generates it by the API. */
 export default function GenerateLicense() {
-  const [form, setForm] = useState(newForm);
+  const [params] = useSearchParams(); // a customer's page names the customer
+  const [form, setForm] = useState(() => newForm({ crm: params.get('crm') ?? '', name: params.get('name') ?? '', tenant: params.get('tenant') ?? '' }));
   const generate = useWrite((body: Body) => api.POST('/api/v1/licenses/generate', { body }), { stale: ['licenses', 'customers', 'overview', 'usage'], failed: 'self' });
   if (generate.data !== undefined) {
     return (

@@ -50,7 +50,7 @@ export default function Keys() {
 }
 
 const facts: readonly Column<Key>[] = [
-  { accessor: 'app_name', title: text.name, render: (k) => <><Text size="sm" fw={500}>{k.app_name}</Text><Text size="xs" c="dimmed" className="mono" style={{ overflowWrap: 'anywhere' }}>{k.key_id}</Text></> },
+  { accessor: 'app_name', title: text.name, render: (k) => <><Text size="sm" fw={500}>{k.app_name}</Text><Text size="xs" c="dimmed" className="mono" visibleFrom="sm">{k.key_id}</Text></> },
   { accessor: 'status', title: text.status, render: (k) => <StatusBadge status={k.status} label={text.statuses[k.status]} /> },
   { accessor: 'last_used_at', title: text.used, render: (k) => <When at={k.last_used_at} /> },
   { accessor: 'created_at', title: text.created, wide: true, render: (k) => <When at={k.created_at} /> },

@@ -104,7 +104,7 @@ function Branding({ settings: { branding, display_name: company } }: { settings:
       </SimpleGrid>
       <TextInput label={text.logo} type="url" placeholder="https://" maxLength={2048} value={form.logo_url} error={save.error?.field('branding/logo_url')} onChange={(e) => set({ logo_url: e.currentTarget.value })} />
       <Group gap="sm" aria-label={text.preview} role="group">
-        <Avatar src={form.logo_url === '' ? null : form.logo_url} alt="" radius="md" name={name} color="accent" variant="filled" style={form.color === '' ? undefined : { background: form.color }} />
+        <Avatar src={form.logo_url === '' ? null : form.logo_url} alt="" radius="md" name={name} color="accent" variant="filled" styles={form.color === '' ? {} : { placeholder: { background: form.color } }} />
         <Text fw={600}>{name}</Text>
       </Group>
     </SettingsCard>
