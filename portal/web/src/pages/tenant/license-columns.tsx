@@ -22,8 +22,8 @@ export function useLicenseColumns(catalog: boolean): Column<License>[] {
   const seesCosts = useMay('view_costs');
   return useMemo(() => {
     const columns: Column<License>[] = [
-      { accessor: 'vendor_id', title: text.licenses.vendor, wide: true, width: 176, render: (l) => vendorName(l.vendor_id) },
-      { accessor: 'product_name', title: text.licenses.product, width: catalog ? 270 : 200, render: (l) => <Product license={l} status={!catalog} vendor={vendorName(l.vendor_id)} /> },
+      { accessor: 'vendor_id', title: text.licenses.vendor, wide: true, render: (l) => <Box miw={164}>{vendorName(l.vendor_id)}</Box> },
+      { accessor: 'product_name', title: text.licenses.product, render: (l) => <Product license={l} status={!catalog} vendor={vendorName(l.vendor_id)} /> },
     ];
     if (catalog) columns.push({ accessor: 'status', title: text.licenses.status, wide: true, render: (l) => <StatusBadge status={l.status} /> });
     columns.push(
@@ -44,21 +44,21 @@ export function useLicenseColumns(catalog: boolean): Column<License>[] {
 
 function Product({ license, status, vendor }: { license: License; status: boolean; vendor: string }) {
   return (
-    <>
+    <Box miw={{ base: 0, sm: 150 }}>
       <Group gap="xs">
         <Anchor component={Link} to={licensePath(license.license_id)} size="sm" fw={500} style={{ overflowWrap: 'anywhere' }}>{license.product_name || license.product_id}</Anchor>
         {status && license.status !== 'provisioned' && <Text span size="xs"><StatusBadge status={license.status} /></Text>}
       </Group>
       <Text size="xs" c="dimmed" hiddenFrom="sm">{vendor}</Text>
       {!status && <Text size="xs" c="dimmed" className="mono" visibleFrom="sm" style={{ overflowWrap: 'anywhere' }}>{license.license_id}</Text>}
-    </>
+    </Box>
   );
 }
 
 function InUse({ license }: { license: License }) {
   return (
     <Group gap="sm" wrap="nowrap" justify="flex-end">
-      <Box w={80} visibleFrom="sm"><PoolBar pool={license} /></Box>
+      <Box w={72} visibleFrom="sm"><PoolBar pool={license} /></Box>
       <Text span inherit className="num" miw={56} ta="right" style={{ whiteSpace: 'nowrap' }}>{formatCount(license.in_use)} / {formatCount(license.total_licenses)}</Text>
     </Group>
   );

@@ -18,11 +18,13 @@ export function CustomerSelect({ value, onChange, label = text.customers.custome
   error?: ReactNode;
 }) {
   const [typed, setTyped] = useState('');
+  const [chosen, setChosen] = useState<FoundCustomer>(); // may be beyond the first of all
   const [name] = useDebouncedValue(typed.trim(), typingMillis);
   const all = useCustomerChoices('').data ?? [];
-  const known = all.some((c) => labelOf(c) === name);
-  const found = useCustomerChoices(known ? '' : name).data ?? [];
-  const choices = new Map([...all, ...found].map((c) => [c.crm_account_id, c] as const));
+  const known = [...all, ...(chosen === undefined ? [] : [chosen])];
+  const settled = known.some((c) => labelOf(c) === name); // what is shown of a choice is no search
+  const found = useCustomerChoices(settled ? '' : name).data ?? [];
+  const choices = new Map([...known, ...found].map((c) => [c.crm_account_id, c] as const));
   const data = [...choices.values()].map((c) => ({ value: c.crm_account_id, label: labelOf(c) }));
   if (value !== null && !choices.has(value)) data.push({ value, label: value });
   return (
@@ -39,7 +41,11 @@ export function CustomerSelect({ value, onChange, label = text.customers.custome
       value={value}
       error={error}
       onSearchChange={setTyped}
-      onChange={(crm) => onChange(crm, crm === null ? undefined : choices.get(crm))}
+      onChange={(crm) => {
+        const customer = crm === null ? undefined : choices.get(crm);
+        setChosen(customer);
+        onChange(crm, customer);
+      }}
     />
   );
 }
