@@ -38,10 +38,10 @@ export function RecentActivity({ license, most = 12 }: { license?: string; most?
         return (
           <Group key={a.id} gap="xs" wrap="nowrap" align="flex-start">
             <Icon size={16} stroke={1.6} aria-hidden style={{ flex: 'none', marginTop: 2, color: a.type === 'checkout.denied' ? 'var(--portal-bad)' : 'var(--mantine-color-dimmed)' }} />
-            <Text size="sm" flex={1} style={{ overflowWrap: 'anywhere' }}>
+            <Text size="sm" flex={1} component="div" style={{ overflowWrap: 'anywhere' }}>
               {sentence(a)}{(a.overage_count ?? 0) > 0 && a.type === 'lease.granted' && <Text span inherit c="var(--portal-warn)"> · {text.live.overage}</Text>}
+              <Text size="xs" c="dimmed" component="div"><When at={a.at} /></Text>
             </Text>
-            <Text size="xs" c="dimmed" component="div"><When at={a.at} /></Text>
           </Group>
         );
       })}

@@ -202,7 +202,7 @@ export const costsText = {
 export const auditText = {
   nav: 'Audit',
   title: 'Audit log',
-  description: 'Who did what and when, oldest first. Records are chained by hashes and cannot be changed.',
+  description: 'Who did what and when, newest first. Records are chained by hashes and cannot be changed.',
   from: 'From',
   to: 'To',
   user: 'User',

@@ -33,7 +33,7 @@ export default function Audit() {
   const [more, setMore] = useState(false);
   const keys = useAllKeys();
   const query = useMemo(() => toQuery(set), [set]);
-  const list = useList<Entry>(['audit', query], (page, signal) => api.GET('/api/v1/audit', { params: { query: { ...query, ...page } }, signal }) as Promise<Answer<Page<Entry>>>);
+  const list = useList<Entry>(['audit', query], (page, signal) => api.GET('/api/v1/audit', { params: { query: { ...query, ...page, order: 'desc' } }, signal }) as Promise<Answer<Page<Entry>>>);
   const keyName = useMemo(() => {
     const apps = new Map((keys.data ?? []).map((k) => [k.key_id, k.app_name] as const));
     return (id: string): string => apps.get(id) ?? id;
