@@ -22,9 +22,11 @@ import { isProblem, unwrap, type Answer, type Problem } from './problem';
 export const meKey = ['me'] as const;
 
 const maxRetries = 3;
+/** Who would have to wait longer is told so instead of looking at a skeleton. */
+const maxWaitSeconds = 5;
 
 export function retryWhereItHelps(failures: number, error: unknown): boolean {
-  return isProblem(error) && error.retryable && error.code !== 'login_locked' && failures < maxRetries;
+  return isProblem(error) && error.retryable && error.code !== 'login_locked' && error.retryAfterSeconds <= maxWaitSeconds && failures < maxRetries;
 }
 
 function retryDelay(failures: number, error: unknown): number {
@@ -174,6 +176,9 @@ export function useWrite<V, T>(
       onSuccess?.(data, variables);
     },
     onError: (problem) => {
+      if (problem.unsettled) {
+        for (const name of stale) void client.invalidateQueries({ queryKey: [name] });
+      }
       if (failed === 'notify') notifyProblem(problem);
     },
   });

@@ -32,6 +32,20 @@ export class Problem extends Error {
   field(pointer: string): string | undefined {
     return this.fields.get(pointer);
   }
+
+  /** The server broke, or its answer was lost: a write may have happened. */
+  get unsettled(): boolean {
+    return this.status === 0 || this.status >= 500;
+  }
+}
+
+/** No answer came. A read may be tried again; whether a write happened is not known. */
+export function unreachable(method: string): Problem {
+  const read = method === 'GET';
+  return new Problem(
+    { code: 'unreachable', title: text.problem.offlineTitle, detail: read ? text.problem.offline : text.problem.answerLost, retryable: read },
+    0,
+  );
 }
 
 /** What openapi-fetch answers with. */
@@ -47,10 +61,10 @@ export async function unwrap<T>(call: Promise<Answer<T>>): Promise<T> {
   try {
     answer = await call;
   } catch (error) {
-    if (error instanceof DOMException && error.name === 'AbortError') {
+    if (isProblem(error) || (error instanceof DOMException && error.name === 'AbortError')) {
       throw error;
     }
-    throw new Problem({ code: 'no_leader', title: text.problem.offlineTitle, detail: text.problem.offline, retryable: true }, 0);
+    throw unreachable('GET');
   }
   const { data, error, response } = answer;
   if (!response.ok) {
@@ -62,8 +76,8 @@ export async function unwrap<T>(call: Promise<Answer<T>>): Promise<T> {
 export function toProblem(body: unknown, response: Response): Problem {
   const known: Partial<Schemas['Problem']> = typeof body === 'object' && body !== null ? body : {};
   const requestId = response.headers.get('X-Request-Id');
-  const wait = Number(response.headers.get('Retry-After') ?? 0);
-  return new Problem({ ...(requestId === null ? {} : { request_id: requestId }), ...known }, response.status, wait);
+  const wait = Number(response.headers.get('Retry-After') ?? 0); // the API gives seconds, a proxy may give a date
+  return new Problem({ ...(requestId === null ? {} : { request_id: requestId }), ...known }, response.status, Number.isFinite(wait) ? wait : 0);
 }
 
 export function isProblem(error: unknown, code?: string): error is Problem {
