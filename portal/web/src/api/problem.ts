@@ -2,6 +2,9 @@ import { formatSentence } from '../format';
 import { text } from '../text/en';
 import type { Schemas } from './client';
 
+/** A problem of the API, or one with a code of the portal's own. */
+type Refusal = Partial<Omit<Schemas['Problem'], 'code'>> & { code?: string };
+
 /** What the API refused, or why it could not be asked (RFC 9457). */
 export class Problem extends Error {
   readonly code: string;
@@ -13,7 +16,7 @@ export class Problem extends Error {
   readonly fields: ReadonlyMap<string, string>;
   readonly limits: Schemas['Problem']['limits'];
 
-  constructor(from: Partial<Schemas['Problem']>, status: number, retryAfterSeconds = 0) {
+  constructor(from: Refusal, status: number, retryAfterSeconds = 0) {
     super(formatSentence(from.detail ?? text.problem.noDetail(status)));
     this.name = 'Problem';
     this.code = from.code ?? 'internal';
@@ -74,7 +77,7 @@ export async function unwrap<T>(call: Promise<Answer<T>>): Promise<T> {
 }
 
 export function toProblem(body: unknown, response: Response): Problem {
-  const known: Partial<Schemas['Problem']> = typeof body === 'object' && body !== null ? body : {};
+  const known: Refusal = typeof body === 'object' && body !== null ? body : {};
   const requestId = response.headers.get('X-Request-Id');
   const wait = Number(response.headers.get('Retry-After') ?? 0); // the API gives seconds, a proxy may give a date
   return new Problem({ ...(requestId === null ? {} : { request_id: requestId }), ...known }, response.status, Number.isFinite(wait) ? wait : 0);
