@@ -5,6 +5,8 @@ import './styles.css';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 
+import { meKey, queryClient } from './api/hooks';
+import { followTabs } from './api/tabs';
 import { App } from './app/App';
 import { renewWhereOld } from './app/new-version';
 import type { SiteDefinition } from './app/pages';
@@ -22,6 +24,7 @@ const definitions: Readonly<Record<typeof site.name, () => Promise<{ definition:
 async function start(root: HTMLElement): Promise<void> {
   renewWhereOld();
   const { definition } = await definitions[site.name]();
+  followTabs(() => void queryClient.invalidateQueries({ queryKey: meKey }));
   createRoot(root).render(
     <StrictMode>
       <App definition={definition} />

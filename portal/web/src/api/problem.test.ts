@@ -36,12 +36,13 @@ test('only what may help is tried again, three times, and never a locked log-in'
   expect(retryWhereItHelps(0, new Problem({ code: 'login_locked', retryable: true }, 429))).toBe(false);
   expect(retryWhereItHelps(0, new Problem({ code: 'not_found', retryable: false }, 404))).toBe(false);
   expect(retryWhereItHelps(0, new TypeError('a bug'))).toBe(false);
-  const limited = (seconds: number): Problem => new Problem({ code: 'rate_limited', retryable: true }, 429, seconds);
-  expect([2, 60].map((seconds) => retryWhereItHelps(0, limited(seconds)))).toEqual([true, false]);
+  const limited = [2, 60].map((seconds) => new Problem({ code: 'rate_limited', retryable: true }, 429, seconds));
+  expect(limited.map((problem) => retryWhereItHelps(0, problem))).toEqual([true, false]);
 });
 
+const fetch = (): Promise<Response> => Promise.reject(new TypeError('Failed to fetch'));
+
 test('a lost answer says of a read what it says of no write: that it may be tried again', async () => {
-  const fetch = (): Promise<Response> => Promise.reject(new TypeError('Failed to fetch'));
   expect(await refused(api.GET('/api/v1/me', { fetch }))).toMatchObject({ code: 'unreachable', retryable: true });
   const write = await refused(api.POST('/api/v1/logout', { fetch }));
   expect(write).toMatchObject({ code: 'unreachable', retryable: false, unsettled: true });
