@@ -1,7 +1,7 @@
 import { Text, Tooltip } from '@mantine/core';
 import { useSyncExternalStore } from 'react';
 
-import { formatRelative, formatTime, formatUTC } from '../format';
+import { formatRelative, formatTime, formatUTC, locale } from '../format';
 import { text } from '../text/en';
 
 // One clock for every time that is shown: it ticks twice a minute.
@@ -26,7 +26,7 @@ function watch(watcher: () => void): () => void {
   };
 }
 
-/** A time as "3 minutes ago"; its own clock and UTC on hover and focus. */
+/** A time as "3 minutes ago"; the reader's clock and UTC on hover, UTC for who hears it. */
 export function When({ at, never = text.when.never }: { at: string | null | undefined; never?: string }) {
   const current = useSyncExternalStore(watch, () => now);
   if (at === null || at === undefined) {
@@ -36,7 +36,7 @@ export function When({ at, never = text.when.never }: { at: string | null | unde
   const shown = formatRelative(at, Math.max(current, Math.min(Date.parse(at), current + tickMillis)));
   return (
     <Tooltip label={<>{formatTime(at)}<br />{formatUTC(at)}</>}>
-      <time dateTime={at} className="num" style={{ whiteSpace: 'nowrap' }}>{shown}</time>
+      <time dateTime={at} className="num" lang={locale} style={{ whiteSpace: 'nowrap', position: 'relative' }}>{shown}<span className="visually-hidden">, {formatUTC(at)}</span></time>
     </Tooltip>
   );
 }
