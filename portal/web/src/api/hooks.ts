@@ -195,6 +195,12 @@ export function useWrite<V, T>(
   });
 }
 
+/** For what is done aside from queries and writes: a bug stays one. */
+export function notifyFailure(error: unknown): void {
+  if (!isProblem(error)) throw error;
+  notifyProblem(error);
+}
+
 export function notifyProblem(problem: Problem): void {
   notifications.show({
     title: problem.title,

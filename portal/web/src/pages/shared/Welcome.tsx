@@ -5,7 +5,7 @@ import { useEffect, useState, type FormEvent } from 'react';
 import { Link, useNavigate, useSearchParams } from 'react-router';
 
 import { api } from '../../api/client';
-import { useWrite } from '../../api/hooks';
+import { notifyFailure, useWrite } from '../../api/hooks';
 import { useSession } from '../../api/session';
 import { endSession } from '../../app/log-out';
 import { ProblemAlert } from '../../parts/ProblemAlert';
@@ -25,19 +25,19 @@ export default function Welcome() {
   const [touched, setTouched] = useState(false);
   // Nobody finds the token in the address bar or in the history.
   useEffect(() => void navigate('/welcome', { replace: true }), [navigate]);
+  const leave = async (): Promise<void> => {
+    if (other !== undefined) await endSession();
+    await navigate('/login', { replace: true });
+  };
   const set = useWrite(
-    async (p: string) => {
-      const answer = await api.POST('/api/v1/password', { body: { ...(vendor === null ? {} : { vendor_id: vendor }), token, password: p } });
-      if (answer.response.ok && other !== undefined) await endSession();
-      return answer;
-    },
+    (p: string) => api.POST('/api/v1/password', { body: { ...(vendor === null ? {} : { vendor_id: vendor }), token, password: p } }),
     {
       failed: 'self',
       open: true,
       onSuccess: () => {
         if (vendor !== null) rememberVendor(vendor);
         notifications.show({ message: text.welcome.done, color: 'teal' });
-        void navigate('/login', { replace: true });
+        leave().catch(notifyFailure);
       },
     },
   );
