@@ -234,3 +234,40 @@ test('the platform’s own host asks for no session, and a link into its page le
   noErrors();
   await context.close();
 });
+
+test('rows that one may no longer read are not shown any more', async () => {
+  const { context, page } = await openPage(browser);
+  await signIn(page, cluster);
+  await page.goto(tenant('/users?invite=1'));
+  const rows = page.getByRole('table', { includeHidden: true }).getByText(cluster.ready.demo.admin_email);
+  await rows.waitFor();
+  await page.route('**/api/v1/users?*', (route) => route.fulfill({
+    status: 403,
+    contentType: 'application/problem+json',
+    body: JSON.stringify({ type: 'about:blank', title: 'Forbidden role', status: 403, detail: 'your role does not allow this', code: 'forbidden_role', request_id: 'r', retryable: false }),
+  }));
+  await page.getByLabel('Name', { exact: true }).fill('Nora Neu');
+  await page.getByLabel('E-mail address').fill('nora@mercedes.com');
+  const asked = page.waitForRequest('**/api/v1/me'); // the role may have changed
+  await page.keyboard.press('Enter');
+  await page.getByText('These rows could not be read').waitFor();
+  await asked;
+  expect(await rows.count()).toBe(0);
+  await context.close();
+});
+
+test('single sign-on leads back to where one was', async () => {
+  const { context, page } = await openPage(browser);
+  await page.route('**/api/v1/login', (route) => route.fulfill({
+    json: { password: true, company_name: 'Mercedes-Benz AG', sso: { name: 'Entra', login_url: tenant('/api/v1/sso/login'), enforced: false } },
+  }));
+  // The provider, in one step: it comes back to the first page, with a session.
+  await page.route('**/api/v1/sso/login', (route) => route.fulfill({ status: 302, headers: { Location: '/' } }));
+  await page.goto(tenant('/account'));
+  await page.waitForURL('**/login?next=%2Faccount');
+  await context.addCookies([{ name: 'cloudlicenses', value: await owner(), url: tenant('/') }]);
+  await page.getByRole('link', { name: 'Log in with Entra' }).click();
+  await page.waitForURL('**/account');
+  await page.getByRole('heading', { name: 'Your account', level: 1 }).waitFor();
+  await context.close();
+});
