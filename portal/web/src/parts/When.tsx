@@ -26,7 +26,7 @@ function watch(watcher: () => void): () => void {
   };
 }
 
-/** A time as "3 minutes ago"; the reader's clock and UTC on hover, UTC for who hears it. */
+/** A time as "3 minutes ago"; its own clock and UTC on hover and focus. */
 export function When({ at, never = text.when.never }: { at: string | null | undefined; never?: string }) {
   const current = useSyncExternalStore(watch, () => now);
   if (at === null || at === undefined) {
@@ -34,6 +34,7 @@ export function When({ at, never = text.when.never }: { at: string | null | unde
   }
   // What happens while the clock stands still is not in the future.
   const shown = formatRelative(at, Math.max(current, Math.min(Date.parse(at), current + tickMillis)));
+  // Who hears the page has no pointer to hover with: UTC is in the text as well.
   return (
     <Tooltip label={<>{formatTime(at)}<br />{formatUTC(at)}</>}>
       <time dateTime={at} className="num" lang={locale} style={{ whiteSpace: 'nowrap', position: 'relative' }}>{shown}<span className="visually-hidden">, {formatUTC(at)}</span></time>
