@@ -16,9 +16,12 @@ const screenshots = resolve(import.meta.dirname, '../../../docs/screenshots');
 export const wide = { width: 1440, height: 900 };
 export const phone = { width: 390, height: 844 };
 
-/** Debian's browser, with an empty profile. */
-export function openBrowser(): Promise<Browser> {
-  return chromium.launch({ executablePath, args: flags });
+/**
+ * Debian's browser, with an empty profile. Playwright turns the memory of pages
+ * off that a person's Back goes to; `pageMemory` leaves it on.
+ */
+export function openBrowser({ pageMemory = false } = {}): Promise<Browser> {
+  return chromium.launch({ executablePath, args: flags, ...(pageMemory ? { ignoreDefaultArgs: ['--disable-back-forward-cache'] } : {}) });
 }
 
 /** A page of its own context. What a page logs as an error fails `noErrors`. */

@@ -5,7 +5,8 @@ import { gzipSync } from 'node:zlib';
 
 const limitBytes = 200_000;
 const dist = new URL('../dist/', import.meta.url);
-const manifest = JSON.parse(readFileSync(new URL('.vite/manifest.json', dist), 'utf8'));
+// Kept beside dist/, which the Go binary embeds as it is.
+const manifest = JSON.parse(readFileSync(new URL('../.build/manifest.json', import.meta.url), 'utf8'));
 
 /** Entry page of each site: what somebody sees first. */
 const firstPages = {
@@ -17,7 +18,7 @@ const firstPages = {
 
 function filesOf(entry, found = new Set()) {
   const chunk = manifest[entry];
-  if (chunk === undefined) throw new Error(`dist/.vite/manifest.json has no ${entry}: run npm run build`);
+  if (chunk === undefined) throw new Error(`the manifest has no ${entry}: run npm run build`);
   if (!found.has(chunk.file)) {
     found.add(chunk.file);
     for (const imported of chunk.imports ?? []) filesOf(imported, found);

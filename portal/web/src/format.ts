@@ -1,7 +1,8 @@
 // Numbers, money and times in the reader's locale. Sums come from the API:
 // nothing here adds amounts.
 
-const locale = typeof navigator === 'undefined' ? 'en' : navigator.language;
+/** The reader's language, which the page's own need not be. */
+export const locale = typeof navigator === 'undefined' ? 'en' : navigator.language;
 
 const counts = new Intl.NumberFormat(locale);
 const percents = new Intl.NumberFormat(locale, { style: 'percent', maximumFractionDigits: 0 });
@@ -70,7 +71,7 @@ export function formatRelative(time: string, now: number): string {
   return relatives.format(0, 'second');
 }
 
-/** A clause of the API as a sentence of the page: with a capital first. */
+/** A clause of the API, in English whoever reads it, as a sentence of the page. */
 export function formatSentence(clause: string): string {
-  return clause.slice(0, 1).toLocaleUpperCase(locale) + clause.slice(1);
+  return clause.slice(0, 1).toUpperCase() + clause.slice(1);
 }

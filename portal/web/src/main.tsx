@@ -5,9 +5,13 @@ import './styles.css';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 
+import { meKey, queryClient } from './api/hooks';
+import { followTabs } from './api/tabs';
 import { App } from './app/App';
+import { renewWhereOld } from './app/new-version';
 import type { SiteDefinition } from './app/pages';
 import { site } from './site';
+import { text } from './text/en';
 
 const definitions: Readonly<Record<typeof site.name, () => Promise<{ definition: SiteDefinition }>>> = {
   tenant: () => import('./sites/tenant'),
@@ -17,10 +21,10 @@ const definitions: Readonly<Record<typeof site.name, () => Promise<{ definition:
   unknown: () => import('./sites/unknown'),
 };
 
-async function start(): Promise<void> {
-  const root = document.getElementById('root');
-  if (root === null) throw new Error('index.html has no #root');
+async function start(root: HTMLElement): Promise<void> {
+  renewWhereOld();
   const { definition } = await definitions[site.name]();
+  followTabs(() => void queryClient.invalidateQueries({ queryKey: meKey }));
   createRoot(root).render(
     <StrictMode>
       <App definition={definition} />
@@ -28,4 +32,9 @@ async function start(): Promise<void> {
   );
 }
 
-void start();
+const root = document.getElementById('root');
+if (root === null) throw new Error('index.html has no #root');
+start(root).catch((error: unknown) => {
+  root.textContent = text.startFailed;
+  reportError(error);
+});

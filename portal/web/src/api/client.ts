@@ -1,6 +1,7 @@
 import createClient, { type Middleware } from 'openapi-fetch';
 
 import { site } from '../site';
+import { unreachable } from './problem';
 import type { components, paths } from './schema';
 
 export type Schemas = components['schemas'];
@@ -44,13 +45,20 @@ export const operatorToken = {
 const operator: Middleware = {
   onRequest({ request }) {
     const token = operatorToken.get();
-    if (token !== null) {
+    // The log-in brings the token that it checks.
+    if (token !== null && !request.headers.has('Authorization')) {
       request.headers.set('Authorization', `Bearer ${token}`);
     }
     return request;
   },
 };
 
+const lost: Middleware = {
+  onError({ request, error }) {
+    return error instanceof DOMException && error.name === 'AbortError' ? undefined : unreachable(request.method);
+  },
+};
+
 /** The public API, as api/openapi.yaml describes it. */
 export const api = createClient<paths>({ baseUrl: window.location.origin });
-api.use(ownWrites, operator);
+api.use(ownWrites, operator, lost);

@@ -3,7 +3,6 @@ import {
   MutationCache,
   QueryCache,
   QueryClient,
-  keepPreviousData,
   useMutation,
   useQuery,
   useQueryClient,
@@ -22,9 +21,11 @@ import { isProblem, unwrap, type Answer, type Problem } from './problem';
 export const meKey = ['me'] as const;
 
 const maxRetries = 3;
+/** Who would have to wait longer is told so instead of looking at a skeleton. */
+const maxWaitSeconds = 5;
 
 export function retryWhereItHelps(failures: number, error: unknown): boolean {
-  return isProblem(error) && error.retryable && error.code !== 'login_locked' && failures < maxRetries;
+  return isProblem(error) && error.retryable && error.code !== 'login_locked' && error.retryAfterSeconds <= maxWaitSeconds && failures < maxRetries;
 }
 
 function retryDelay(failures: number, error: unknown): number {
@@ -32,9 +33,9 @@ function retryDelay(failures: number, error: unknown): number {
   return Math.max(wait, Math.min(250 * 2 ** failures, 4_000));
 }
 
-/** A session that ended anywhere is asked for again, and leads to the log-in. */
+/** A session that ended, or a role that changed, is asked for again: it leads to the log-in, or shows what is allowed now. */
 function onError(error: unknown): void {
-  if (isProblem(error) && error.status === 401) {
+  if (isProblem(error) && (error.status === 401 || error.code === 'forbidden_role')) {
     void queryClient.invalidateQueries({ queryKey: meKey });
   }
 }
@@ -98,11 +99,14 @@ export function useList<T>(
   const query = useQuery<Page<T>, Problem>({
     queryKey: [...key, { cursor, limit }],
     queryFn: ({ signal }) => unwrap(call(cursor === '' ? { limit } : { cursor, limit }, signal)),
-    placeholderData: keepPreviousData,
+    placeholderData: (previous, former) => (sameSubject(former?.queryKey, key) ? previous : undefined),
     enabled,
   });
   const pageNumber = pageOf(location.state);
-  const next = query.data?.next_cursor ?? null;
+  // What one may no longer read is not shown either.
+  const denied = query.error?.status === 401 || query.error?.status === 403;
+  const data = denied ? undefined : query.data;
+  const next = data?.next_cursor ?? null;
   const { refetch } = query;
   const turnTo = useCallback(
     (to: string | null, page: number) => {
@@ -120,7 +124,7 @@ export function useList<T>(
   );
   return useMemo(
     () => ({
-      items: query.data?.items ?? [],
+      items: data?.items ?? [],
       pending: query.isPending,
       fetching: query.isFetching,
       error: query.error,
@@ -129,8 +133,17 @@ export function useList<T>(
       previous: cursor === '' ? undefined : () => (pageNumber > 1 ? void navigate(-1) : turnTo(null, 1)),
       pageNumber,
     }),
-    [query.data, query.isPending, query.isFetching, query.error, refetch, next, cursor, pageNumber, turnTo, navigate],
+    [data, query.isPending, query.isFetching, query.error, refetch, next, cursor, pageNumber, turnTo, navigate],
   );
+}
+
+/** Whether two keys name the same thing, by filters or pages that may differ: the old rows stay until the new ones are there. */
+export function sameSubject(a: QueryKey | undefined, b: QueryKey): boolean {
+  return a !== undefined && namesOf(a) === namesOf(b);
+}
+
+function namesOf(key: QueryKey): string {
+  return JSON.stringify(key.filter((part) => typeof part !== 'object'));
 }
 
 function pageOf(state: unknown): number {
@@ -174,9 +187,18 @@ export function useWrite<V, T>(
       onSuccess?.(data, variables);
     },
     onError: (problem) => {
+      if (problem.unsettled) {
+        for (const name of stale) void client.invalidateQueries({ queryKey: [name] });
+      }
       if (failed === 'notify') notifyProblem(problem);
     },
   });
+}
+
+/** For what is done aside from queries and writes: a bug stays one. */
+export function notifyFailure(error: unknown): void {
+  if (!isProblem(error)) throw error;
+  notifyProblem(error);
 }
 
 export function notifyProblem(problem: Problem): void {

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 
+import { api } from './client';
 import { retryWhereItHelps } from './hooks';
-import { isProblem, Problem, unwrap } from './problem';
+import { isProblem, Problem, toProblem, unwrap } from './problem';
 
 const id = '01a21818-20be-7005-907d-c13113183f26';
 
@@ -35,4 +36,20 @@ test('only what may help is tried again, three times, and never a locked log-in'
   expect(retryWhereItHelps(0, new Problem({ code: 'login_locked', retryable: true }, 429))).toBe(false);
   expect(retryWhereItHelps(0, new Problem({ code: 'not_found', retryable: false }, 404))).toBe(false);
   expect(retryWhereItHelps(0, new TypeError('a bug'))).toBe(false);
+  const limited = [2, 60].map((seconds) => new Problem({ code: 'rate_limited', retryable: true }, 429, seconds));
+  expect(limited.map((problem) => retryWhereItHelps(0, problem))).toEqual([true, false]);
+});
+
+const fetch = (): Promise<Response> => Promise.reject(new TypeError('Failed to fetch'));
+
+test('a lost answer says of a read what it says of no write: that it may be tried again', async () => {
+  expect(await refused(api.GET('/api/v1/me', { fetch }))).toMatchObject({ code: 'unreachable', retryable: true });
+  const write = await refused(api.POST('/api/v1/logout', { fetch }));
+  expect(write).toMatchObject({ code: 'unreachable', retryable: false, unsettled: true });
+  expect(write.message).toContain('It may have happened');
+});
+
+test('a date to wait for is no number of seconds', () => {
+  const response = new Response(null, { status: 503, headers: { 'Retry-After': 'Thu, 26 Nov 2026 14:00:00 GMT' } });
+  expect(toProblem(undefined, response).retryAfterSeconds).toBe(0);
 });

@@ -2,6 +2,9 @@ import { formatSentence } from '../format';
 import { text } from '../text/en';
 import type { Schemas } from './client';
 
+/** A problem of the API, or one with a code of the portal's own. */
+type Refusal = Partial<Omit<Schemas['Problem'], 'code'>> & { code?: string };
+
 /** What the API refused, or why it could not be asked (RFC 9457). */
 export class Problem extends Error {
   readonly code: string;
@@ -13,7 +16,7 @@ export class Problem extends Error {
   readonly fields: ReadonlyMap<string, string>;
   readonly limits: Schemas['Problem']['limits'];
 
-  constructor(from: Partial<Schemas['Problem']>, status: number, retryAfterSeconds = 0) {
+  constructor(from: Refusal, status: number, retryAfterSeconds = 0) {
     super(formatSentence(from.detail ?? text.problem.noDetail(status)));
     this.name = 'Problem';
     this.code = from.code ?? 'internal';
@@ -32,6 +35,20 @@ export class Problem extends Error {
   field(pointer: string): string | undefined {
     return this.fields.get(pointer);
   }
+
+  /** The server broke, or its answer was lost: a write may have happened. */
+  get unsettled(): boolean {
+    return this.status === 0 || this.status >= 500;
+  }
+}
+
+/** No answer came. A read may be tried again; whether a write happened is not known. */
+export function unreachable(method: string): Problem {
+  const read = method === 'GET';
+  return new Problem(
+    { code: 'unreachable', title: text.problem.offlineTitle, detail: read ? text.problem.offline : text.problem.answerLost, retryable: read },
+    0,
+  );
 }
 
 /** What openapi-fetch answers with. */
@@ -47,10 +64,10 @@ export async function unwrap<T>(call: Promise<Answer<T>>): Promise<T> {
   try {
     answer = await call;
   } catch (error) {
-    if (error instanceof DOMException && error.name === 'AbortError') {
+    if (isProblem(error) || (error instanceof DOMException && error.name === 'AbortError')) {
       throw error;
     }
-    throw new Problem({ code: 'no_leader', title: text.problem.offlineTitle, detail: text.problem.offline, retryable: true }, 0);
+    throw unreachable('GET');
   }
   const { data, error, response } = answer;
   if (!response.ok) {
@@ -60,10 +77,10 @@ export async function unwrap<T>(call: Promise<Answer<T>>): Promise<T> {
 }
 
 export function toProblem(body: unknown, response: Response): Problem {
-  const known: Partial<Schemas['Problem']> = typeof body === 'object' && body !== null ? body : {};
+  const known: Refusal = typeof body === 'object' && body !== null ? body : {};
   const requestId = response.headers.get('X-Request-Id');
-  const wait = Number(response.headers.get('Retry-After') ?? 0);
-  return new Problem({ ...(requestId === null ? {} : { request_id: requestId }), ...known }, response.status, wait);
+  const wait = Number(response.headers.get('Retry-After') ?? 0); // the API gives seconds, a proxy may give a date
+  return new Problem({ ...(requestId === null ? {} : { request_id: requestId }), ...known }, response.status, Number.isFinite(wait) ? wait : 0);
 }
 
 export function isProblem(error: unknown, code?: string): error is Problem {

@@ -4,6 +4,7 @@ import { site } from '../site';
 import { api, operatorToken, type Schemas } from './client';
 import { meKey, retryWhereItHelps } from './hooks';
 import { isProblem, unwrap, type Problem } from './problem';
+import { sessionRead } from './tabs';
 
 /** Something that a role may allow. */
 export type Permission = Schemas['Permission'];
@@ -11,6 +12,8 @@ export type Permission = Schemas['Permission'];
 export interface Session {
   /** Missing on the admin address: an operator's token has no user. */
   user: Schemas['User'] | undefined;
+  /** On the vendors' hosts alone. */
+  vendorId: string | undefined;
   companyName: string;
   /** Of a vendor that has set any. */
   branding?: Schemas['Branding'];
@@ -24,27 +27,36 @@ async function readSession(signal: AbortSignal): Promise<Session | null> {
     if (site.name === 'admin') {
       if (operatorToken.get() === null) return null;
       await unwrap(api.GET('/v1/cluster', { signal }));
-      return { user: undefined, companyName: '', permissions: new Set(), operator: true };
+      return { user: undefined, vendorId: undefined, companyName: '', permissions: new Set(), operator: true };
     }
     const me = await unwrap(api.GET('/api/v1/me', { signal }));
+    if (me.user !== undefined) sessionRead(me.user.id);
     return {
       user: me.user,
+      vendorId: me.vendor_id,
       companyName: me.company_name,
       branding: me.branding,
       permissions: new Set(me.permissions),
       operator: false,
     };
   } catch (error) {
-    if (isProblem(error) && error.status === 401) return null;
+    if (isProblem(error) && error.status === 401) {
+      if (site.name === 'admin') operatorToken.clear();
+      return null;
+    }
     throw error;
   }
 }
+
+/** The platform's own host and a host of nobody have no users. */
+const hasSessions = site.name === 'tenant' || site.name === 'vendors' || site.name === 'admin';
 
 /** Who is logged in; null: nobody. */
 export function useSession(): UseQueryResult<Session | null, Problem> {
   return useQuery<Session | null, Problem>({
     queryKey: meKey,
     queryFn: ({ signal }) => readSession(signal),
+    enabled: hasSessions,
     staleTime: 60_000,
     retry: retryWhereItHelps,
   });

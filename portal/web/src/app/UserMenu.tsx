@@ -2,18 +2,10 @@ import { Avatar, Menu, Text, UnstyledButton } from '@mantine/core';
 import { IconLogout, IconUserCircle } from '@tabler/icons-react';
 import { Link } from 'react-router';
 
-import { notifyProblem } from '../api/hooks';
-import { isProblem } from '../api/problem';
+import { notifyFailure } from '../api/hooks';
 import { useSession } from '../api/session';
 import { text } from '../text/en';
 import { logOut } from './log-out';
-
-function leave(): void {
-  logOut().catch((error: unknown) => {
-    if (isProblem(error)) notifyProblem(error);
-    else throw error;
-  });
-}
 
 export function UserMenu() {
   const user = useSession().data?.user;
@@ -36,7 +28,7 @@ export function UserMenu() {
             <Menu.Divider />
           </>
         )}
-        <Menu.Item leftSection={<IconLogout size={16} />} onClick={leave}>{text.shell.logout}</Menu.Item>
+        <Menu.Item leftSection={<IconLogout size={16} />} onClick={() => void logOut().catch(notifyFailure)}>{text.shell.logout}</Menu.Item>
       </Menu.Dropdown>
     </Menu>
   );

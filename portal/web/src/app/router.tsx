@@ -22,7 +22,7 @@ function openRoute({ path, load }: Page): RouteObject {
 
 function shellRoute({ path, load, permission }: ShellPage): RouteObject {
   const Component = lazy(load);
-  return { path, element: <Waiting><Permitted permission={permission}><Component /></Permitted></Waiting> };
+  return { path, errorElement: <Broken inside />, element: <Waiting><Permitted permission={permission}><Component /></Permitted></Waiting> };
 }
 
 /** The routes of a site: open pages, and pages inside the shell. */

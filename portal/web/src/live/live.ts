@@ -1,7 +1,7 @@
 import type { QueryClient } from '@tanstack/react-query';
 import { useEffect, useSyncExternalStore } from 'react';
 
-import { queryClient } from '../api/hooks';
+import { meKey, queryClient } from '../api/hooks';
 import type { Schemas } from '../api/client';
 import { openStream, type StreamEvent, type StreamState } from './stream';
 
@@ -30,7 +30,7 @@ export interface Live {
 const maxRecent = 50;
 const activityTypes: ReadonlySet<string> = new Set(['lease.granted', 'lease.returned', 'lease.expired', 'checkout.denied']);
 /** A hidden tab lets its connection go: a browser has six of them per host. */
-const hiddenMillis = 60_000;
+const hiddenMillis = 5_000;
 
 let live: Live = { state: 'connecting', recent: [] };
 const listeners = new Set<() => void>();
@@ -84,22 +84,26 @@ export function useLiveStream(enabled: boolean): void {
     if (!enabled) return undefined;
     let close: (() => void) | undefined;
     let hidden: ReturnType<typeof setTimeout> | undefined;
-    const open = (): void => {
-      close ??= openStream('/api/v1/events', { onEvent, onState: (state) => set({ state }) });
+    let missed = document.visibilityState !== 'visible'; // what has changed since the page was read
+    const onState = (state: StreamState): void => {
+      set({ state });
+      if (state === 'ended') void queryClient.invalidateQueries({ queryKey: meKey }); // it leads to the log-in
     };
     const seen = (): void => {
       clearTimeout(hidden);
       if (document.visibilityState === 'visible') {
-        if (close === undefined) void queryClient.invalidateQueries();
-        open();
+        if (missed) void queryClient.invalidateQueries();
+        missed = false;
+        close ??= openStream('/api/v1/events', { onEvent, onState });
         return;
       }
       hidden = setTimeout(() => {
         close?.();
         close = undefined;
+        missed = true;
       }, hiddenMillis);
     };
-    open();
+    seen();
     document.addEventListener('visibilitychange', seen);
     return () => {
       document.removeEventListener('visibilitychange', seen);

@@ -31,6 +31,7 @@ export function ConfirmByName({ opened, onClose, title, ...rest }: Props) {
 
 function Question({ onClose, children, name, action, onConfirm, busy, error, danger = true }: Omit<Props, 'opened' | 'title'>) {
   const [typed, setTyped] = useState('');
+  const [former] = useState(error); // of the last time this was asked
   const ready = name === undefined || typed.trim() === name;
   const submit = (event: FormEvent): void => {
     event.preventDefault();
@@ -43,7 +44,7 @@ function Question({ onClose, children, name, action, onConfirm, busy, error, dan
         {name !== undefined && (
           <TextInput data-autofocus label={text.confirm.typeName(name)} value={typed} autoComplete="off" spellCheck={false} onChange={(e) => setTyped(e.currentTarget.value)} />
         )}
-        {error && <ProblemAlert error={error} />}
+        {error && error !== former && <ProblemAlert error={error} />}
         <Group justify="flex-end" gap="xs">
           <Button variant="default" onClick={onClose}>{text.actions.cancel}</Button>
           <Button type="submit" color={danger ? 'red.9' : undefined} disabled={!ready} loading={busy}>{action}</Button>

@@ -1,7 +1,7 @@
 import { Text, Tooltip } from '@mantine/core';
 import { useSyncExternalStore } from 'react';
 
-import { formatRelative, formatTime, formatUTC } from '../format';
+import { formatRelative, formatTime, formatUTC, locale } from '../format';
 import { text } from '../text/en';
 
 // One clock for every time that is shown: it ticks twice a minute.
@@ -39,9 +39,10 @@ export function When({ at, never = text.when.never }: { at: string | null | unde
   }
   // What happens while the clock stands still is not in the future.
   const shown = formatRelative(at, Math.max(current, Math.min(Date.parse(at), current + tickMillis)));
+  // Who hears the page has no pointer to hover with: UTC is in the text as well.
   return (
     <Tooltip label={<>{formatTime(at)}<br />{formatUTC(at)}</>}>
-      <time dateTime={at} className="num" style={{ whiteSpace: 'nowrap' }}>{shown}</time>
+      <time dateTime={at} className="num" lang={locale} style={{ whiteSpace: 'nowrap', position: 'relative' }}>{shown}<span className="visually-hidden">, {formatUTC(at)}</span></time>
     </Tooltip>
   );
 }

@@ -1,6 +1,6 @@
 import { Anchor, Box, Button, Container, Group, SimpleGrid, Stack, Text, TextInput, Title } from '@mantine/core';
-import { useState, type FormEvent } from 'react';
-import { Link } from 'react-router';
+import { useEffect, useState, type FormEvent } from 'react';
+import { Link, useLocation } from 'react-router';
 
 import { Logo } from '../../app/Logo';
 import { SchemeSwitch } from '../../app/SchemeSwitch';
@@ -14,6 +14,9 @@ import { Plans } from './Plans';
 /** What the platform is, for who comes to its own host. */
 export default function Landing() {
   usePageTitle(text.hero.pageTitle);
+  const { hash } = useLocation();
+  // The browser looked for the place before the page was there.
+  useEffect(() => document.getElementById(hash.slice(1))?.scrollIntoView(), [hash]);
   return (
     <>
       <a className="skip-link" href="#main">{common.shell.skip}</a>

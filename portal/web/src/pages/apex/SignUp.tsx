@@ -5,11 +5,11 @@ import { useSearchParams } from 'react-router';
 import { api, type Schemas } from '../../api/client';
 import { useWrite } from '../../api/hooks';
 import { usePlans } from '../../api/plans';
-import { ProblemAlert } from '../../parts/ProblemAlert';
+import { bindTo, FormProblem } from '../../parts/form';
 import { hostURL } from '../../site';
 import { apexText as text } from '../../text/en-apex';
 import { OpenPage } from '../shared/OpenPage';
-import { bindTo, CompanyFields, companyOf, emptyCompany, idOf, type CompanyValues } from '../signup/CompanyFields';
+import { CompanyFields, companyOf, companyPointers, emptyCompany, idOf, type CompanyValues } from '../signup/CompanyFields';
 import { tokenOf, usePending, type Pending } from '../signup/pending';
 import { VerifyDomain } from '../signup/VerifyDomain';
 
@@ -66,7 +66,7 @@ function Register({ onRegistered }: { onRegistered: (pending: Pending) => void }
               </SimpleGrid>
             </Fieldset>
           </CompanyFields>
-          {error !== null && error.fields.size === 0 && <ProblemAlert error={error} />}
+          <FormProblem error={error} shown={[...companyPointers, 'tenant/id', 'tenant/region', 'tenant/plan']} />
           <Button type="submit" size="md" loading={register.isPending}>{text.signUp.submit}</Button>
         </Stack>
       </form>

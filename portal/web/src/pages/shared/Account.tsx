@@ -9,18 +9,18 @@ import { When } from '../../parts/When';
 import { text } from '../../text/en';
 import { FactorModal } from './FactorModal';
 import { ConfirmByName } from '../../parts/ConfirmByName';
-import { vendorMember, rememberedVendor } from './vendor-id';
+import { vendorMember } from './vendor-id';
 
 /** Who one is here, the password and the second factor. */
 export default function Account() {
-  const user = useSession().data?.user;
+  const { user, vendorId } = useSession().data ?? {};
   if (user === undefined) return null;
   return (
     <>
       <PageHeader title={text.account.title} description={text.account.description} />
       <Stack gap="md" maw={640}>
         <Profile user={user} />
-        <Password user={user} />
+        <Password user={user} vendorId={vendorId ?? ''} />
         <Factor user={user} />
       </Stack>
     </>
@@ -59,8 +59,8 @@ function Profile({ user }: { user: User }) {
   );
 }
 
-function Password({ user }: { user: User }) {
-  const mail = useWrite(() => api.POST('/api/v1/password/reset', { body: { ...vendorMember(rememberedVendor()), email: user.email } }), {
+function Password({ user, vendorId }: { user: User; vendorId: string }) {
+  const mail = useWrite(() => api.POST('/api/v1/password/reset', { body: { ...vendorMember(vendorId), email: user.email } }), {
     done: text.shell.passwordMailed(user.email),
   });
   return (

@@ -1,4 +1,5 @@
 import { Anchor, Button, Group, Modal, Skeleton, Stack, Text, TextInput } from '@mantine/core';
+import { QRCodeSVG } from 'qrcode.react';
 import { useEffect, useState, type FormEvent } from 'react';
 
 import { api } from '../../api/client';
@@ -6,6 +7,9 @@ import { useWrite } from '../../api/hooks';
 import { ProblemAlert } from '../../parts/ProblemAlert';
 import { Snippet } from '../../parts/Snippet';
 import { text } from '../../text/en';
+
+/** Dark on white in both themes, with the four free modules around it that scanners need. */
+const codePixels = 192;
 
 /** Sets a second factor up: a secret for the app, and a code that proves it arrived. */
 export function FactorModal({ opened, onClose }: { opened: boolean; onClose: () => void }) {
@@ -36,6 +40,9 @@ function SetUp({ onClose }: { onClose: () => void }) {
     <form onSubmit={submit}>
       <Stack gap="md">
         <Text size="sm">{text.account.factorScan}</Text>
+        {begin.data === undefined ? <Skeleton h={codePixels} w={codePixels} mx="auto" /> : (
+          <QRCodeSVG value={begin.data.otpauth_url} size={codePixels} marginSize={4} title={text.account.factorCode} role="img" style={{ alignSelf: 'center', borderRadius: 'var(--mantine-radius-sm)' }} />
+        )}
         {begin.data === undefined ? <Skeleton h={42} /> : <Snippet label={text.account.factorSecret}>{begin.data.secret}</Snippet>}
         {begin.data !== undefined && <Anchor size="sm" href={begin.data.otpauth_url}>{text.account.factorOpen}</Anchor>}
         <TextInput data-autofocus label={text.login.totp} inputMode="numeric" autoComplete="one-time-code" maxLength={6} className="num" value={code} onChange={(e) => setCode(e.currentTarget.value)} error={confirm.error?.field('code')} />

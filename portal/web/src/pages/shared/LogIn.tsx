@@ -8,7 +8,9 @@ import { queryClient, useWrite } from '../../api/hooks';
 import { useLoginWays } from '../../api/login-ways';
 import type { Problem } from '../../api/problem';
 import { useSession } from '../../api/session';
-import { nextPath } from '../../app/guards';
+import { announceSession } from '../../api/tabs';
+import { nextPath, returnPath } from '../../app/guards';
+import { bindTo, FormProblem } from '../../parts/form';
 import { ProblemAlert } from '../../parts/ProblemAlert';
 import { site } from '../../site';
 import { text } from '../../text/en';
@@ -46,7 +48,8 @@ function PeopleLogIn() {
     {
       failed: 'self',
       open: true,
-      onSuccess: (_, { vendor }) => {
+      onSuccess: ({ user }, { vendor }) => {
+        announceSession(user.id);
         rememberVendor(vendor);
         queryClient.clear();
         void navigate(nextPath(params.get('next')), { replace: true });
@@ -77,7 +80,7 @@ function PeopleLogIn() {
   const sso = ways?.sso ?? null;
   return (
     <OpenPage title={title(ways?.company_name ?? '')}>
-      {sso !== null && <Button component="a" href={sso.login_url} size="md" variant={sso.enforced ? 'filled' : 'default'}>{text.login.sso(sso.name)}</Button>}
+      {sso !== null && <Button component="a" href={sso.login_url} onClick={() => returnPath.keep(nextPath(params.get('next')))} size="md" variant={sso.enforced ? 'filled' : 'default'}>{text.login.sso(sso.name)}</Button>}
       {sso !== null && <Divider label={sso.enforced ? text.login.ownersOnly : text.login.or} />}
       <PasswordForm busy={logIn.isPending} error={logIn.error} onEnter={enter} />
       {asksVendor && (
@@ -90,15 +93,16 @@ function PeopleLogIn() {
 function PasswordForm({ busy, error, onEnter }: { busy: boolean; error: Problem | null; onEnter: (c: Credentials) => void }) {
   const form = useForm<Credentials>({ mode: 'uncontrolled', initialValues: { vendor: rememberedVendor(), email: '', password: '' } });
   const wrong = error?.code === 'unauthenticated';
+  const bind = bindTo(form, error);
   return (
     <form onSubmit={form.onSubmit(onEnter)}>
       <Stack gap="md">
         {asksVendor && (
-          <TextInput label={text.login.vendorId} description={text.login.vendorIdHint} required withAsterisk={false} autoComplete="organization" autoCapitalize="none" spellCheck={false} error={error?.field('vendor_id')} key={form.key('vendor')} {...form.getInputProps('vendor')} />
+          <TextInput label={text.login.vendorId} description={text.login.vendorIdHint} required withAsterisk={false} autoComplete="organization" autoCapitalize="none" spellCheck={false} key={form.key('vendor')} {...bind('vendor', 'vendor_id')} />
         )}
-        <TextInput label={text.login.email} type="email" required withAsterisk={false} autoComplete="username" autoFocus error={error?.field('email')} key={form.key('email')} {...form.getInputProps('email')} />
-        <PasswordInput label={text.login.password} required withAsterisk={false} autoComplete="current-password" key={form.key('password')} {...form.getInputProps('password')} />
-        {error !== null && (wrong ? <Text size="sm" c="var(--mantine-color-error)" role="alert">{error.message}</Text> : <ProblemAlert error={error} />)}
+        <TextInput label={text.login.email} type="email" required withAsterisk={false} autoComplete="username" autoFocus key={form.key('email')} {...bind('email')} />
+        <PasswordInput label={text.login.password} required withAsterisk={false} autoComplete="current-password" key={form.key('password')} {...bind('password')} />
+        {error !== null && (wrong ? <Text size="sm" c="var(--mantine-color-error)" role="alert">{error.message}</Text> : <FormProblem error={error} shown={asksVendor ? ['vendor_id', 'email', 'password'] : ['email', 'password']} />)}
         <Button type="submit" size="md" loading={busy}>{text.login.submit}</Button>
         <Anchor component={Link} to="/reset" size="sm" ta="center">{text.login.forgot}</Anchor>
       </Stack>

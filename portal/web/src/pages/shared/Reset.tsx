@@ -5,7 +5,7 @@ import { Link } from 'react-router';
 
 import { api } from '../../api/client';
 import { useWrite } from '../../api/hooks';
-import { ProblemAlert } from '../../parts/ProblemAlert';
+import { bindTo, FormProblem } from '../../parts/form';
 import { text } from '../../text/en';
 import { OpenPage } from './OpenPage';
 import { asksVendor, rememberedVendor, vendorMember } from './vendor-id';
@@ -17,6 +17,7 @@ export default function Reset() {
     ({ vendor, email }: { vendor: string; email: string }) => api.POST('/api/v1/password/reset', { body: { ...vendorMember(vendor), email } }),
     { failed: 'self', open: true },
   );
+  const bind = bindTo(form, ask.error);
   return (
     <OpenPage title={text.reset.title} description={text.reset.text}>
       {ask.isSuccess ? (
@@ -24,9 +25,9 @@ export default function Reset() {
       ) : (
         <form onSubmit={form.onSubmit((values) => ask.mutate(values))}>
           <Stack gap="md">
-            {asksVendor && <TextInput label={text.login.vendorId} required withAsterisk={false} error={ask.error?.field('vendor_id')} key={form.key('vendor')} {...form.getInputProps('vendor')} />}
-            <TextInput label={text.login.email} type="email" required withAsterisk={false} autoComplete="username" autoFocus error={ask.error?.field('email')} key={form.key('email')} {...form.getInputProps('email')} />
-            {ask.error !== null && ask.error.fields.size === 0 && <ProblemAlert error={ask.error} />}
+            {asksVendor && <TextInput label={text.login.vendorId} required withAsterisk={false} key={form.key('vendor')} {...bind('vendor', 'vendor_id')} />}
+            <TextInput label={text.login.email} type="email" required withAsterisk={false} autoComplete="username" autoFocus key={form.key('email')} {...bind('email')} />
+            <FormProblem error={ask.error} shown={asksVendor ? ['vendor_id', 'email'] : ['email']} />
             <Button type="submit" size="md" loading={ask.isPending}>{text.reset.submit}</Button>
           </Stack>
         </form>

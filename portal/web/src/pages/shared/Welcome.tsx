@@ -1,10 +1,13 @@
-import { Anchor, Button, PasswordInput, Stack, Text } from '@mantine/core';
+import { Alert, Anchor, Button, PasswordInput, Stack, Text } from '@mantine/core';
 import { notifications } from '@mantine/notifications';
-import { useState, type FormEvent } from 'react';
+import { IconUserCircle } from '@tabler/icons-react';
+import { useEffect, useState, type FormEvent } from 'react';
 import { Link, useNavigate, useSearchParams } from 'react-router';
 
 import { api } from '../../api/client';
-import { useWrite } from '../../api/hooks';
+import { notifyFailure, useWrite } from '../../api/hooks';
+import { useSession } from '../../api/session';
+import { endSession } from '../../app/log-out';
 import { ProblemAlert } from '../../parts/ProblemAlert';
 import { text } from '../../text/en';
 import { OpenPage } from './OpenPage';
@@ -16,10 +19,16 @@ const minPassword = 12;
 export default function Welcome() {
   const [params] = useSearchParams();
   const navigate = useNavigate();
-  const token = params.get('token') ?? '';
-  const vendor = params.get('vendor_id');
+  const [{ token, vendor }] = useState(() => ({ token: params.get('token') ?? '', vendor: params.get('vendor_id') }));
+  const other = useSession().data?.user;
   const [password, setPassword] = useState('');
   const [touched, setTouched] = useState(false);
+  // Nobody finds the token in the address bar or in the history.
+  useEffect(() => void navigate('/welcome', { replace: true }), [navigate]);
+  const leave = async (): Promise<void> => {
+    if (other !== undefined) await endSession();
+    await navigate('/login', { replace: true });
+  };
   const set = useWrite(
     (p: string) => api.POST('/api/v1/password', { body: { ...(vendor === null ? {} : { vendor_id: vendor }), token, password: p } }),
     {
@@ -28,7 +37,7 @@ export default function Welcome() {
       onSuccess: () => {
         if (vendor !== null) rememberVendor(vendor);
         notifications.show({ message: text.welcome.done, color: 'teal' });
-        void navigate('/login', { replace: true });
+        leave().catch(notifyFailure);
       },
     },
   );
@@ -49,6 +58,7 @@ export default function Welcome() {
   const known = over || set.error?.field('password') !== undefined;
   return (
     <OpenPage title={text.welcome.title} description={text.welcome.text}>
+      {other !== undefined && <Alert variant="outline" color="yellow" icon={<IconUserCircle />}>{text.welcome.loggedIn(other.name, other.email)}</Alert>}
       <form onSubmit={submit} noValidate>
         <Stack gap="md">
           <PasswordInput label={text.welcome.password} autoComplete="new-password" autoFocus value={password} onChange={(e) => setPassword(e.currentTarget.value)} error={short ?? set.error?.field('password')} />

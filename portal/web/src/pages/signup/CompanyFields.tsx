@@ -1,10 +1,9 @@
 import { Fieldset, Select, SimpleGrid, TextInput } from '@mantine/core';
-import type { GetInputPropsReturnType } from '@mantine/form';
 import { useMemo, type ReactNode } from 'react';
 
 import { countries } from '../../countries';
 import type { Schemas } from '../../api/client';
-import type { Problem } from '../../api/problem';
+import type { Bind } from '../../parts/form';
 import { apexText as text } from '../../text/en-apex';
 
 export interface CompanyValues {
@@ -13,23 +12,16 @@ export interface CompanyValues {
 }
 
 export const emptyCompany: CompanyValues = {
-  company: { name: '', domain: '', country: navigator.language.split('-')[1] ?? '', tax_id: '' },
+  company: { name: '', domain: '', country: new Intl.Locale(navigator.language).region ?? '', tax_id: '' },
   admin: { name: '', email: '' },
 };
+
+/** The pointers of these fields in the body. */
+export const companyPointers: readonly string[] = ['company/name', 'company/domain', 'company/country', 'company/tax_id', 'admin/name', 'admin/email'];
 
 /** The body's company: what is empty is left out. */
 export function companyOf({ tax_id, ...company }: CompanyValues['company']): Schemas['Company'] {
   return tax_id.trim() === '' ? company : { ...company, tax_id: tax_id.trim() };
-}
-
-/** How a field of the form is bound, with what the API says of it. */
-export type Bind = (path: string) => GetInputPropsReturnType;
-
-export function bindTo(form: { getInputProps: (path: string) => GetInputPropsReturnType }, error: Problem | null): Bind {
-  return (path) => {
-    const props = form.getInputProps(path);
-    return { ...props, error: props.error ?? error?.field(path.replace('.', '/')) };
-  };
 }
 
 /** What all sign-ups ask for: the company, and who administers first. */
@@ -56,7 +48,12 @@ export function CompanyFields({ bind, children }: { bind: Bind; children: ReactN
   );
 }
 
-/** An id as one would make it of a domain: mercedes.com → mercedes. */
+// The second level under which some countries register companies.
+const secondLevels: ReadonlySet<string> = new Set(['ac', 'co', 'com', 'edu', 'gob', 'gov', 'gouv', 'ltd', 'ne', 'net', 'or', 'org', 'plc']);
+
+/** An id as one would make it of a domain: mercedes.com → mercedes, acme.co.uk → acme. */
 export function idOf(domain: string): string {
-  return (domain.trim().toLowerCase().split('.').at(-2) ?? '').replaceAll(/[^a-z0-9-]/g, '');
+  const labels = domain.trim().toLowerCase().split('.').slice(0, -1);
+  if (labels.length > 1 && secondLevels.has(labels.at(-1) ?? '')) labels.pop();
+  return (labels.at(-1) ?? '').replaceAll(/[^a-z0-9-]/g, '');
 }

@@ -11,7 +11,10 @@ import { apexText as text } from '../../text/en-apex';
 import { OpenPage } from '../shared/OpenPage';
 import { forgetPending, type Pending } from './pending';
 
+/** Somebody is setting the record at first; later it is on its way. */
 const lookMillis = 5_000;
+const slowLookMillis = 60_000;
+const slower = 1.2;
 
 interface Props {
   pending: Pending;
@@ -36,11 +39,10 @@ export function VerifyDomain({ pending, verify, onAgain }: Props) {
       }
     },
     staleTime: 0,
-    refetchIntervalInBackground: true,
     refetchInterval: ({ state }) => {
       if (state.data?.done === true) return false;
       if (state.error !== null && !state.error.retryable) return false;
-      return Math.max(lookMillis, (state.error?.retryAfterSeconds ?? 0) * 1000);
+      return Math.max(Math.min(lookMillis * slower ** state.dataUpdateCount, slowLookMillis), (state.error?.retryAfterSeconds ?? 0) * 1000);
     },
   });
   const done = look.data?.done === true;

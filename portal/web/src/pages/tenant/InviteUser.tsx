@@ -3,7 +3,7 @@ import { useForm } from '@mantine/form';
 
 import { api, type Schemas } from '../../api/client';
 import { useWrite } from '../../api/hooks';
-import { ProblemAlert } from '../../parts/ProblemAlert';
+import { bindTo, FormProblem } from '../../parts/form';
 import { text } from '../../text/en';
 import { RoleSelect } from './RoleSelect';
 
@@ -27,14 +27,15 @@ function Form({ onClose }: { onClose: () => void }) {
     onSuccess: onClose,
   });
   const { error } = invite;
+  const bind = bindTo(form, error);
   return (
     <form onSubmit={form.onSubmit((values) => invite.mutate(values))}>
       <Stack gap="md">
         <Text size="sm" c="dimmed">{text.users.inviteText}</Text>
-        <TextInput data-autofocus label={text.users.name} required withAsterisk={false} maxLength={100} autoComplete="off" error={error?.field('name')} key={form.key('name')} {...form.getInputProps('name')} />
-        <TextInput label={text.users.email} type="email" required withAsterisk={false} autoComplete="off" error={error?.field('email')} key={form.key('email')} {...form.getInputProps('email')} />
-        <RoleSelect key={form.key('role')} {...form.getInputProps('role')} />
-        {error !== null && error.fields.size === 0 && <ProblemAlert error={error} />}
+        <TextInput data-autofocus label={text.users.name} required withAsterisk={false} maxLength={100} autoComplete="off" key={form.key('name')} {...bind('name')} />
+        <TextInput label={text.users.email} type="email" required withAsterisk={false} autoComplete="off" key={form.key('email')} {...bind('email')} />
+        <RoleSelect key={form.key('role')} {...bind('role')} />
+        <FormProblem error={error} shown={['name', 'email', 'role']} />
         <Group justify="flex-end" gap="xs">
           <Button variant="default" onClick={onClose}>{text.actions.cancel}</Button>
           <Button type="submit" loading={invite.isPending}>{text.users.invite}</Button>

@@ -4,12 +4,12 @@ import { Link } from 'react-router';
 
 import { api, type Schemas } from '../../api/client';
 import { useWrite } from '../../api/hooks';
-import { ProblemAlert } from '../../parts/ProblemAlert';
+import { bindTo, FormProblem } from '../../parts/form';
 import { text as common } from '../../text/en';
 import { apexText as text } from '../../text/en-apex';
 import { OpenPage } from '../shared/OpenPage';
 import { rememberVendor } from '../shared/vendor-id';
-import { bindTo, CompanyFields, companyOf, emptyCompany, idOf, type CompanyValues } from '../signup/CompanyFields';
+import { CompanyFields, companyOf, companyPointers, emptyCompany, idOf, type CompanyValues } from '../signup/CompanyFields';
 import { tokenOf, usePending, type Pending } from '../signup/pending';
 import { VerifyDomain } from '../signup/VerifyDomain';
 
@@ -67,7 +67,7 @@ function Register({ onRegistered }: { onRegistered: (pending: Pending) => void }
               </SimpleGrid>
             </Fieldset>
           </CompanyFields>
-          {error !== null && error.fields.size === 0 && <ProblemAlert error={error} />}
+          <FormProblem error={error} shown={[...companyPointers, 'vendor/id', 'vendor/region', 'vendor/license_prefix']} />
           <Button type="submit" size="md" loading={register.isPending}>{text.signUp.submit}</Button>
           <Text size="sm" c="dimmed" ta="center">{text.signUp.haveAccount} <Anchor component={Link} to="/login" underline="always">{common.login.submit}</Anchor></Text>
         </Stack>
