@@ -22,7 +22,9 @@ afterAll(async () => {
 test('a session that ends anywhere leads to the log-in', async () => {
   const { context, page, noErrors } = await openPage(browser);
   const { demo } = cluster.ready;
+  await page.route('**/api/v1/events', (route) => route.abort()); // the write shall notice, not the stream
   await signIn(page, cluster);
+  await page.goto(cluster.url(demo.tenant_id, '/users'));
   await page.getByRole('heading', { name: 'Users', level: 1 }).waitFor();
   const session = (await context.cookies()).find((c) => c.name === 'cloudlicenses')?.value;
   expect((await cluster.ask(demo.tenant_id, 'POST', '/api/v1/logout', { token: session ?? '' })).status).toBe(204);

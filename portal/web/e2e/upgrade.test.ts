@@ -22,6 +22,7 @@ afterAll(async () => {
 test('a page whose file is gone is loaded anew, once, and the navigation stays', async () => {
   const { context, page } = await openPage(browser);
   await signIn(page, cluster);
+  await page.goto(cluster.url(cluster.ready.demo.tenant_id, '/users'));
   await page.getByRole('heading', { name: 'Users', level: 1 }).waitFor();
   await page.route('**/assets/Account-*.js', (route) => route.fulfill({ status: 404 }));
   const reloaded = page.waitForEvent('load');
