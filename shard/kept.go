@@ -103,8 +103,13 @@ type keptOf struct {
 	sums      map[cloudlicenses.TenantID][]billing.OverageSum
 }
 
-// kept reads what a vendor's account keeps of the days of a range.
+// kept reads what a vendor's account keeps of the days of a range. It is always as
+// of now: what a replica that is behind does not keep yet would be left out of an
+// invoice, and nothing would show that.
 func (r *reader) kept(ctx context.Context, vendor cloudlicenses.VendorID, within billing.Range) (*keptOf, error) {
+	opt := r.opt
+	defer func() { r.opt = opt }()
+	r.opt.Linearizable = true
 	all := &keptOf{whole: make(map[cloudlicenses.TenantID]bool), sums: make(map[cloudlicenses.TenantID][]billing.OverageSum)}
 	take := func(k *license.Kept) {
 		switch {

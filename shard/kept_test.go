@@ -1,0 +1,70 @@
+package shard
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloudlicenses/cloudlicenses"
+	"github.com/cloudlicenses/cloudlicenses/billing"
+	"github.com/cloudlicenses/cloudlicenses/cluster"
+	"github.com/cloudlicenses/cloudlicenses/fsm"
+	"github.com/cloudlicenses/cloudlicenses/fsm/directory"
+	"github.com/cloudlicenses/cloudlicenses/fsm/license"
+)
+
+// behindKept answers reads of what an account keeps as a replica does that has
+// not applied it yet.
+type behindKept struct {
+	engine
+}
+
+func (l *behindKept) Query(ctx context.Context, group cluster.GroupID, query []byte, opt cluster.ReadOptions) (cluster.Reply, error) {
+	reply, err := l.engine.Query(ctx, group, query, opt)
+	h, _, _, malformed := fsm.SplitHeader(query)
+	if err != nil || malformed != nil || group == directoryGroup || h.Op != license.QueryKept || opt.Linearizable {
+		return reply, err
+	}
+	var none license.KeptPage
+	reply.Value, err = none.MarshalMsg(nil)
+	return reply, err
+}
+
+// TestKeptIsReadAsOfNow: a node whose replica is behind leaves no removed tenant
+// out of a month's charges and invoices.
+func TestKeptIsReadAsOfNow(t *testing.T) {
+	c := newTrio(t)
+	var ahead atomic.Int64
+	c.now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+	c.start(0, 1, 2)
+	s, ctx := c.shards[c.leader(directoryGroup)], t.Context()
+	for _, id := range []cloudlicenses.TenantID{"mercedes", "bmw"} {
+		_, err := s.CreateTenant(ctx, CreateTenantRequest{ID: id, Licenses: []LicenseSpec{
+			{ProductID: "own", MaxOverage: 9, OverageFeeMinor: 333, CommitFeeMinor: 10_000, CommitQty: 1},
+		}})
+		require.NoError(t, err)
+	}
+	month := billing.DayAt(c.now().UnixMilli()).Month()
+	r := beginChange(t, s, directory.ChangeTenant{ID: "mercedes", Status: cloudlicenses.TenantDeleting, Actor: "operator"})
+	_, _, err := s.settleTenant(ctx, &r)
+	require.NoError(t, err)
+	require.NoError(t, s.removeTenant(ctx, &r.Tenant))
+	ahead.Store(((month+1).First().UnixMillis()-time.Now().UnixMilli())*int64(time.Millisecond) + int64(time.Hour))
+
+	behind := New(Config{Node: c.nodes[c.leader(directoryGroup)], Domain: "example.test", Now: c.now})
+	behind.engine = &behindKept{behind.engine}
+	v, _, err := behind.VendorCharges(ctx, operatorVendor.ID, "", month.Days(), ReadOptions{})
+	require.NoError(t, err)
+	require.Len(t, v.Contracts, 2)
+	require.Len(t, v.Charges, 2)
+	run, err := behind.RunInvoices(ctx, operatorVendor.ID, month, license.By{Platform: true}, false)
+	require.NoError(t, err)
+	var billed []cloudlicenses.TenantID
+	for i := range run.Issued {
+		billed = append(billed, run.Issued[i].TenantID)
+	}
+	require.ElementsMatch(t, []cloudlicenses.TenantID{"mercedes", "bmw"}, billed)
+}
