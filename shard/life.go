@@ -8,6 +8,7 @@ import (
 
 	"github.com/cloudlicenses/cloudlicenses"
 	"github.com/cloudlicenses/cloudlicenses/billing"
+	"github.com/cloudlicenses/cloudlicenses/cluster"
 	"github.com/cloudlicenses/cloudlicenses/fsm/directory"
 	"github.com/cloudlicenses/cloudlicenses/fsm/license"
 )
@@ -224,7 +225,10 @@ func (s *Shard) resumeLives(ctx context.Context) error {
 	if _, err := s.ReadDirectory(ctx, query, ReadOptions{}); err != nil {
 		return fmt.Errorf("read unfinished changes of tenants: %w", err)
 	}
-	return errors.Join(atOnce(list.Items, func(r *directory.LifeResult) error { return s.resumeLife(ctx, r) })...)
+	needs := func(r *directory.LifeResult) []cluster.GroupID {
+		return []cluster.GroupID{cluster.GroupID(r.Tenant.Group)}
+	}
+	return failures(atOnce(newPass(), list.Items, needs, func(r *directory.LifeResult) error { return s.resumeLife(ctx, r) }))
 }
 
 func (s *Shard) resumeLife(ctx context.Context, r *directory.LifeResult) error {
