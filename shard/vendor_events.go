@@ -46,16 +46,16 @@ func (s *Shard) tellVendors(ctx context.Context) error {
 	var errs []error
 	failed, p := map[cloudlicenses.VendorID]bool{}, newPass()
 	needs := func(t *toldEvents) []cluster.GroupID { return []cluster.GroupID{s.groupOf(ctx, t.vendor.Account())} }
-	for after := uint64(0); ; {
+	for list := (directory.ListVendorEvents{Limit: cloudlicenses.MaxListLimit}); ; {
 		var page directory.VendorEvents
-		list := &directory.ListVendorEvents{After: after, Limit: cloudlicenses.MaxListLimit}
-		if _, err := s.ReadDirectory(ctx, Command{Op: directory.QueryVendorEvents, Payload: list, Result: &page}, ReadOptions{}); err != nil {
+		if _, err := s.ReadDirectory(ctx, Command{Op: directory.QueryVendorEvents, Payload: &list, Result: &page}, ReadOptions{}); err != nil {
 			return failures(append(errs, fmt.Errorf("read events for vendors: %w", err)))
 		}
 		if len(page.Items) == 0 || ctx.Err() != nil {
 			return failures(errs)
 		}
-		after = page.Items[len(page.Items)-1].Sequence
+		last := &page.Items[len(page.Items)-1]
+		list.VendorID, list.After = last.VendorID, last.Sequence
 		told := slices.DeleteFunc(toldOf(&page), func(t toldEvents) bool { return failed[t.vendor] })
 		for i, err := range atOnce(p, told, needs, func(t *toldEvents) error { return s.tellVendor(ctx, t.vendor, t.events) }) {
 			if err == nil {
