@@ -56,7 +56,7 @@ func (s *Server) warnings() []string {
 	if !low {
 		return nil
 	}
-	return []string{fmt.Sprintf("storage_full: the data folder has %d bytes free, and --min-free-disk is %d: writes to the groups that this node leads are refused", free, reserve)}
+	return []string{fmt.Sprintf("storage_full: the data folder has %d bytes free, and --min-free-disk is %d: new writes to the groups that this node leads are refused", free, reserve)}
 }
 
 func (s *Server) notReady(ctx context.Context) (reasons []string) {

@@ -73,6 +73,7 @@ type machine struct {
 type unchanged interface {
 	AppliedIndex() uint64
 	Admit(nowMillis int64, command []byte) []byte
+	Small(command []byte) bool
 	Lead(node string) []byte
 	Due(nowMillis int64) []byte
 	Query(query []byte) ([]byte, error)

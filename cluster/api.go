@@ -20,8 +20,8 @@ type Config struct {
 	// DataDir holds everything of this node; made when missing.
 	DataDir string
 	// MinFreeDisk is how many bytes stay free on the disk of DataDir: with less,
-	// this node as a leader refuses what it is asked to commit (ErrStorageFull);
-	// 0: whatever there is.
+	// this node as a leader refuses what it is asked to commit (ErrStorageFull),
+	// with less than a quarter of it small commands, too; 0: whatever there is.
 	MinFreeDisk uint64
 	// RaftAddr is the listen address of the multiplexed port for Raft and
 	// forwarding, host:port; port 0 lets the system choose.

@@ -33,6 +33,7 @@ func (m *echoMachine) Apply(e Entry) ([][]byte, error) {
 }
 func (m *echoMachine) AppliedIndex() uint64           { return m.applied }
 func (m *echoMachine) Admit(int64, []byte) []byte     { return nil }
+func (m *echoMachine) Small([]byte) bool              { return false }
 func (m *echoMachine) Lead(string) []byte             { return []byte("lead") }
 func (m *echoMachine) Due(int64) []byte               { return nil }
 func (m *echoMachine) Query(q []byte) ([]byte, error) { return q, nil }

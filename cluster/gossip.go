@@ -26,6 +26,7 @@ type meta struct {
 	Expect  int    `json:"e,omitempty"`
 	Groups  int    `json:"n,omitempty"`
 	Formed  bool   `json:"f,omitempty"` // it has a placement
+	Low     bool   `json:"l,omitempty"` // its disk has little room
 }
 
 func decodeMeta(b []byte) (meta, bool) {
@@ -43,7 +44,7 @@ func (n *Node) ownMeta() meta {
 	return meta{
 		Raft: n.port.listener.Addr().String(), HTTP: n.cfg.HTTPURL, Admin: n.cfg.AdminURL,
 		Region: n.cfg.Region, Zone: n.cfg.Zone, Version: n.cfg.Version, Cluster: n.identity.ClusterID,
-		Born: n.born, Expect: n.cfg.BootstrapExpect, Groups: n.cfg.Groups, Formed: n.placed != nil,
+		Born: n.born, Expect: n.cfg.BootstrapExpect, Groups: n.cfg.Groups, Formed: n.placed != nil, Low: n.space.low.Load(),
 	}
 }
 

@@ -229,8 +229,9 @@ func (g *group) follow() {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	opening := make(chan error, 1)
-	busy := false // a command of ours is on its way
-	for {
+	busy := false       // a command of ours is on its way
+	var moved time.Time // when it was last tried for the disk's sake
+	for turn := uint64(0); ; {
 		select {
 		case <-g.stop:
 			g.resign()
@@ -259,6 +260,13 @@ func (g *group) follow() {
 		case !g.isLeader():
 			busy = true
 			go func() { opening <- g.openTerm(ctx) }()
+		case g.node.space.low.Load() && time.Since(moved) > roomPause:
+			moved = time.Now()
+			if to := g.roomier(turn); to != nil {
+				turn++
+				busy = true
+				go func() { opening <- g.makeRoom(to) }()
+			}
 		default:
 			if cmd := g.machine.Due(g.node.cfg.Now().UnixMilli()); cmd != nil {
 				busy = true
@@ -355,7 +363,7 @@ func (g *group) propose(ctx context.Context, commands [][]byte) ([]Reply, error)
 		return nil, err
 	}
 	replies := make([]Reply, len(commands))
-	var refusals int
+	refusals, low, grows := 0, g.node.space.low.Load(), false
 	nowMillis := g.node.cfg.Now().UnixMilli()
 	for i, c := range commands {
 		if len(c) > maxCommandBytes {
@@ -364,9 +372,11 @@ func (g *group) propose(ctx context.Context, commands [][]byte) ([]Reply, error)
 		if r := g.machine.Admit(nowMillis, c); r != nil {
 			replies[i].Value = r
 			refusals++
+			continue
 		}
+		grows = grows || low && !g.machine.Small(c)
 	}
-	if refusals < len(commands) && g.node.space.low.Load() {
+	if refusals < len(commands) && !g.node.space.takes(grows) {
 		return nil, ErrStorageFull
 	}
 	if refusals == 0 {

@@ -70,6 +70,11 @@ const (
 	firstClockInterval = 50 * time.Millisecond
 	// spaceInterval is how often the room on the disk is looked at.
 	spaceInterval = time.Second
+	// smallShare is which part of the reserve stays free of small commands.
+	smallShare = 4
+	// roomPause is how long a leader without room waits before it tries again to
+	// hand its group over: while it does, it takes nothing at all.
+	roomPause = 10 * time.Second
 	// minIndexWait is how long a read waits for ReadOptions.MinIndex.
 	minIndexWait = 2 * time.Second
 

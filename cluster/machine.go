@@ -35,6 +35,10 @@ type Machine interface {
 	// must not fill the log. It never decides in a command's favor.
 	Admit(nowMillis int64, command []byte) (refusal []byte)
 
+	// Small reports whether a command makes nothing new: it keeps or ends what is
+	// there, and is taken even while the disk has little room.
+	Small(command []byte) bool
+
 	// Lead returns the command that opens this node's term as leader.
 	Lead(node string) []byte
 

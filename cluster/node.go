@@ -173,7 +173,13 @@ func (n *Node) open() error {
 	if err := n.openPort(); err != nil {
 		return err
 	}
-	if size := len((*gossipDelegate)(n).NodeMeta(1 << 20)); size > maxMetaBytes {
+	longest := n.ownMeta()
+	longest.Formed, longest.Low = true, true
+	b, err := json.Marshal(longest)
+	if err != nil {
+		return err
+	}
+	if size := len(b); size > maxMetaBytes {
 		return fmt.Errorf("addresses, region, zone and version take %d bytes together, %d at most: choose shorter ones", size, maxMetaBytes)
 	}
 	return n.startGossip()

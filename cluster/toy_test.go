@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 
 	"github.com/cloudlicenses/cloudlicenses/cluster"
@@ -85,6 +86,8 @@ func (t *toy) Admit(_ int64, c []byte) []byte {
 	}
 	return nil
 }
+
+func (t *toy) Small(c []byte) bool { return strings.HasPrefix(string(c), "add small") }
 
 func (t *toy) Lead(string) []byte { return []byte("lead") }
 

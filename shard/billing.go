@@ -295,17 +295,12 @@ func (r *reader) chargesOf(ctx context.Context, v *VendorCharges, contracts []bi
 // sumsOfGone are the sums of a tenant that is gone, as its vendor's account keeps
 // them.
 func (r *reader) sumsOfGone(ctx context.Context, v *VendorCharges, tenant cloudlicenses.TenantID, vendor cloudlicenses.VendorID, within billing.Range) ([]billing.OverageSum, error) {
-	var err error
-	if v.kept == nil {
-		v.kept, err = r.kept(ctx, vendor, within)
-	}
-	if err == nil && !v.kept.whole[tenant] { // the replica was behind
-		now := *r
-		now.opt.Linearizable = true
-		v.kept, err = now.kept(ctx, vendor, within)
-	}
-	if err != nil {
-		return nil, err
+	if v.kept == nil || !v.kept.whole[tenant] { // gone since it was read
+		kept, err := r.kept(ctx, vendor, within)
+		if err != nil {
+			return nil, err
+		}
+		v.kept = kept
 	}
 	if !v.kept.whole[tenant] {
 		return nil, fmt.Errorf("%w: %s of %s", errNotKept, tenant, vendor)

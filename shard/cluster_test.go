@@ -27,6 +27,7 @@ type machine interface {
 	Apply(index uint64, stampMillis int64, commands [][]byte, wantResults bool) ([][]byte, error)
 	AppliedIndex() uint64
 	Admit(nowMillis int64, command []byte) []byte
+	Small(command []byte) bool
 	Lead(node string) []byte
 	Due(nowMillis int64) []byte
 	Query(query []byte) ([]byte, error)

@@ -251,7 +251,8 @@ type invoicedThrough map[cloudlicenses.VendorID]billing.Month
 // one, or waits for a group without leader, does not hold up the others.
 func (s *Shard) invoiceVendors(ctx context.Context, last billing.Month, through invoicedThrough) error {
 	var errs []error
-	list := directory.List{Limit: cloudlicenses.MaxListLimit}
+	needs := func(v *directory.Vendor) []cluster.GroupID { return []cluster.GroupID{cluster.GroupID(v.Group)} }
+	list, p := directory.List{Limit: cloudlicenses.MaxListLimit}, newPass()
 	for more := true; more && ctx.Err() == nil; {
 		var page directory.VendorPage
 		if _, err := s.ReadDirectory(ctx, Command{Op: directory.QueryVendors, Payload: &list, Result: &page}, ReadOptions{}); err != nil {
@@ -260,7 +261,7 @@ func (s *Shard) invoiceVendors(ctx context.Context, last billing.Month, through 
 		due := slices.DeleteFunc(page.Items, func(v directory.Vendor) bool {
 			return v.Status == cloudlicenses.TenantPending || billing.DayAt(v.CreatedMillis).Month() > last || through[v.ID] >= last
 		})
-		failed := atOnce(due, func(v *directory.Vendor) error { return s.invoiceVendor(ctx, v, last) })
+		failed := atOnce(p, due, needs, func(v *directory.Vendor) error { return s.invoiceVendor(ctx, v, last) })
 		for i := range due {
 			if failed[i] == nil {
 				through[due[i].ID] = last
@@ -269,7 +270,7 @@ func (s *Shard) invoiceVendors(ctx context.Context, last billing.Month, through 
 		errs = append(errs, failed...)
 		list.Cursor, more = page.Next, page.Next != ""
 	}
-	return errors.Join(errs...)
+	return failures(errs)
 }
 
 func (s *Shard) invoiceVendor(ctx context.Context, v *directory.Vendor, last billing.Month) error {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/cloudlicenses/cloudlicenses"
 	"github.com/cloudlicenses/cloudlicenses/billing"
@@ -14,8 +13,9 @@ import (
 
 // A tenant's overage outlives it in its vendors' accounts (ADR 19).
 
-// keptPerCommand bounds a KeepOverage: some 300 KiB.
-const keptPerCommand = 200
+// keptBytes bounds a KeepOverage, but for its first item: a month has a sum for
+// each day and each of a license's prices, which are some 100 KiB at most.
+const keptBytes = 256 << 10
 
 // errNotKept: a tenant is gone, and the account does not hold its overage.
 var errNotKept = errors.New("the overage of a removed tenant is missing in its vendor's account")
@@ -47,7 +47,7 @@ func (s *Shard) keepOverage(ctx context.Context, gone *directory.LifeResult) err
 			return err
 		}
 		all = append(append(all, months...), license.Kept{TenantID: gone.Tenant.ID}) // the last word
-		for batch := range slices.Chunk(all, keptPerCommand) {
+		for _, batch := range keptBatches(all) {
 			var ack license.Ack
 			_, err := s.doAccount(ctx, vendor, Command{Op: license.OpKeepOverage, Payload: &license.KeepOverage{Items: batch}, Result: &ack})
 			if err == nil {
@@ -61,8 +61,37 @@ func (s *Shard) keepOverage(ctx context.Context, gone *directory.LifeResult) err
 	return nil
 }
 
+// keptBatches cuts what is kept into what a command takes.
+func keptBatches(all []license.Kept) (batches [][]license.Kept) {
+	from, size := 0, 0
+	for i := range all {
+		bytes := all[i].Msgsize()
+		if i > from && size+bytes > keptBytes {
+			batches = append(batches, all[from:i])
+			from, size = i, 0
+		}
+		size += bytes
+	}
+	return append(batches, all[from:])
+}
+
+// addDay adds a sum to a month's, in order of day. A day that fell on two pages
+// comes twice, and is one sum as long as that holds the amount.
+func addDay(days []license.DaySum, d license.DaySum) []license.DaySum {
+	for i := len(days) - 1; i >= 0 && days[i].Day == d.Day; i-- {
+		o := &days[i]
+		minor := o.Minor + d.Minor
+		fits := (minor > o.Minor) == (d.Minor > 0)
+		if o.Currency == d.Currency && o.PriceMinor == d.PriceMinor && o.Adjustment == d.Adjustment && fits {
+			o.Uses, o.Minor = o.Uses+d.Uses, minor
+			return days
+		}
+	}
+	return append(days, d)
+}
+
 // keptMonths gathers all that a tenant was ever charged for a vendor's licenses, by
-// license and month. A day that fell on two pages has two sums of one kind.
+// license and month.
 func (r *reader) keptMonths(ctx context.Context, tenant cloudlicenses.TenantID, vendor cloudlicenses.VendorID) (all []license.Kept, err error) {
 	type of struct {
 		month   billing.Month
@@ -86,7 +115,7 @@ func (r *reader) keptMonths(ctx context.Context, tenant cloudlicenses.TenantID, 
 				places[month] = at
 				all = append(all, license.Kept{TenantID: tenant, LicenseID: d.LicenseID, Month: uint32(month.month)})
 			}
-			all[at].Days = append(all[at].Days, d.Sum)
+			all[at].Days = addDay(all[at].Days, d.Sum)
 		}
 		ask.Cursor, more = page.Next, page.Next != ""
 	}
@@ -103,8 +132,13 @@ type keptOf struct {
 	sums      map[cloudlicenses.TenantID][]billing.OverageSum
 }
 
-// kept reads what a vendor's account keeps of the days of a range.
+// kept reads what a vendor's account keeps of the days of a range. It is always as
+// of now: what a replica that is behind does not keep yet would be left out of an
+// invoice, and nothing would show that.
 func (r *reader) kept(ctx context.Context, vendor cloudlicenses.VendorID, within billing.Range) (*keptOf, error) {
+	opt := r.opt
+	defer func() { r.opt = opt }()
+	r.opt.Linearizable = true
 	all := &keptOf{whole: make(map[cloudlicenses.TenantID]bool), sums: make(map[cloudlicenses.TenantID][]billing.OverageSum)}
 	take := func(k *license.Kept) {
 		switch {

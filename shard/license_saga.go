@@ -2,12 +2,12 @@ package shard
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
 
 	"github.com/cloudlicenses/cloudlicenses"
+	"github.com/cloudlicenses/cloudlicenses/cluster"
 	"github.com/cloudlicenses/cloudlicenses/fsm/directory"
 	"github.com/cloudlicenses/cloudlicenses/fsm/license"
 )
@@ -171,15 +171,16 @@ type tenantSagas struct {
 // keeps that one's alone from being done.
 func (s *Shard) resumeLicenses(ctx context.Context) error {
 	var errs []error
-	failed := make(map[cloudlicenses.TenantID]bool)
+	failed, p := make(map[cloudlicenses.TenantID]bool), newPass()
+	needs := func(t *tenantSagas) []cluster.GroupID { return s.sagaNeeds(ctx, t) }
 	for cursor, more := "", true; more && ctx.Err() == nil; {
 		page := directory.Unprovisioned{}
 		list := &directory.List{Cursor: cursor, Limit: cloudlicenses.MaxListLimit}
 		if _, err := s.ReadDirectory(ctx, Command{Op: directory.QueryUnprovisioned, Payload: list, Result: &page}, ReadOptions{}); err != nil {
-			return errors.Join(append(errs, fmt.Errorf("read unfinished licenses: %w", err))...)
+			return failures(append(errs, fmt.Errorf("read unfinished licenses: %w", err)))
 		}
 		sagas := slices.DeleteFunc(sagasOf(&page), func(t tenantSagas) bool { return failed[t.tenant] })
-		for i, err := range atOnce(sagas, func(t *tenantSagas) error { return s.resumeTenant(ctx, t) }) {
+		for i, err := range atOnce(p, sagas, needs, func(t *tenantSagas) error { return s.resumeTenant(ctx, t) }) {
 			if err != nil {
 				failed[sagas[i].tenant] = true
 				errs = append(errs, err)
@@ -187,7 +188,18 @@ func (s *Shard) resumeLicenses(ctx context.Context) error {
 		}
 		cursor, more = page.Next, page.Next != ""
 	}
-	return errors.Join(errs...)
+	return failures(errs)
+}
+
+// sagaNeeds are the tenant's group, and those of vendors that hold a notice for it.
+func (s *Shard) sagaNeeds(ctx context.Context, t *tenantSagas) []cluster.GroupID {
+	groups := []cluster.GroupID{s.groupOf(ctx, t.tenant)}
+	for i := range t.licenses {
+		if l := &t.licenses[i].License; l.Notice == directory.NoticeAtVendor {
+			groups = append(groups, s.groupOf(ctx, l.VendorID.Account()))
+		}
+	}
+	return groups
 }
 
 // sagasOf puts a page in order of tenant.

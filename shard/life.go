@@ -8,6 +8,7 @@ import (
 
 	"github.com/cloudlicenses/cloudlicenses"
 	"github.com/cloudlicenses/cloudlicenses/billing"
+	"github.com/cloudlicenses/cloudlicenses/cluster"
 	"github.com/cloudlicenses/cloudlicenses/fsm/directory"
 	"github.com/cloudlicenses/cloudlicenses/fsm/license"
 )
@@ -219,12 +220,20 @@ func (s *Shard) ResumeLives(ctx context.Context) {
 // resumeLives goes through what is unfinished once. One that fails does not
 // hold the others up.
 func (s *Shard) resumeLives(ctx context.Context) error {
-	var list directory.Unsettled
-	query := Command{Op: directory.QueryUnsettled, Payload: &directory.ListUnsettled{NowMillis: time.Now().UnixMilli()}, Result: &list}
-	if _, err := s.ReadDirectory(ctx, query, ReadOptions{}); err != nil {
-		return fmt.Errorf("read unfinished changes of tenants: %w", err)
+	var errs []error
+	needs := func(r *directory.LifeResult) []cluster.GroupID {
+		return []cluster.GroupID{cluster.GroupID(r.Tenant.Group)}
 	}
-	return errors.Join(atOnce(list.Items, func(r *directory.LifeResult) error { return s.resumeLife(ctx, r) })...)
+	ask, p := directory.ListUnsettled{NowMillis: time.Now().UnixMilli()}, newPass()
+	for more := true; more && ctx.Err() == nil; {
+		var page directory.Unsettled
+		if _, err := s.ReadDirectory(ctx, Command{Op: directory.QueryUnsettled, Payload: &ask, Result: &page}, ReadOptions{}); err != nil {
+			return failures(append(errs, fmt.Errorf("read unfinished changes of tenants: %w", err)))
+		}
+		errs = append(errs, atOnce(p, page.Items, needs, func(r *directory.LifeResult) error { return s.resumeLife(ctx, r) })...)
+		ask.Cursor, more = page.Next, page.Next != ""
+	}
+	return failures(errs)
 }
 
 func (s *Shard) resumeLife(ctx context.Context, r *directory.LifeResult) error {

@@ -147,7 +147,25 @@ func (s *Shard) propose(ctx context.Context, group cluster.GroupID, header fsm.H
 		reply, err = s.engine.Propose(ctx, group, command)
 		return err
 	})
-	return reply, err
+	return reply, reached(group, err)
+}
+
+// unreached is the error of a group that has not answered in time.
+type unreached struct {
+	group cluster.GroupID
+	err   error
+}
+
+func (u *unreached) Error() string { return u.err.Error() }
+
+func (u *unreached) Unwrap() error { return u.err }
+
+// reached notes in an error that it was the group that has not answered.
+func reached(group cluster.GroupID, err error) error {
+	if errors.Is(err, cluster.ErrNoLeader) || errors.Is(err, cluster.ErrOutcomeUnknown) {
+		return &unreached{group, err}
+	}
+	return err
 }
 
 // retried is a payload as a later try of it: what has not been answered may lie

@@ -117,7 +117,7 @@ func (s *Shard) ask(ctx context.Context, group cluster.GroupID, header fsm.Heade
 		})
 	}
 	if err != nil {
-		return cluster.Reply{}, fmt.Errorf("read from group %d: %w", group, err)
+		return cluster.Reply{}, fmt.Errorf("read from group %d: %w", group, reached(group, err))
 	}
 	return reply, nil
 }

@@ -2,11 +2,11 @@ package shard
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
 	"github.com/cloudlicenses/cloudlicenses"
+	"github.com/cloudlicenses/cloudlicenses/cluster"
 	"github.com/cloudlicenses/cloudlicenses/fsm/directory"
 	"github.com/cloudlicenses/cloudlicenses/fsm/license"
 )
@@ -81,9 +81,12 @@ func (s *Shard) resumeSignUps(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read unfinished sign-ups: %w", err)
 	}
-	return errors.Join(atOnce(result.Items, func(tenant *directory.Tenant) error {
+	needs := func(tenant *directory.Tenant) []cluster.GroupID {
+		return []cluster.GroupID{cluster.GroupID(tenant.Group)}
+	}
+	return failures(atOnce(newPass(), result.Items, needs, func(tenant *directory.Tenant) error {
 		bounded, cancel := context.WithTimeout(ctx, cloudlicenses.RequestTimeout)
 		defer cancel()
 		return s.finishTenant(bounded, tenant)
-	})...)
+	}))
 }

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/cloudlicenses/cloudlicenses"
+	"github.com/cloudlicenses/cloudlicenses/cluster"
 	"github.com/cloudlicenses/cloudlicenses/fsm/directory"
 	"github.com/cloudlicenses/cloudlicenses/fsm/license"
 )
@@ -32,41 +34,58 @@ func (s *Shard) TellVendors(ctx context.Context) {
 	}
 }
 
+// toldEvents are events that one vendor is told of, in order.
+type toldEvents struct {
+	vendor cloudlicenses.VendorID
+	events []license.VendorEvent
+}
+
 // tellVendors goes through what waits once. A vendor that can't be told, such as
 // one that is suspended, keeps its own events waiting alone.
 func (s *Shard) tellVendors(ctx context.Context) error {
 	var errs []error
-	failed := map[cloudlicenses.VendorID]bool{}
-	for after := uint64(0); ; {
+	failed, p := map[cloudlicenses.VendorID]bool{}, newPass()
+	needs := func(t *toldEvents) []cluster.GroupID { return []cluster.GroupID{s.groupOf(ctx, t.vendor.Account())} }
+	for list := (directory.ListVendorEvents{Limit: cloudlicenses.MaxListLimit}); ; {
 		var page directory.VendorEvents
-		list := &directory.ListVendorEvents{After: after, Limit: cloudlicenses.MaxListLimit}
-		if _, err := s.ReadDirectory(ctx, Command{Op: directory.QueryVendorEvents, Payload: list, Result: &page}, ReadOptions{}); err != nil {
-			return errors.Join(append(errs, fmt.Errorf("read events for vendors: %w", err))...)
+		if _, err := s.ReadDirectory(ctx, Command{Op: directory.QueryVendorEvents, Payload: &list, Result: &page}, ReadOptions{}); err != nil {
+			return failures(append(errs, fmt.Errorf("read events for vendors: %w", err)))
 		}
 		if len(page.Items) == 0 || ctx.Err() != nil {
-			return errors.Join(errs...)
+			return failures(errs)
 		}
-		after = page.Items[len(page.Items)-1].Sequence
-		byVendor := map[cloudlicenses.VendorID][]license.VendorEvent{}
-		for i := range page.Items {
-			e := &page.Items[i]
-			byVendor[e.VendorID] = append(byVendor[e.VendorID], license.VendorEvent{
-				Sequence: e.Sequence, AtMillis: e.AtMillis, Kind: e.Kind, TenantID: e.TenantID, CRMAccount: e.CRMAccount,
-				LicenseID: e.LicenseID, ProductID: e.ProductID,
-			})
-		}
-		for vendor, events := range byVendor {
-			if failed[vendor] {
+		last := &page.Items[len(page.Items)-1]
+		list.VendorID, list.After = last.VendorID, last.Sequence
+		told := slices.DeleteFunc(toldOf(&page), func(t toldEvents) bool { return failed[t.vendor] })
+		for i, err := range atOnce(p, told, needs, func(t *toldEvents) error { return s.tellVendor(ctx, t.vendor, t.events) }) {
+			if err == nil {
 				continue
 			}
-			if err := s.tellVendor(ctx, vendor, events); err != nil {
-				failed[vendor] = true
-				if !errors.Is(err, ErrTenantNotFound) { // suspended: it is told once it is not
-					errs = append(errs, err)
-				}
+			failed[told[i].vendor] = true
+			if !errors.Is(err, ErrTenantNotFound) { // suspended: it is told once it is not
+				errs = append(errs, err)
 			}
 		}
 	}
+}
+
+// toldOf puts a page in order of vendor.
+func toldOf(page *directory.VendorEvents) (all []toldEvents) {
+	places := make(map[cloudlicenses.VendorID]int)
+	for i := range page.Items {
+		e := &page.Items[i]
+		at, known := places[e.VendorID]
+		if !known {
+			at = len(all)
+			places[e.VendorID] = at
+			all = append(all, toldEvents{vendor: e.VendorID})
+		}
+		all[at].events = append(all[at].events, license.VendorEvent{
+			Sequence: e.Sequence, AtMillis: e.AtMillis, Kind: e.Kind, TenantID: e.TenantID, CRMAccount: e.CRMAccount,
+			LicenseID: e.LicenseID, ProductID: e.ProductID,
+		})
+	}
+	return all
 }
 
 func (s *Shard) tellVendor(ctx context.Context, vendor cloudlicenses.VendorID, events []license.VendorEvent) error {

@@ -16,8 +16,12 @@ func init() { register(OpVendorTold, (*state).vendorTold) }
 // sequence. The directory decides what happens to a license; the account, in a
 // group of its own, has the endpoints. docs/adr/0020 says why it is in between.
 type vendorEvents struct {
-	order    []*VendorEvent
-	ofVendor map[cloudlicenses.VendorID]int
+	ofVendor map[cloudlicenses.VendorID][]*VendorEvent // each by sequence
+	vendors  []cloudlicenses.VendorID                  // sorted: those that have events
+}
+
+func newVendorEvents() vendorEvents {
+	return vendorEvents{ofVendor: map[cloudlicenses.VendorID][]*VendorEvent{}}
 }
 
 func keyVendorEvent(sequence uint64) []byte {
@@ -25,22 +29,45 @@ func keyVendorEvent(sequence uint64) []byte {
 }
 
 func (e *vendorEvents) add(one *VendorEvent) {
-	e.order = append(e.order, one)
-	e.ofVendor[one.VendorID]++
+	if len(e.ofVendor[one.VendorID]) == 0 {
+		e.vendors = insertSorted(e.vendors, one.VendorID)
+	}
+	e.ofVendor[one.VendorID] = append(e.ofVendor[one.VendorID], one)
 }
 
-// drop forgets the events that forget picks.
-func (s *state) dropVendorEvents(forget func(*VendorEvent) bool) {
-	s.events.order = slices.DeleteFunc(s.events.order, func(e *VendorEvent) bool {
-		if !forget(e) {
-			return false
+// all returns the events of all vendors by sequence.
+func (e *vendorEvents) all() []*VendorEvent {
+	var all []*VendorEvent
+	for _, id := range e.vendors {
+		all = append(all, e.ofVendor[id]...)
+	}
+	slices.SortFunc(all, func(a, b *VendorEvent) int { return cmp.Compare(a.Sequence, b.Sequence) })
+	return all
+}
+
+// after is where a vendor's events begin that are later than a sequence.
+func (e *vendorEvents) after(id cloudlicenses.VendorID, sequence uint64) int {
+	at, found := slices.BinarySearchFunc(e.ofVendor[id], sequence, func(one *VendorEvent, s uint64) int { return cmp.Compare(one.Sequence, s) })
+	if found {
+		at++
+	}
+	return at
+}
+
+// dropVendorEvents forgets a vendor's oldest events.
+func (s *state) dropVendorEvents(id cloudlicenses.VendorID, count int) {
+	e := &s.events
+	gone := e.ofVendor[id][:count]
+	for _, one := range gone {
+		s.out.Delete(keyVendorEvent(one.Sequence))
+	}
+	clear(gone) // what is left holds the array
+	if e.ofVendor[id] = e.ofVendor[id][count:]; len(e.ofVendor[id]) == 0 {
+		delete(e.ofVendor, id)
+		if at, found := slices.BinarySearch(e.vendors, id); found {
+			e.vendors = slices.Delete(e.vendors, at, at+1)
 		}
-		if s.events.ofVendor[e.VendorID]--; s.events.ofVendor[e.VendorID] == 0 {
-			delete(s.events.ofVendor, e.VendorID)
-		}
-		s.out.Delete(keyVendorEvent(e.Sequence))
-		return true
-	})
+	}
 }
 
 // tellVendor leaves an event for its vendor. Of a vendor that can't be told for
@@ -49,13 +76,8 @@ func (s *state) tellVendor(e VendorEvent) {
 	if s.vendors[e.VendorID] == nil {
 		return
 	}
-	if s.events.ofVendor[e.VendorID] >= cloudlicenses.MaxVendorEvents {
-		first := true
-		s.dropVendorEvents(func(old *VendorEvent) bool {
-			oldest := first && old.VendorID == e.VendorID
-			first = first && !oldest
-			return oldest
-		})
+	if waiting := len(s.events.ofVendor[e.VendorID]); waiting >= cloudlicenses.MaxVendorEvents {
+		s.dropVendorEvents(e.VendorID, waiting-cloudlicenses.MaxVendorEvents+1)
 	}
 	s.meta.VendorEvents++
 	e.Sequence, e.AtMillis = s.meta.VendorEvents, s.meta.ClockMillis
@@ -72,22 +94,30 @@ func (s *state) licenseEvent(kind cloudlicenses.EventKind, l *License) {
 
 // vendorTold forgets what an account has; said again, it changes nothing.
 func (s *state) vendorTold(c *VendorTold) msgp.Marshaler {
-	s.dropVendorEvents(func(e *VendorEvent) bool { return e.VendorID == c.VendorID && e.Sequence <= c.UpTo })
+	if count := s.events.after(c.VendorID, c.UpTo); count > 0 {
+		s.dropVendorEvents(c.VendorID, count)
+	}
 	return Ack{}
 }
 
 // vendorEventPage answers QueryVendorEvents.
 func (s *state) vendorEventPage(q *ListVendorEvents) msgp.Marshaler {
-	page := &VendorEvents{}
-	from, found := slices.BinarySearchFunc(s.events.order, q.After, func(e *VendorEvent, after uint64) int { return cmp.Compare(e.Sequence, after) })
-	if found {
-		from++
-	}
-	for _, e := range s.events.order[from:] {
-		if len(page.Items) == pageSize(q.Limit) {
+	page, size := &VendorEvents{}, pageSize(q.Limit)
+	from, _ := slices.BinarySearch(s.events.vendors, q.VendorID)
+	for _, id := range s.events.vendors[from:] {
+		if v := s.vendors[id]; v == nil || v.Status != cloudlicenses.TenantActive {
+			continue
+		}
+		events := s.events.ofVendor[id]
+		if id == q.VendorID {
+			events = events[s.events.after(id, q.After):]
+		}
+		for _, e := range events[:min(len(events), size-len(page.Items))] {
+			page.Items = append(page.Items, *e)
+		}
+		if len(page.Items) == size {
 			break
 		}
-		page.Items = append(page.Items, *e)
 	}
 	return page
 }

@@ -44,15 +44,18 @@ type VendorTold struct {
 	UpTo     uint64
 }
 
-// ListVendorEvents asks for events that wait, oldest first.
+// ListVendorEvents asks for events that wait: those of a vendor after a sequence,
+// and those of the vendors that follow. Only active ones are among them:
+// the accounts of others can't be told.
 //
 //msgp:tuple ListVendorEvents
 type ListVendorEvents struct {
-	After uint64 // sequence
-	Limit int64
+	VendorID cloudlicenses.VendorID
+	After    uint64 // sequence
+	Limit    int64
 }
 
-// VendorEvents is a page of them.
+// VendorEvents is a page of them, by vendor and sequence.
 //
 //msgp:tuple VendorEvents
 type VendorEvents struct {

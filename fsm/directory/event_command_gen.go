@@ -16,8 +16,9 @@ const (
 // MarshalMsg implements msgp.Marshaler
 func (z ListVendorEvents) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// array header, size 2
-	o = append(o, 0x92)
+	// array header, size 3
+	o = append(o, 0x93)
+	o = msgp.AppendString(o, string(z.VendorID))
 	o = msgp.AppendUint64(o, z.After)
 	o = msgp.AppendInt64(o, z.Limit)
 	return
@@ -31,9 +32,18 @@ func (z *ListVendorEvents) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err)
 		return
 	}
-	if zb0001 != 2 {
-		err = msgp.ArrayError{Wanted: 2, Got: zb0001}
+	if zb0001 != 3 {
+		err = msgp.ArrayError{Wanted: 3, Got: zb0001}
 		return
+	}
+	{
+		var zb0002 string
+		zb0002, bts, err = msgp.ReadStringBytes(bts)
+		if err != nil {
+			err = msgp.WrapError(err, "VendorID")
+			return
+		}
+		z.VendorID = cloudlicenses.VendorID(zb0002)
 	}
 	z.After, bts, err = msgp.ReadUint64Bytes(bts)
 	if err != nil {
@@ -51,7 +61,7 @@ func (z *ListVendorEvents) UnmarshalMsg(bts []byte) (o []byte, err error) {
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z ListVendorEvents) Msgsize() (s int) {
-	s = 1 + msgp.Uint64Size + msgp.Int64Size
+	s = 1 + msgp.StringPrefixSize + len(string(z.VendorID)) + msgp.Uint64Size + msgp.Int64Size
 	return
 }
 

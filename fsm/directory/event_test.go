@@ -1,6 +1,8 @@
 package directory
 
 import (
+	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -14,8 +16,9 @@ func TestVendorEvents(t *testing.T) {
 	s := newState(discard{})
 	s.advance(1000)
 	peopled(s)
+	s.vendors["vector-de"].Status = cloudlicenses.TenantActive
 	waiting := func(vendor cloudlicenses.VendorID) (kinds []cloudlicenses.EventKind) {
-		for _, e := range s.events.order {
+		for _, e := range s.events.all() {
 			if e.VendorID == vendor {
 				kinds = append(kinds, e.Kind)
 			}
@@ -45,21 +48,64 @@ func TestVendorEvents(t *testing.T) {
 	require.Contains(t, waiting("vector-de"), cloudlicenses.EventCustomerLinked)
 	require.GreaterOrEqual(t, before, had)
 
-	first := s.events.order[0].Sequence
+	first := s.events.all()[0].Sequence
 	s.vendorTold(&VendorTold{VendorID: "other", UpTo: 100})
-	require.Equal(t, first, s.events.order[0].Sequence)
+	require.Equal(t, first, s.events.all()[0].Sequence)
 	s.vendorTold(&VendorTold{VendorID: "vector-de", UpTo: first})
-	require.Equal(t, first+1, s.events.order[0].Sequence)
-	page, _ := s.vendorEventPage(&ListVendorEvents{After: first + 1, Limit: 1}).(*VendorEvents)
+	require.Equal(t, first+1, s.events.all()[0].Sequence)
+	page, _ := s.vendorEventPage(&ListVendorEvents{VendorID: "vector-de", After: first + 1, Limit: 1}).(*VendorEvents)
 	require.Len(t, page.Items, 1)
 	require.Equal(t, first+2, page.Items[0].Sequence)
 
 	for range cloudlicenses.MaxVendorEvents + 3 {
 		s.licenseEvent(cloudlicenses.EventLicenseAmended, l)
 	}
-	require.Len(t, s.events.order, cloudlicenses.MaxVendorEvents, "the oldest are lost")
-	require.Equal(t, s.meta.VendorEvents, s.events.order[len(s.events.order)-1].Sequence)
+	require.Len(t, s.events.all(), cloudlicenses.MaxVendorEvents, "the oldest are lost")
+	require.Equal(t, s.meta.VendorEvents, s.events.all()[cloudlicenses.MaxVendorEvents-1].Sequence)
 	s.vendorTold(&VendorTold{VendorID: "vector-de", UpTo: s.meta.VendorEvents})
-	require.Empty(t, s.events.order)
+	require.Empty(t, s.events.all())
 	require.Empty(t, s.events.ofVendor)
+	require.Empty(t, s.events.vendors)
+}
+
+// TestVendorEventPages: pages go through the vendors' events, each once and each
+// vendor's in order, without those of vendors that can't be told.
+func TestVendorEventPages(t *testing.T) {
+	s := newState(discard{})
+	s.advance(1000)
+	for i, status := range []cloudlicenses.TenantStatus{
+		cloudlicenses.TenantActive, cloudlicenses.TenantSuspended, cloudlicenses.TenantActive, cloudlicenses.TenantPending, cloudlicenses.TenantActive,
+	} {
+		id := cloudlicenses.VendorID(fmt.Sprintf("v%d", i))
+		s.vendors[id] = &Vendor{ID: id, Status: status}
+	}
+	for i := range 35 {
+		s.tellVendor(VendorEvent{VendorID: cloudlicenses.VendorID(fmt.Sprintf("v%d", i%5)), Kind: cloudlicenses.EventCustomerBlocked, TenantID: "mercedes"})
+	}
+	for i, e := range s.events.all() {
+		require.EqualValues(t, i+1, e.Sequence, "by sequence, as on the disk")
+	}
+	walk := func(limit int64) (seen []string) {
+		for list := (&ListVendorEvents{Limit: limit}); ; {
+			page, _ := s.vendorEventPage(list).(*VendorEvents)
+			if len(page.Items) == 0 {
+				return seen
+			}
+			require.LessOrEqual(t, len(page.Items), int(limit))
+			for _, e := range page.Items {
+				seen = append(seen, fmt.Sprintf("%s %02d", e.VendorID, e.Sequence))
+				list.VendorID, list.After = e.VendorID, e.Sequence
+			}
+		}
+	}
+	all := walk(100)
+	require.Len(t, all, 21)
+	require.True(t, slices.IsSorted(all))
+	for _, limit := range []int64{1, 3, 7, 8} {
+		require.Equal(t, all, walk(limit))
+	}
+	s.vendorTold(&VendorTold{VendorID: "v2", UpTo: 30})
+	require.NotContains(t, walk(100), "v2 28")
+	require.Contains(t, walk(100), "v2 33")
+	require.Len(t, walk(100), 15)
 }

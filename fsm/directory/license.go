@@ -83,7 +83,7 @@ func (s *state) refuseGeneration(c *GenerateLicense, customer *Customer) *Licens
 	if refusal := refuseTerms(&c.Terms); refusal != nil {
 		return refusal
 	}
-	if other := s.licenses.inTheWay(c.TenantID, c.VendorID, c.ProductID, &c.Terms, nil); other != nil {
+	if other := s.licenses.inTheWay(c.TenantID, c.VendorID, c.ProductID, &c.Terms); other != nil {
 		return refuseOverlap(other)
 	}
 	return nil
@@ -214,9 +214,11 @@ func (l *License) revise() {
 	}
 }
 
-// want begins to provision a license, or has it wait for its tenant.
+// want begins to provision a license, or has it wait for its tenant. One that was
+// refused takes its predecessors' place again.
 func (s *state) want(l *License) {
 	l.Unfit = false
+	s.succeed(l, &l.Terms)
 	if t := s.tenants[l.TenantID]; t != nil && t.Status == cloudlicenses.TenantActive {
 		l.Status, l.Revision = cloudlicenses.LicenseGenerated, max(l.Revision, l.Refused+1)
 		return
@@ -227,7 +229,7 @@ func (s *state) want(l *License) {
 // tryUnfit provisions what did not fit a tenant's plan, now that it may.
 func (s *state) tryUnfit(id cloudlicenses.TenantID) {
 	for _, l := range s.licenses.byTenant[id] {
-		if l.Unfit && !l.over() && s.refuseTenantOf(id, l.VendorID) == nil {
+		if l.Unfit && !l.over() && s.refuseTenantOf(id, l.VendorID) == nil && s.licenses.holder(l, &l.Terms) == nil {
 			s.changeLicense(l, func() { s.want(l) })
 		}
 	}
@@ -264,6 +266,9 @@ func (s *state) provisionLicense(c *ProvisionLicense) msgp.Marshaler {
 	}
 	if refusal := s.refuseTenantOf(l.TenantID, l.VendorID); refusal != nil {
 		return refusal
+	}
+	if other := s.licenses.holder(l, &l.Terms); other != nil { // it was refused, and another has renewed itself
+		return refuseOverlap(other)
 	}
 	s.changeLicense(l, func() {
 		l.Fresh = false
@@ -321,10 +326,12 @@ func (s *state) licenseFailed(c *LicenseFailed) msgp.Marshaler {
 		s.renewAgain(l)
 		s.releaseCustomer(l.VendorID, l.CRMAccount)
 	default:
+		ended := *l
 		s.changeLicense(l, func() {
-			l.Refused, l.Revision, l.Before = l.Revision, 0, nil
+			l.Refused, l.Revision, l.Before, l.Ended = l.Revision, 0, nil, nil
 			l.Unfit = c.Code == cloudlicenses.PlanLimitExceeded
 		})
+		s.renewAgain(&ended)
 	}
 	return Ack{}
 }

@@ -68,35 +68,21 @@ func (s *state) amendLicense(c *AmendLicense) msgp.Marshaler {
 	if l.over() {
 		return refuseLicense(cloudlicenses.LicenseNotActive, "the license is "+string(l.Status)+": generate a new one")
 	}
+	terms := c.amend(l.Terms)
+	if terms != l.Terms {
+		if refusal := s.refuseAmendment(l, &terms); refusal != nil {
+			return refusal
+		}
+	}
 	if c.Fields&AmendAutoRenew != 0 && !c.Terms.AutoRenew {
 		s.keepEnded(l)
 	}
-	terms := c.amend(l.Terms)
 	if terms == l.Terms {
 		return s.licensed(l, false)
 	}
-	if refusal := s.refuseTenantOf(l.TenantID, l.VendorID); refusal != nil {
-		return refusal
+	if !l.refused() {
+		s.succeed(l, &terms)
 	}
-	if refusal := refuseTerms(&terms); refusal != nil {
-		return refusal
-	}
-	if terms.StartMillis != l.Terms.StartMillis && l.Terms.StartMillis < s.meta.ClockMillis {
-		return refuseLicense(cloudlicenses.InvalidField, "contract/start_date: has passed: a contract that has begun keeps its start")
-	}
-	if other := s.licenses.inTheWay(l.TenantID, l.VendorID, l.ProductID, &terms, l); other != nil {
-		return refuseOverlap(other)
-	}
-	if terms.AutoRenew && s.succeeded(l, &terms) {
-		return refuseLicense(cloudlicenses.InvalidField, "contract/auto_renew: another license follows this one")
-	}
-	if len(l.Prices) >= maxPrices {
-		return refuseLicense(cloudlicenses.Overloaded, "the license was amended too often: generate a new one")
-	}
-	if l.Before != nil {
-		return refuseLicense(cloudlicenses.Overloaded, "another amendment of the license is on its way; ask again")
-	}
-	s.succeed(l, &terms)
 	s.changeLicense(l, func() {
 		if l.Revision > 0 { // else its group has no say
 			l.Before = &Amended{l.Revision + 1, l.Terms, slices.Clone(l.Prices), l.TermMonths, l.TermDays}
@@ -113,10 +99,37 @@ func (s *state) amendLicense(c *AmendLicense) msgp.Marshaler {
 	return s.licensed(l, false)
 }
 
-// succeeded reports whether a license of the same product begins after terms.
+// refuseAmendment makes every check of an amendment to these terms.
+func (s *state) refuseAmendment(l *License, terms *Terms) *LicenseResult {
+	if refusal := s.refuseTenantOf(l.TenantID, l.VendorID); refusal != nil {
+		return refusal
+	}
+	if refusal := refuseTerms(terms); refusal != nil {
+		return refusal
+	}
+	if terms.StartMillis != l.Terms.StartMillis && l.Terms.StartMillis < s.meta.ClockMillis {
+		return refuseLicense(cloudlicenses.InvalidField, "contract/start_date: has passed: a contract that has begun keeps its start")
+	}
+	if other := s.licenses.holder(l, terms); other != nil {
+		return refuseOverlap(other)
+	}
+	if terms.AutoRenew && s.succeeded(l, terms) {
+		return refuseLicense(cloudlicenses.InvalidField, "contract/auto_renew: another license follows this one")
+	}
+	if len(l.Prices) >= maxPrices {
+		return refuseLicense(cloudlicenses.Overloaded, "the license was amended too often: generate a new one")
+	}
+	if l.Before != nil {
+		return refuseLicense(cloudlicenses.Overloaded, "another amendment of the license is on its way; ask again")
+	}
+	return nil
+}
+
+// succeeded reports whether a license of the same product, and none that was
+// refused, begins after terms.
 func (s *state) succeeded(l *License, terms *Terms) bool {
 	for _, o := range s.licenses.byTenant[l.TenantID] {
-		if o != l && o.VendorID == l.VendorID && o.ProductID == l.ProductID && !o.over() && o.Terms.StartMillis >= terms.EndMillis {
+		if o != l && o.VendorID == l.VendorID && o.ProductID == l.ProductID && !o.over() && !o.refused() && o.Terms.StartMillis >= terms.EndMillis {
 			return true
 		}
 	}
@@ -187,6 +200,9 @@ func (s *state) setLicenseStatus(c *SetLicenseStatus) msgp.Marshaler {
 		l.Fresh = false
 		l.revise()
 	})
+	if l.Status == cloudlicenses.LicenseRevoked && l.Synced == 0 { // it has never taken anybody's place
+		s.renewAgain(l)
+	}
 	s.releaseCustomer(l.VendorID, l.CRMAccount)
 	return s.licensed(l, false)
 }
@@ -237,7 +253,7 @@ func (s *state) endLicenses(c *EndLicenses) msgp.Marshaler {
 			end = renewed(l.Terms.StartMillis, end, l.TermMonths, l.TermDays, now)
 		}
 		longer := l.Terms
-		if longer.EndMillis = end; s.licenses.inTheWay(l.TenantID, l.VendorID, l.ProductID, &longer, l) != nil {
+		if longer.EndMillis = end; s.licenses.holder(l, &longer) != nil {
 			end = now // what is in the way has taken its place
 		}
 		s.changeLicense(l, func() {

@@ -50,6 +50,12 @@ func (l *License) over() bool {
 	return l.Status == cloudlicenses.LicenseRevoked || l.Status == cloudlicenses.LicenseExpired
 }
 
+// refused reports whether a license's group would not have it: it holds no time
+// against others until it is provisioned again.
+func (l *License) refused() bool {
+	return l.Refused > 0 && l.Revision == 0 && l.Status != cloudlicenses.LicenseWaitingForTenant
+}
+
 // lags reports whether the license's group is to be told something.
 func (l *License) lags() bool { return l.Revision > l.Synced }
 
@@ -131,10 +137,22 @@ func overlap(a, b *Terms) bool {
 }
 
 // inTheWay returns the license of the same tenant, vendor and product whose
-// contract overlaps these terms, or nil. except is left out; nil: none is.
-func (t *licenseTable) inTheWay(tenant cloudlicenses.TenantID, vendor cloudlicenses.VendorID, product cloudlicenses.ProductID, terms *Terms, except *License) *License {
+// contract overlaps these terms, or nil. One that was refused may yet be
+// provisioned, and is in the way of a new one.
+func (t *licenseTable) inTheWay(tenant cloudlicenses.TenantID, vendor cloudlicenses.VendorID, product cloudlicenses.ProductID, terms *Terms) *License {
 	for _, o := range t.byTenant[tenant] {
-		if o != except && o.VendorID == vendor && o.ProductID == product && o.Status != cloudlicenses.LicenseRevoked && overlap(terms, &o.Terms) {
+		if o.VendorID == vendor && o.ProductID == product && o.Status != cloudlicenses.LicenseRevoked && overlap(terms, &o.Terms) {
+			return o
+		}
+	}
+	return nil
+}
+
+// holder returns another license of l's product that has the time of these terms,
+// or nil. One that was refused has none.
+func (t *licenseTable) holder(l *License, terms *Terms) *License {
+	for _, o := range t.byTenant[l.TenantID] {
+		if o != l && o.VendorID == l.VendorID && o.ProductID == l.ProductID && o.Status != cloudlicenses.LicenseRevoked && !o.refused() && overlap(terms, &o.Terms) {
 			return o
 		}
 	}

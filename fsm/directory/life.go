@@ -224,15 +224,24 @@ func (s *state) lifeOf(q *GetTenant) msgp.Marshaler {
 // unsettled answers QueryUnsettled.
 func (s *state) unsettled(q *ListUnsettled) msgp.Marshaler {
 	result := &Unsettled{}
-	for _, id := range s.lives.ids {
+	from, found := slices.BinarySearch(s.lives.ids, q.Cursor)
+	if found {
+		from++
+	}
+	for _, id := range s.lives.ids[from:] {
 		t, l := s.tenants[id], s.lives.byID[id]
-		if t == nil || len(result.Items) >= maxUnfinished {
+		if t == nil {
 			continue
 		}
 		due := t.Status == cloudlicenses.TenantDeleting && l.DeleteMillis <= q.NowMillis
-		if l.Settled < l.Revision || l.Removing || due {
-			result.Items = append(result.Items, LifeResult{Tenant: *t, Life: *l})
+		if l.Settled >= l.Revision && !l.Removing && !due {
+			continue
 		}
+		if len(result.Items) == maxUnfinished {
+			result.Next = result.Items[len(result.Items)-1].Tenant.ID
+			break
+		}
+		result.Items = append(result.Items, LifeResult{Tenant: *t, Life: *l})
 	}
 	return result
 }

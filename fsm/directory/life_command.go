@@ -111,6 +111,7 @@ type LifeResult struct {
 //msgp:tuple ListUnsettled
 type ListUnsettled struct {
 	NowMillis int64
+	Cursor    cloudlicenses.TenantID // those after it
 }
 
 // Unsettled lists them, in order of id.
@@ -119,6 +120,7 @@ type ListUnsettled struct {
 type Unsettled struct {
 	Code  cloudlicenses.Code
 	Items []LifeResult
+	Next  cloudlicenses.TenantID // where to go on; empty: those were all
 }
 
 // PlanHistory is which plans a tenant had, for the statement of their fees.

@@ -348,9 +348,10 @@ func (z *LifeResult) Msgsize() (s int) {
 // MarshalMsg implements msgp.Marshaler
 func (z ListUnsettled) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// array header, size 1
-	o = append(o, 0x91)
+	// array header, size 2
+	o = append(o, 0x92)
 	o = msgp.AppendInt64(o, z.NowMillis)
+	o = msgp.AppendString(o, string(z.Cursor))
 	return
 }
 
@@ -362,8 +363,8 @@ func (z *ListUnsettled) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err)
 		return
 	}
-	if zb0001 != 1 {
-		err = msgp.ArrayError{Wanted: 1, Got: zb0001}
+	if zb0001 != 2 {
+		err = msgp.ArrayError{Wanted: 2, Got: zb0001}
 		return
 	}
 	z.NowMillis, bts, err = msgp.ReadInt64Bytes(bts)
@@ -371,13 +372,22 @@ func (z *ListUnsettled) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err, "NowMillis")
 		return
 	}
+	{
+		var zb0002 string
+		zb0002, bts, err = msgp.ReadStringBytes(bts)
+		if err != nil {
+			err = msgp.WrapError(err, "Cursor")
+			return
+		}
+		z.Cursor = cloudlicenses.TenantID(zb0002)
+	}
 	o = bts
 	return
 }
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z ListUnsettled) Msgsize() (s int) {
-	s = 1 + msgp.Int64Size
+	s = 1 + msgp.Int64Size + msgp.StringPrefixSize + len(string(z.Cursor))
 	return
 }
 
@@ -700,8 +710,8 @@ func (z TenantSettled) Msgsize() (s int) {
 // MarshalMsg implements msgp.Marshaler
 func (z *Unsettled) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// array header, size 2
-	o = append(o, 0x92)
+	// array header, size 3
+	o = append(o, 0x93)
 	o = msgp.AppendString(o, string(z.Code))
 	o = msgp.AppendArrayHeader(o, uint32(len(z.Items)))
 	for za0001 := range z.Items {
@@ -711,6 +721,7 @@ func (z *Unsettled) MarshalMsg(b []byte) (o []byte, err error) {
 			return
 		}
 	}
+	o = msgp.AppendString(o, string(z.Next))
 	return
 }
 
@@ -722,8 +733,8 @@ func (z *Unsettled) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err)
 		return
 	}
-	if zb0001 != 2 {
-		err = msgp.ArrayError{Wanted: 2, Got: zb0001}
+	if zb0001 != 3 {
+		err = msgp.ArrayError{Wanted: 3, Got: zb0001}
 		return
 	}
 	{
@@ -757,6 +768,15 @@ func (z *Unsettled) UnmarshalMsg(bts []byte) (o []byte, err error) {
 			return
 		}
 	}
+	{
+		var zb0004 string
+		zb0004, bts, err = msgp.ReadStringBytes(bts)
+		if err != nil {
+			err = msgp.WrapError(err, "Next")
+			return
+		}
+		z.Next = cloudlicenses.TenantID(zb0004)
+	}
 	o = bts
 	return
 }
@@ -767,5 +787,6 @@ func (z *Unsettled) Msgsize() (s int) {
 	for za0001 := range z.Items {
 		s += z.Items[za0001].Msgsize()
 	}
+	s += msgp.StringPrefixSize + len(string(z.Next))
 	return
 }

@@ -108,3 +108,32 @@ func TestLifeEncodings(t *testing.T) {
 		require.Equal(t, want, hex.EncodeToString(lifeSamples()[i]))
 	}
 }
+
+// TestUnsettledArePaged: deletions that are held, however many, hide no other change.
+func TestUnsettledArePaged(t *testing.T) {
+	s := newState(discard{})
+	s.advance(1000)
+	const held = 2*maxUnfinished + 1
+	for i := range held {
+		id := cloudlicenses.TenantID(fmt.Sprintf("held-%03d", i))
+		s.tenants[id] = &Tenant{ID: id, Status: cloudlicenses.TenantDeleting}
+		s.addLife(&Life{ID: id, Revision: 1, Settled: 1, DeleteMillis: 1})
+	}
+	s.tenants["zzz"] = &Tenant{ID: "zzz", Status: cloudlicenses.TenantSuspended}
+	s.addLife(&Life{ID: "zzz", Revision: 2, Settled: 1})
+	var seen []cloudlicenses.TenantID
+	ask := &ListUnsettled{NowMillis: 1000}
+	for pages := 1; ; pages++ {
+		page, _ := s.unsettled(ask).(*Unsettled)
+		for i := range page.Items {
+			seen = append(seen, page.Items[i].Tenant.ID)
+		}
+		if ask.Cursor = page.Next; ask.Cursor == "" {
+			require.Equal(t, 3, pages)
+			break
+		}
+	}
+	require.Len(t, seen, held+1)
+	require.Equal(t, cloudlicenses.TenantID("zzz"), seen[held])
+	require.True(t, slices.IsSorted(seen))
+}

@@ -128,6 +128,9 @@ func (m *Machine) AppliedIndex() uint64 {
 // directory.
 func (m *Machine) Admit(int64, []byte) []byte { return nil }
 
+// Small reports whether a command makes nothing new (cluster.Machine).
+func (m *Machine) Small([]byte) bool { return false }
+
 // Lead returns the command that opens a leader's term.
 func (m *Machine) Lead(node string) []byte {
 	command := fsm.Header{Op: OpLead, Version: Version}.Append(nil)

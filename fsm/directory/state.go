@@ -74,7 +74,7 @@ func newState(out sink) *state {
 		licenses:      newLicenseTable(),
 		customers:     newCustomerTable(),
 		lives:         newLives(),
-		events:        vendorEvents{ofVendor: map[cloudlicenses.VendorID]int{}},
+		events:        newVendorEvents(),
 	}
 }
 
@@ -239,7 +239,7 @@ func (s *state) records(visit func(key []byte, record msgp.Marshaler)) {
 	if s.cluster != nil {
 		visit([]byte{kindCluster}, s.cluster)
 	}
-	for _, e := range s.events.order {
+	for _, e := range s.events.all() {
 		visit(keyVendorEvent(e.Sequence), e)
 	}
 	for _, id := range s.lives.ids {

@@ -131,3 +131,109 @@ func TestRefusedDatesGiveTheRenewalBack(t *testing.T) {
 	require.EqualValues(t, sampleTerms().Total, s.find(first.ID).Terms.Total)
 	require.False(t, s.find(first.ID).Terms.AutoRenew)
 }
+
+// TestSuccessorThatDoesNotCome: a license renews itself again also when its
+// successor, generated only, is refused later or revoked; and one that is provisioned
+// after all takes its place, while there is room for it.
+func TestSuccessorThatDoesNotCome(t *testing.T) {
+	var s *session
+	apply := func(op fsm.Op, payload msgp.Marshaler) *License {
+		t.Helper()
+		var r LicenseResult
+		s.apply(op, payload, &r)
+		require.Equal(t, cloudlicenses.OK, r.Code, r.Detail)
+		return &r.License
+	}
+	synced := func(l *License) { apply(OpLicenseSynced, &LicenseSynced{ID: l.ID, Revision: l.Revision}) }
+	provision := func(l *License) *License {
+		return apply(OpLicenseProvision, &ProvisionLicense{VendorID: "vector-de", ID: l.ID, CRMAccount: "ACC-1"})
+	}
+	refuse := func(l *License, code cloudlicenses.Code) {
+		s.apply(OpLicenseFailed, &LicenseFailed{ID: l.ID, Revision: l.Revision, Code: code}, &Ack{})
+	}
+	terms := sampleTerms()
+	terms.StartMillis, terms.EndMillis, terms.AutoRenew = dayMillisOf("2026-01-01"), dayMillisOf("2026-02-01"), false
+	begin := func() (first, next *License) {
+		var id cloudlicenses.LicenseID
+		s, id = agreed(t)
+		synced(apply(OpLicenseAmend, &AmendLicense{VendorID: "vector-de", ID: id, Fields: AmendAutoRenew, Terms: Terms{AutoRenew: true}}))
+		next = apply(OpLicenseGenerate, &GenerateLicense{
+			VendorID: "vector-de", OpportunityID: "SF-2", ProductID: "davinci", CRMAccount: "ACC-1", Company: "C", TenantID: "mercedes", Terms: terms,
+		})
+		require.False(t, s.find(id).Terms.AutoRenew)
+		return s.find(id), next
+	}
+	renews := func(l *License) bool { return s.find(l.ID).Terms.AutoRenew }
+
+	first, next := begin() // refused, then revoked: given back once
+	refuse(provision(next), cloudlicenses.AlreadyExists)
+	require.True(t, renews(first))
+	revision := s.find(first.ID).Revision
+	apply(OpLicenseStatus, &SetLicenseStatus{VendorID: "vector-de", ID: next.ID, Status: cloudlicenses.LicenseRevoked})
+	require.Equal(t, revision, s.find(first.ID).Revision)
+
+	first, next = begin() // it fits when the plan has grown
+	refuse(provision(next), cloudlicenses.PlanLimitExceeded)
+	require.True(t, renews(first))
+	life := func(op fsm.Op, payload msgp.Marshaler) {
+		var r LifeResult
+		s.apply(op, payload, &r)
+		require.Equal(t, cloudlicenses.OK, r.Code, r.Detail)
+	}
+	life(OpChangeTenant, &ChangeTenant{ID: "mercedes", Plan: cloudlicenses.PlanStartup})
+	life(OpTenantSettled, &TenantSettled{ID: "mercedes", Revision: 1})
+	require.EqualValues(t, 2, s.find(next.ID).Revision, "it is tried again")
+	require.False(t, renews(first))
+	refuse(s.find(next.ID), cloudlicenses.PlanLimitExceeded)
+	require.True(t, renews(first))
+
+	s.stamp = terms.StartMillis + millisPerDay // the first one renews itself over it
+	s.apply(OpLicensesEnd, &EndLicenses{Limit: 10}, &Ack{})
+	require.Equal(t, dayMillisOf("2027-01-01"), s.find(first.ID).Terms.EndMillis)
+	var r LicenseResult
+	s.apply(OpLicenseProvision, &ProvisionLicense{VendorID: "vector-de", ID: next.ID, CRMAccount: "ACC-1"}, &r)
+	require.Equal(t, cloudlicenses.AlreadyExists, r.Code)
+	require.Equal(t, first.ID, r.Other)
+	apply(OpLicenseAmend, &AmendLicense{VendorID: "vector-de", ID: first.ID, Fields: AmendTotal, Terms: Terms{Total: 12}})
+
+	first, next = begin() // revoked, whether it was on its way or not
+	apply(OpLicenseStatus, &SetLicenseStatus{VendorID: "vector-de", ID: next.ID, Status: cloudlicenses.LicenseRevoked})
+	require.True(t, renews(first))
+	first, next = begin()
+	provision(next)
+	apply(OpLicenseStatus, &SetLicenseStatus{VendorID: "vector-de", ID: next.ID, Status: cloudlicenses.LicenseRevoked})
+	require.True(t, renews(first))
+	first, next = begin() // but not once it was there
+	synced(provision(next))
+	apply(OpLicenseStatus, &SetLicenseStatus{VendorID: "vector-de", ID: next.ID, Status: cloudlicenses.LicenseRevoked})
+	require.False(t, renews(first))
+}
+
+// TestRefusedAmendmentLeavesNoTrace: nor does it keep a license from renewing itself
+// when its successor is refused.
+func TestRefusedAmendmentLeavesNoTrace(t *testing.T) {
+	for _, refused := range []bool{true, false} {
+		s, id := agreed(t)
+		var r LicenseResult
+		s.apply(OpLicenseAmend, &AmendLicense{VendorID: "vector-de", ID: id, Fields: AmendAutoRenew, Terms: Terms{AutoRenew: true}}, &r)
+		s.apply(OpLicenseSynced, &LicenseSynced{ID: id, Revision: r.License.Revision}, &r)
+		require.Equal(t, cloudlicenses.OK, r.Code, r.Detail)
+		terms := sampleTerms()
+		terms.StartMillis, terms.EndMillis = dayMillisOf("2026-01-01"), dayMillisOf("2026-02-01")
+		var next LicenseResult
+		s.apply(OpLicenseGenerate, &GenerateLicense{
+			VendorID: "vector-de", OpportunityID: "SF-2", ProductID: "davinci", CRMAccount: "ACC-1", Company: "C", TenantID: "mercedes",
+			Terms: terms, AutoProvision: true,
+		}, &next)
+		require.Equal(t, cloudlicenses.OK, next.Code, next.Detail)
+		amend := &AmendLicense{VendorID: "vector-de", ID: id, Fields: AmendAutoRenew | AmendTotal, Terms: Terms{Total: 12}}
+		if refused {
+			amend.Terms.Total = 1 << 40
+		}
+		s.apply(OpLicenseAmend, amend, &r)
+		require.Equal(t, refused, r.Code == cloudlicenses.InvalidEntitlement, r.Detail)
+		s.apply(OpLicenseFailed, &LicenseFailed{ID: next.License.ID, Revision: next.License.Revision, Code: cloudlicenses.AlreadyExists}, &Ack{})
+		require.Nil(t, s.find(next.License.ID))
+		require.Equal(t, refused, s.find(id).Terms.AutoRenew)
+	}
+}

@@ -182,6 +182,12 @@ func (m *Machine) Admit(_ int64, command []byte) []byte {
 	return nil
 }
 
+// Small reports whether a command makes nothing new (cluster.Machine).
+func (m *Machine) Small(command []byte) bool {
+	h, _, _, err := fsm.SplitHeader(command)
+	return err == nil && operations[h.Op] != nil && operations[h.Op].small
+}
+
 // callerHash reads the key hash of a payload whose first field is a Caller.
 func callerHash(payload []byte) (hash [32]byte, err error) {
 	_, rest, err := msgp.ReadArrayHeaderBytes(payload)

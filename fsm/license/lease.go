@@ -7,9 +7,9 @@ import (
 )
 
 var (
-	_ = register(OpHeartbeat, operation{name: actionHeartbeat, needs: needsTenant, lease: true, byKey: true, apply: (*Machine).applyHeartbeat})
-	_ = register(OpReturn, operation{name: actionReturn, needs: needsTenant, lease: true, byKey: true, apply: (*Machine).applyReturn})
-	_ = register(OpRelease, operation{name: actionRelease, needs: needsTenant, lease: true, apply: (*Machine).applyRelease})
+	_ = register(OpHeartbeat, operation{name: actionHeartbeat, needs: needsTenant, lease: true, byKey: true, small: true, apply: (*Machine).applyHeartbeat})
+	_ = register(OpReturn, operation{name: actionReturn, needs: needsTenant, lease: true, byKey: true, small: true, apply: (*Machine).applyReturn})
+	_ = register(OpRelease, operation{name: actionRelease, needs: needsTenant, lease: true, small: true, apply: (*Machine).applyRelease})
 )
 
 const (

@@ -128,6 +128,9 @@ type operation struct {
 	create func(m *Machine, name cloudlicenses.TenantID, payload []byte) (reply, error)
 	// byKey commands begin with a Caller: Admit refuses strangers.
 	byKey bool
+	// small commands keep or end what is there: they are taken while the disk has
+	// little room, so that no lease lapses whose holder has done its part.
+	small bool
 }
 
 type need uint8

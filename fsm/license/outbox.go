@@ -10,7 +10,7 @@ import (
 )
 
 var (
-	_ = register(OpOutboxTried, operation{name: "outbox tried", apply: (*Machine).applyOutboxTried})
+	_ = register(OpOutboxTried, operation{name: "outbox tried", small: true, apply: (*Machine).applyOutboxTried})
 	_ = register(OpReplay, operation{name: "replay", needs: needsTenant, apply: (*Machine).applyReplay})
 )
 
