@@ -190,6 +190,9 @@ const (
 	// InviteLife and ResetLife are how long a mailed one-time token works.
 	InviteLife = 7 * 24 * time.Hour
 	ResetLife  = time.Hour
+	// InviteAgain is how soon after a mailed invitation the same user may be invited
+	// again (429 rate_limited): nobody's mailbox is to be filled.
+	InviteAgain = 10 * time.Minute
 
 	// MaxKeys bounds the API keys of an account that are neither revoked nor
 	// expired (402 plan_limit_exceeded).
