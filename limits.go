@@ -182,6 +182,9 @@ const (
 	// MaxVendorEvents bounds the events that wait for a vendor's account; past it
 	// the oldest are lost.
 	MaxVendorEvents = 10_000
+	// BlockedEventPause is the least time between two events that tell a vendor that
+	// the same tenant has blocked it.
+	BlockedEventPause = time.Hour
 	// NoticeLife is how long such a notice waits: it names a person.
 	NoticeLife = 365 * 24 * time.Hour
 	// MaxNoticeMessage bounds a notification's message, in characters (422).
