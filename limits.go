@@ -182,6 +182,9 @@ const (
 	// MaxVendorEvents bounds the events that wait for a vendor's account; past it
 	// the oldest are lost.
 	MaxVendorEvents = 10_000
+	// BlockedEventPause is the least time between two events that tell a vendor that
+	// the same tenant has blocked it.
+	BlockedEventPause = time.Hour
 	// NoticeLife is how long such a notice waits: it names a person.
 	NoticeLife = 365 * 24 * time.Hour
 	// MaxNoticeMessage bounds a notification's message, in characters (422).
@@ -190,6 +193,9 @@ const (
 	// InviteLife and ResetLife are how long a mailed one-time token works.
 	InviteLife = 7 * 24 * time.Hour
 	ResetLife  = time.Hour
+	// InviteAgain is how soon after a mailed invitation the same user may be invited
+	// again (429 rate_limited): nobody's mailbox is to be filled.
+	InviteAgain = 10 * time.Minute
 
 	// MaxKeys bounds the API keys of an account that are neither revoked nor
 	// expired (402 plan_limit_exceeded).

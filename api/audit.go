@@ -182,6 +182,17 @@ func (c *call) dropNote() {
 	}
 }
 
+// nothingDone reports whether an error means that the command it answers took no
+// effect and will not: as against an outcome that nobody knows.
+func nothingDone(err error) bool {
+	switch codeOf(err) {
+	case cloudlicenses.TenantNotFound, cloudlicenses.TenantMoving, cloudlicenses.NoLeader, cloudlicenses.Overloaded,
+		cloudlicenses.StorageFull, cloudlicenses.NotCaughtUp:
+		return true
+	}
+	return false
+}
+
 func (c *call) settleNote(op fsm.Op, payload msgp.Marshaler) {
 	c.intended = false
 	var ack license.Ack

@@ -153,6 +153,10 @@ func (c *call) serveUpdateCustomer() {
 	if !c.valid(w) {
 		return
 	}
+	if cloudlicenses.ValidateForeignID(set.CRMAccount) != nil { // it would be in the audit log
+		c.refuse(&problem{code: cloudlicenses.NotFound, detail: "no customer of this CRM account is linked"})
+		return
+	}
 	if !c.intend("customer.update", "", "", set.CRMAccount) {
 		return
 	}
@@ -200,6 +204,10 @@ func (c *call) blockVendor(blocked bool) {
 	action := "vendor.unblock"
 	if blocked {
 		action = "vendor.block"
+	}
+	if cloudlicenses.ValidateID(string(c.pathID)) != nil { // it would be in the audit log
+		c.refuse(&problem{code: cloudlicenses.NotFound, detail: "no such vendor is linked with the tenant"})
+		return
 	}
 	if !c.intend(action, "", "", string(c.pathID)) {
 		return

@@ -122,6 +122,8 @@ func (c *call) decidedUser(r *license.UserResult, w shard.Written, err error) bo
 		p = problemNoSession
 	} else if r.Detail == "" && r.Code == cloudlicenses.ForbiddenRole {
 		p = problemRole
+	} else if r.Code == cloudlicenses.RateLimited && r.LockedMillis > 0 {
+		p.retryIn = secondsUntil(r.LockedMillis)
 	}
 	c.refuse(p)
 	return false

@@ -51,6 +51,14 @@ func (p *pool) newUser(name string, role cloudlicenses.Role) license.User {
 	}).User
 }
 
+// ageInvitation mails a user an invitation of so long ago that another may follow.
+func (p *pool) ageInvitation(id string) {
+	p.t.Helper()
+	mail := shard.NewMail(cloudlicenses.TokenInvite)
+	mail.ExpiresMillis -= cloudlicenses.InviteAgain.Milliseconds()
+	p.userDo(license.OpMailToken, &license.MailToken{By: license.By{Platform: true}, ID: cloudlicenses.UserID(id), Mail: mail})
+}
+
 // newSession opens a session without the work of a password.
 func (p *pool) newSession(u license.User) string {
 	p.t.Helper()

@@ -2,7 +2,6 @@ package api
 
 import (
 	"cmp"
-	"errors"
 	"net/url"
 
 	"github.com/valyala/fasthttp"
@@ -83,15 +82,8 @@ func (c *call) serveLoginWays() {
 		return
 	}
 	ways := shownLoginWays{TenantID: c.tenant, Company: companyOf(&tenant), Password: true}
-	if r.Code == cloudlicenses.OK {
-		var refusal *shard.Refusal
-		switch err := c.server.shard.PlanHasSSO(c.context(), c.tenant); {
-		case err == nil:
-			ways.SSO = c.showSSOWay(&r.SSO)
-		case !errors.As(err, &refusal): // a plan without it is none of this page's matters
-			c.fail(err)
-			return
-		}
+	if r.Code == cloudlicenses.OK && shard.HasSSO(&tenant) {
+		ways.SSO = c.showSSOWay(&r.SSO)
 	}
 	c.send(fasthttp.StatusOK, ways)
 }

@@ -252,6 +252,10 @@ func (c *call) serveRevoke()  { c.changeStatus(cloudlicenses.LicenseRevoked, "li
 
 // changeStatus is POST /api/v1/licenses/{id}/suspend, resume and revoke.
 func (c *call) changeStatus(to cloudlicenses.LicenseStatus, action string) {
+	if cloudlicenses.ValidateID(string(c.pathID)) != nil { // it would be in the audit log
+		c.refuse(&problem{code: cloudlicenses.NotFound, detail: "the vendor has no such license"})
+		return
+	}
 	if !c.intend(action, cloudlicenses.LicenseID(c.pathID), "", "") {
 		return
 	}
@@ -269,6 +273,8 @@ func (c *call) changeStatus(to cloudlicenses.LicenseStatus, action string) {
 func (c *call) decidedLicense(written shard.Written, err error) bool {
 	if written.Applied != "" {
 		c.written(written)
+	} else if err != nil && nothingDone(err) {
+		c.dropNote()
 	}
 	var refusal *shard.Refusal
 	switch {
@@ -278,11 +284,20 @@ func (c *call) decidedLicense(written shard.Written, err error) bool {
 		c.dropNote()
 		c.refuseLicense(refusal)
 	case errors.Is(err, shard.ErrTenantNotFound):
-		c.refuse(&problem{code: cloudlicenses.LicenseNotActive, detail: "the tenant or the vendor has been suspended meanwhile"})
+		c.refuse(&problem{code: cloudlicenses.LicenseNotActive, detail: c.whoIsGone()})
 	default:
 		c.fail(err)
 	}
 	return false
+}
+
+// whoIsGone says why a group takes no commands where a vendor's account and a tenant
+// are concerned: a tenant that is suspended still has its vendors' ones.
+func (c *call) whoIsGone() string {
+	if _, err := c.server.shard.Tenant(c.context(), c.tenant); errors.Is(err, shard.ErrTenantNotFound) {
+		return "the vendor has been suspended meanwhile"
+	}
+	return "the tenant has been deleted"
 }
 
 func (c *call) refuseLicense(r *shard.Refusal) {

@@ -29,7 +29,8 @@ func TestVendorUserStory(t *testing.T) {
 	require.Equal(t, string(id), me.text("vendor_id"))
 	require.Equal(t, in.body["user"], me.body["user"])
 
-	vendorDo(t, session, "POST", "/api/v1/users", `{"email":"bob@acme.example","name":"Bob","role":"viewer"}`).wants(t, 201, "")
+	invited := vendorDo(t, session, "POST", "/api/v1/users", `{"email":"bob@acme.example","name":"Bob","role":"viewer"}`).wants(t, 201, "")
+	v.ageInvitation(invited.text("id"))
 	vendorDo(t, session, "POST", "/api/v1/users", `{"email":"bob@acme.example","name":"Bob","role":"viewer"}`).wants(t, 200, "")
 	mail := mailed(t, v.tenant, "mail.invite", "bob@acme.example")
 	require.Equal(t, string(id), mail["vendor_id"])

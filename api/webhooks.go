@@ -158,8 +158,13 @@ func (b *endpointBody) check(c *call, w *wrong) {
 
 // checkHost refuses a URL of a webhook that deliveries would not reach.
 func (c *call) checkHost(w *wrong, member, url string) {
-	if err := c.server.cfg.Webhooks.CheckHost(c.context(), url); err != nil {
-		w.check(true, member, "can't be used: its host is at "+err.Error())
+	err := c.server.cfg.Webhooks.CheckHost(c.context(), url)
+	switch {
+	case err == nil:
+	case errors.Unwrap(err) == nil: // a name's
+		w.check(true, member, "can't be used: its host has a private address")
+	default:
+		w.check(true, member, "can't be used: its host is "+err.Error())
 	}
 }
 

@@ -130,7 +130,9 @@ func TestWebhookAddresses(t *testing.T) {
 		"https://10.1.2.3/hook":        "10.1.2.3",
 		"https://169.254.169.254/meta": "169.254.169.254",
 		"https://[fd00:ec2::254]/meta": "fd00:ec2::254",
-		"https://localhost/hook":       "not a public address",
+		"https://localhost/hook":       "has a private address",
+		"https://localhost./hook":      "has a private address",
+		"https://127.1/hook":           "neither a name nor an address",
 	} {
 		body := fmt.Sprintf(`{"url":%q}`, url)
 		refused(p.as(session, "POST", "/api/v1/webhooks", body), "/url", address)
@@ -142,6 +144,8 @@ func TestWebhookAddresses(t *testing.T) {
 	owner := v.newSession(v.newUser("ann", cloudlicenses.RoleOwner))
 	refused(vendorDo(t, owner, "PATCH", "/api/v1/settings", `{"invoice_webhook":{"url":"https://10.1.2.3/invoices","bearer_token":"abcdefghijklmnopqrstuvwxyz"}}`),
 		"/invoice_webhook/url", "10.1.2.3")
+	refused(vendorDo(t, owner, "PATCH", "/api/v1/settings", `{"invoice_webhook":{"url":"https://2130706433/invoices","bearer_token":"abcdefghijklmnopqrstuvwxyz"}}`),
+		"/invoice_webhook/url", "has a private address")
 }
 
 // TestWebhookStory: an administrator makes an endpoint, sees what became of its

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"strings"
 	"time"
 )
 
@@ -79,21 +80,49 @@ func checkAddress(addr netip.Addr, allowed []netip.Prefix) error {
 	return nil
 }
 
-// CheckHost refuses a URL, with an [ErrAddress] that names the address, whose host
-// is, or resolves to, one that a client of c would not reach: so that its owner
-// learns of it at once. A name that does not resolve passes, for it may do so
-// later. Nothing rests on the answer: each address is checked as it is dialed.
+// looseAddress reports whether a host is what some resolvers take for an address
+// though it is none as RFC 3986 has it: its last label is a number (as the URL
+// Standard, "ends in a number", tells), such as 127.1, 2130706433 and 0x7f000001. No
+// top-level domain is one.
+func looseAddress(host string) bool {
+	if _, err := netip.ParseAddr(host); err == nil {
+		return false
+	}
+	host = strings.TrimSuffix(host, ".")
+	last := strings.ToLower(host[strings.LastIndexByte(host, '.')+1:])
+	if hex, is := strings.CutPrefix(last, "0x"); is {
+		return strings.Trim(hex, "0123456789abcdef") == ""
+	}
+	return last != "" && strings.Trim(last, "0123456789") == ""
+}
+
+// CheckHost refuses a URL, with an [ErrAddress], whose host is, or resolves to, an
+// address that a client of c would not reach: so that its owner learns of it at once.
+// The error names an address that the URL has itself, and none that a name resolves
+// to here: who sets a URL is not to learn the names of this network. A name that does
+// not resolve passes, for it may do so later. Nothing rests on the answer: each
+// address is checked as it is dialed.
 func (c *WebhookConfig) CheckHost(ctx context.Context, text string) error {
 	u, err := url.Parse(text)
 	if err != nil {
 		return fmt.Errorf("%w: not a URL", ErrURL)
 	}
-	addresses, err := c.addresses(ctx, u.Hostname())
+	host := u.Hostname()
+	if looseAddress(host) {
+		return ErrAddress
+	}
+	if name := strings.ToLower(strings.TrimSuffix(host, ".")); name == "localhost" || strings.HasSuffix(name, ".localhost") {
+		host = "127.0.0.1" // whatever a resolver says (RFC 6761, 6.3)
+	}
+	addresses, err := c.addresses(ctx, host)
 	if err != nil {
 		return nil
 	}
 	for _, a := range addresses {
 		if err := checkAddress(a, c.AllowNetworks); err != nil {
+			if _, isName := netip.ParseAddr(u.Hostname()); isName != nil {
+				return ErrAddress
+			}
 			return err
 		}
 	}

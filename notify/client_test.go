@@ -215,17 +215,34 @@ func TestAddresses(t *testing.T) {
 
 	for url, says := range map[string]string{
 		"https://10.0.0.1/hook": "10.0.0.1", "https://[::1]:8443/hook": "::1", "https://[::ffff:169.254.169.254]/": "169.254.169.254",
-		"https://localhost/hook": "127.0.0.1",
+		"https://[0:0::ffff]/": "::ffff",
 	} {
 		closed, open := WebhookConfig{}, WebhookConfig{AllowNetworks: prefixes("0.0.0.0/0", "::/0")}
 		err := closed.CheckHost(t.Context(), url)
 		require.ErrorIs(t, err, ErrAddress, url)
-		if url != "https://localhost/hook" { // may be ::1
-			require.ErrorContains(t, err, says)
-		}
+		require.ErrorContains(t, err, says)
 		require.NoError(t, open.CheckHost(t.Context(), url), url)
 	}
 	require.NoError(t, (&WebhookConfig{}).CheckHost(t.Context(), "https://8.8.8.8/hook"))
+
+	// Of a name nothing is said but that it is not public.
+	names := &WebhookConfig{Resolver: zone(t, func(name string, _ int) []string {
+		switch name {
+		case "db.internal.":
+			return []string{"10.20.30.40"}
+		case "vector.com.":
+			return []string{"8.8.8.8"}
+		}
+		return nil
+	})}
+	for _, url := range []string{
+		"https://db.internal/", "https://localhost/", "https://LOCALHOST./", "https://a.localhost/", "https://127.1/", "https://2130706433/", "https://0x7f000001/",
+	} {
+		require.Equal(t, ErrAddress, names.CheckHost(t.Context(), url), url)
+	}
+	for _, url := range []string{"https://vector.com/", "https://not-there-yet.vector.com/"} {
+		require.NoError(t, names.CheckHost(t.Context(), url), url)
+	}
 }
 
 // zone is a resolver that holds what the test says: name → addresses, and which

@@ -69,6 +69,8 @@ func CheckURL(text string, allowHTTP bool) error {
 		return fmt.Errorf("%w: the scheme must be https", ErrURL)
 	case u.Hostname() == "" || u.Opaque != "":
 		return fmt.Errorf("%w: it has no host", ErrURL)
+	case looseAddress(u.Hostname()):
+		return fmt.Errorf("%w: its host is neither a name nor an address as it is written in full", ErrURL)
 	case u.User != nil:
 		return fmt.Errorf("%w: it carries a password", ErrURL)
 	case strings.Contains(text, "#"):

@@ -135,7 +135,8 @@ func TestWebhookRefusesWhatCannotBeSent(t *testing.T) {
 }
 
 func TestCheckURL(t *testing.T) {
-	for _, good := range []string{"https://vector.com", "https://vector.com:8443/a/b?c=d", "https://192.0.2.1/", "https://[2001:db8::1]:1/"} {
+	for _, good := range []string{"https://vector.com", "https://vector.com:8443/a/b?c=d", "https://192.0.2.1/", "https://[2001:db8::1]:1/",
+		"https://1vector.com/", "https://10.vector.com./", "https://0xvector/", "https://2130706433.vector"} {
 		require.NoError(t, CheckURL(good, false), good)
 	}
 	require.NoError(t, CheckURL("http://127.0.0.1:80/", true))
@@ -144,6 +145,8 @@ func TestCheckURL(t *testing.T) {
 		"https://", "https://:443/", "https://user@vector.com", "https://user:pw@vector.com/", "https://vector.com/#x", "https://vector.com/#",
 		"https://vector.com:0/", "https://vector.com:65536/", "https://vector.com:x/", "https://vector.com/\r\nX: y", "https://vector .com/",
 		"https://vector.com/" + strings.Repeat("x", 2048),
+		"https://127.1/", "https://2130706433/", "https://0x7f000001/", "https://0X7F.1:8443/", "https://0177.0.0.1/", "https://8.8.8.8./", "https://256.1.1.1/",
+		"https://vector.0x/",
 	} {
 		require.ErrorIs(t, CheckURL(bad, false), ErrURL, bad)
 	}

@@ -37,6 +37,9 @@ func (s *Shard) SSO(ctx context.Context, tenant cloudlicenses.TenantID) (license
 	return r.SSO, err
 }
 
+// HasSSO reports whether the plan of a tenant, as it was read, has single sign-on.
+func HasSSO(t *directory.Tenant) bool { return t.Plan == planWithSSO }
+
 // PlanHasSSO is nil where a tenant's plan has single sign-on, else a *Refusal
 // with plan_limit_exceeded, confirmed at the directory's leader.
 func (s *Shard) PlanHasSSO(ctx context.Context, tenant cloudlicenses.TenantID) error {
@@ -46,7 +49,7 @@ func (s *Shard) PlanHasSSO(ctx context.Context, tenant cloudlicenses.TenantID) e
 		if _, err := s.ReadDirectory(ctx, query, ReadOptions{Linearizable: now}); err != nil {
 			return err
 		}
-		if r.Code == cloudlicenses.OK && r.Tenant.Plan == planWithSSO {
+		if r.Code == cloudlicenses.OK && HasSSO(&r.Tenant) {
 			return nil
 		}
 	}

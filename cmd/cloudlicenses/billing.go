@@ -172,9 +172,9 @@ func feesOf(fees []planFee, tenant string) []planFee {
 func newSetShareCommand() *cobra.Command {
 	op := &operator{}
 	cmd := &cobra.Command{
-		Use:   "set-share VENDOR PERCENT",
+		Use:   "set-share VENDOR PERCENT|default",
 		Short: "Set the platform's share of a vendor's overage revenue",
-		Long: "Sets which part of a vendor's overage revenue is the platform's, in percent with two decimals; 0 is the default rate.\n" +
+		Long: "Sets which part of a vendor's overage revenue is the platform's, in percent with two decimals, or \"default\".\n" +
 			operatorEnvironment,
 		Example: `  cloudlicenses billing set-share vector-de 2.75`,
 		Args:    exactArgs(2, "the vendor's id and the rate in percent"),
@@ -197,7 +197,7 @@ func newSetShareCommand() *cobra.Command {
 			if op.output == outputJSON {
 				return printJSON(cmd.OutOrStdout(), set)
 			}
-			rate := "default"
+			rate := defaultRate
 			if set.BasisPoints != 0 {
 				rate = percent(set.BasisPoints)
 			}
@@ -210,13 +210,21 @@ func newSetShareCommand() *cobra.Command {
 	return cmd
 }
 
-// basisPoints reads a percentage with at most two decimals, without a float.
+// defaultRate is what stands for the rate of a vendor that has none of its own: a
+// word, for what an empty variable of a script makes must not be it.
+const defaultRate = "default"
+
+// basisPoints reads a percentage with at most two decimals, without a float; 0 is
+// the default rate.
 func basisPoints(text string) (int64, error) {
+	if text == defaultRate {
+		return 0, nil
+	}
 	whole, decimals, _ := strings.Cut(strings.TrimSuffix(text, "%"), ".")
 	points, err := strconv.ParseUint(whole+(decimals + "00")[:2], 10, 32)
-	if err != nil || len(decimals) > 2 || points > cloudlicenses.MaxShareRate || points > 0 && points < cloudlicenses.MinShareRate {
-		return 0, usagef("rate %q: want %d to %d percent, with two decimals at most, or 0 for the default", text,
-			cloudlicenses.MinShareRate/100, cloudlicenses.MaxShareRate/100)
+	if err != nil || whole == "" || len(decimals) > 2 || points > cloudlicenses.MaxShareRate || points < cloudlicenses.MinShareRate {
+		return 0, usagef("rate %q: want %d to %d percent, with two decimals at most, or %s", text,
+			cloudlicenses.MinShareRate/100, cloudlicenses.MaxShareRate/100, defaultRate)
 	}
 	return int64(points), nil
 }

@@ -27,10 +27,14 @@ func TestBilling(t *testing.T) {
 
 	require.Regexp(t, `vector-de +2.75 %`, mustRun(t, "billing", "set-share", "vector-de", "2.75", "--admin", f.URL))
 	require.Equal(t, `PUT /v1/vendors/vector-de/revenue-share {"basis_points":275}`, f.requests[len(f.requests)-1])
+	mustRun(t, "billing", "set-share", "vector-de", "default", "--admin", f.URL)
+	require.Equal(t, `PUT /v1/vendors/vector-de/revenue-share {"basis_points":0}`, f.requests[len(f.requests)-1])
 
 	for _, args := range [][]string{
 		{"revenue-share", "--period", "11/2025"}, {"statement", "a", "b"}, {"statement", "--period", "2025-13"},
 		{"set-share", "vector-de", "2.755"}, {"set-share", "vector-de", "-2"}, {"set-share", "vector-de", "7"}, {"set-share", "vector-de", "x"},
+		{"set-share", "vector-de", ""}, {"set-share", "vector-de", "%"}, {"set-share", "vector-de", "."}, {"set-share", "vector-de", ".00%"},
+		{"set-share", "vector-de", "0"}, {"set-share", "vector-de", ".5"},
 	} {
 		code, _, errs := runCommand(t, append([]string{"billing"}, append(args, "--admin", f.URL)...)...)
 		require.Equal(t, exitUsage, code, errs)

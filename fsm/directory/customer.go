@@ -199,11 +199,26 @@ func (s *state) blockVendor(p *BlockVendor) msgp.Marshaler {
 	if (l.BlockedMillis != 0) != p.Blocked {
 		if l.BlockedMillis = 0; p.Blocked {
 			l.BlockedMillis = s.meta.ClockMillis
-			s.tellVendor(VendorEvent{VendorID: l.VendorID, Kind: cloudlicenses.EventCustomerBlocked, TenantID: l.TenantID})
+			s.tellBlocked(l)
 		}
 		s.put(keyLink(l), l)
 	}
 	return &LinkResult{Link: s.linked(l)}
+}
+
+// tellBlocked leaves a vendor the event that a tenant has blocked it: one an hour at
+// most, and one that waits. A tenant that goes on blocking and unblocking tells
+// nothing new by it, and would else fill the vendor's endpoints until they are shut.
+func (s *state) tellBlocked(l *Link) {
+	now := s.meta.ClockMillis
+	if l.NotifiedMillis != 0 && now < l.NotifiedMillis+cloudlicenses.BlockedEventPause.Milliseconds() {
+		return
+	}
+	l.NotifiedMillis = now
+	s.dropVendorEvent(l.VendorID, func(e *VendorEvent) bool {
+		return e.Kind == cloudlicenses.EventCustomerBlocked && e.TenantID == l.TenantID
+	})
+	s.tellVendor(VendorEvent{VendorID: l.VendorID, Kind: cloudlicenses.EventCustomerBlocked, TenantID: l.TenantID})
 }
 
 // linkTold ends the saga of a link; said again, it changes nothing.

@@ -14,7 +14,7 @@ func init() { register(OpVendorTold, (*state).vendorTold) }
 
 // vendorEvents are what vendors' accounts have not been told of yet, by
 // sequence. The directory decides what happens to a license; the account, in a
-// group of its own, has the endpoints. docs/adr/0020 says why it is in between.
+// group of its own, has the endpoints. docs/adr/0021 says why it is in between.
 type vendorEvents struct {
 	ofVendor map[cloudlicenses.VendorID][]*VendorEvent // each by sequence
 	vendors  []cloudlicenses.VendorID                  // sorted: those that have events
@@ -54,19 +54,33 @@ func (e *vendorEvents) after(id cloudlicenses.VendorID, sequence uint64) int {
 	return at
 }
 
+// keep replaces the events of a vendor by those that are left.
+func (e *vendorEvents) keep(id cloudlicenses.VendorID, left []*VendorEvent) {
+	if e.ofVendor[id] = left; len(left) > 0 {
+		return
+	}
+	delete(e.ofVendor, id)
+	if at, found := slices.BinarySearch(e.vendors, id); found {
+		e.vendors = slices.Delete(e.vendors, at, at+1)
+	}
+}
+
 // dropVendorEvents forgets a vendor's oldest events.
 func (s *state) dropVendorEvents(id cloudlicenses.VendorID, count int) {
-	e := &s.events
-	gone := e.ofVendor[id][:count]
+	gone := s.events.ofVendor[id][:count]
 	for _, one := range gone {
 		s.out.Delete(keyVendorEvent(one.Sequence))
 	}
 	clear(gone) // what is left holds the array
-	if e.ofVendor[id] = e.ofVendor[id][count:]; len(e.ofVendor[id]) == 0 {
-		delete(e.ofVendor, id)
-		if at, found := slices.BinarySearch(e.vendors, id); found {
-			e.vendors = slices.Delete(e.vendors, at, at+1)
-		}
+	s.events.keep(id, s.events.ofVendor[id][count:])
+}
+
+// dropVendorEvent forgets the first of a vendor's events that is meant, if any.
+func (s *state) dropVendorEvent(id cloudlicenses.VendorID, meant func(*VendorEvent) bool) {
+	waiting := s.events.ofVendor[id]
+	if at := slices.IndexFunc(waiting, meant); at >= 0 {
+		s.out.Delete(keyVendorEvent(waiting[at].Sequence))
+		s.events.keep(id, slices.Delete(waiting, at, at+1))
 	}
 }
 

@@ -48,6 +48,32 @@ func TestVendorEvents(t *testing.T) {
 	require.Contains(t, waiting("vector-de"), cloudlicenses.EventCustomerLinked)
 	require.GreaterOrEqual(t, before, had)
 
+	// One event of a blocking waits, and one an hour comes, however often it is said.
+	blocked := func() (n int) {
+		for _, kind := range waiting("vector-de") {
+			if kind == cloudlicenses.EventCustomerBlocked {
+				n++
+			}
+		}
+		return n
+	}
+	again := func() {
+		for _, on := range []bool{false, true, false, true} {
+			s.blockVendor(&BlockVendor{TenantID: l.TenantID, VendorID: "vector-de", Blocked: on})
+		}
+	}
+	link, last := s.customers.link(l.TenantID, "vector-de"), s.meta.VendorEvents
+	again()
+	s.advance(link.NotifiedMillis + cloudlicenses.BlockedEventPause.Milliseconds() - 1)
+	again()
+	require.Equal(t, []uint64{1, last}, []uint64{uint64(blocked()), s.meta.VendorEvents}, "within an hour")
+	s.advance(link.NotifiedMillis + cloudlicenses.BlockedEventPause.Milliseconds())
+	again()
+	require.Equal(t, []uint64{1, last + 1}, []uint64{uint64(blocked()), s.meta.VendorEvents}, "an hour later: in the place of the other")
+	all := s.events.all()
+	require.Equal(t, last+1, all[len(all)-1].Sequence)
+	require.Equal(t, 1, blocked())
+
 	first := s.events.all()[0].Sequence
 	s.vendorTold(&VendorTold{VendorID: "other", UpTo: 100})
 	require.Equal(t, first, s.events.all()[0].Sequence)

@@ -286,7 +286,10 @@ type Link struct {
 	VendorID      cloudlicenses.VendorID
 	LinkedMillis  int64
 	BlockedMillis int64 // 0: not blocked
-	Told          bool  // the tenant's group knows
+	// NotifiedMillis is when the vendor was last left an event that it is blocked;
+	// 0: never.
+	NotifiedMillis int64
+	Told           bool // the tenant's group knows
 }
 
 // BlockVendor blocks a vendor that the tenant is linked with, or unblocks it:

@@ -1375,12 +1375,13 @@ func (z LicenseSynced) Msgsize() (s int) {
 // MarshalMsg implements msgp.Marshaler
 func (z *Link) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// array header, size 5
-	o = append(o, 0x95)
+	// array header, size 6
+	o = append(o, 0x96)
 	o = msgp.AppendString(o, string(z.TenantID))
 	o = msgp.AppendString(o, string(z.VendorID))
 	o = msgp.AppendInt64(o, z.LinkedMillis)
 	o = msgp.AppendInt64(o, z.BlockedMillis)
+	o = msgp.AppendInt64(o, z.NotifiedMillis)
 	o = msgp.AppendBool(o, z.Told)
 	return
 }
@@ -1393,8 +1394,8 @@ func (z *Link) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err)
 		return
 	}
-	if zb0001 != 5 {
-		err = msgp.ArrayError{Wanted: 5, Got: zb0001}
+	if zb0001 != 6 {
+		err = msgp.ArrayError{Wanted: 6, Got: zb0001}
 		return
 	}
 	{
@@ -1425,6 +1426,11 @@ func (z *Link) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err, "BlockedMillis")
 		return
 	}
+	z.NotifiedMillis, bts, err = msgp.ReadInt64Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "NotifiedMillis")
+		return
+	}
 	z.Told, bts, err = msgp.ReadBoolBytes(bts)
 	if err != nil {
 		err = msgp.WrapError(err, "Told")
@@ -1436,7 +1442,7 @@ func (z *Link) UnmarshalMsg(bts []byte) (o []byte, err error) {
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z *Link) Msgsize() (s int) {
-	s = 1 + msgp.StringPrefixSize + len(string(z.TenantID)) + msgp.StringPrefixSize + len(string(z.VendorID)) + msgp.Int64Size + msgp.Int64Size + msgp.BoolSize
+	s = 1 + msgp.StringPrefixSize + len(string(z.TenantID)) + msgp.StringPrefixSize + len(string(z.VendorID)) + msgp.Int64Size + msgp.Int64Size + msgp.Int64Size + msgp.BoolSize
 	return
 }
 

@@ -12,7 +12,7 @@ import (
 )
 
 // diskKind names the machine and its disk format; see records.go.
-const diskKind = "directory/5"
+const diskKind = "directory/6"
 
 // Config is what a directory needs to open.
 type Config struct {

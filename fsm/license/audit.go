@@ -16,8 +16,11 @@ import (
 //	+-----------+-------------+-------------+-----------+---------------------+
 //	| hash of   | sequence of | clock (Unix | number of | records: Audit in   |
 //	| the block | the first   | ms) of the  | records   | msgpack, Sequence   |
-//	| before    | record      | entry       |           | and AtMillis left 0 |
+//	| before    | record      | entry       |           | left 0              |
 //	+-----------+-------------+-------------+-----------+---------------------+
+//
+// A record is of the block's clock, unless it has a time of its own (AtMillis): that
+// of what was begun earlier, and is written down late.
 //
 // A block's hash is SHA-256 over all of it; the first block's "before" is
 // zero. The tenant's record holds the head: the hash of the last block.
@@ -127,7 +130,9 @@ func (b *auditBlock) each(visit func(a *Audit) bool) error {
 		if rest, err = a.UnmarshalMsg(rest); err != nil {
 			return fmt.Errorf("record %d: %w", b.first+uint64(i), err)
 		}
-		a.Sequence, a.AtMillis = b.first+uint64(i), b.at
+		if a.Sequence = b.first + uint64(i); a.AtMillis == 0 {
+			a.AtMillis = b.at
+		}
 		if !visit(&a) {
 			return nil
 		}

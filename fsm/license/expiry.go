@@ -41,7 +41,11 @@ func (s *state) expiry(l *lease) int64 {
 	return max(l.expires, s.leadSince+int64(l.ttl)/3)
 }
 
-// Due returns an Expire to propose where a lease is due, else nil.
+// bound is a lower bound of when the next thing is due by itself.
+func (s *state) bound() int64 { return min(s.due.bound(), s.noteDue()) }
+
+// Due returns an Expire to propose where a lease is due, or a note (every entry
+// begins by writing those down), else nil.
 func (m *Machine) Due(nowMillis int64) []byte {
 	at := max(nowMillis, m.clock.Load())
 	if m.nextDue.Load() > at || !m.someDue(at) {
@@ -57,7 +61,10 @@ func (m *Machine) someDue(at int64) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	s := m.state
-	defer func() { m.nextDue.Store(s.due.bound()) }()
+	defer func() { m.nextDue.Store(s.bound()) }()
+	if s.noteDue() <= at {
+		return true
+	}
 	for range lookAhead {
 		if s.due.bound() > at {
 			return false

@@ -53,7 +53,7 @@ type Machine struct {
 
 	applied atomic.Uint64
 	clock   atomic.Int64
-	nextDue atomic.Int64 // lower bound of the next expiry
+	nextDue atomic.Int64 // lower bound of the next expiry, of a lease or a note
 	// outboxHead changes with every delivery that is to be made.
 	outboxHead atomic.Uint64
 
@@ -99,7 +99,7 @@ func Open(cfg Config) (*Machine, error) {
 // shared yet.
 func (m *Machine) publish() {
 	m.clock.Store(m.state.clock)
-	m.nextDue.Store(m.state.due.bound())
+	m.nextDue.Store(m.state.bound())
 	m.applied.Store(m.state.applied)
 }
 

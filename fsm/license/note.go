@@ -82,6 +82,7 @@ func (m *Machine) applyNote(t *tenant, payload []byte) (reply, error) {
 		if at := t.intended(p.ID); at >= 0 {
 			n := m.takeIntended(t, at)
 			n.LicenseID, n.ProductID, n.Subject = p.LicenseID, p.ProductID, p.Subject
+			n.AtMillis = 0
 			m.recordNote(t, &n, resultSuccess)
 		}
 		return m.acked(cloudlicenses.OK, ""), nil // said again, it is there
@@ -107,15 +108,25 @@ func (m *Machine) applyDropNote(t *tenant, payload []byte) (reply, error) {
 	return m.acked(cloudlicenses.OK, ""), nil
 }
 
+// recordNote leaves a note in the audit log, under its own time where it has one.
 func (m *Machine) recordNote(t *tenant, n *noteRecord, result string) {
 	m.entry = Audit{
-		Action: n.Action, Result: result, LicenseID: n.LicenseID, ProductID: n.ProductID, User: n.Subject, Actor: n.Actor, Address: n.Address,
+		AtMillis: n.AtMillis, Action: n.Action, Result: result, LicenseID: n.LicenseID, ProductID: n.ProductID, User: n.Subject, Actor: n.Actor, Address: n.Address,
 	}
 	m.recordAudit(t)
 }
 
+// noteDue is when the next note is due to be written down; never where there is none.
+func (s *state) noteDue() int64 {
+	due := never
+	for _, t := range s.noting {
+		due = min(due, t.notes[0].AtMillis+noteMemory)
+	}
+	return due
+}
+
 // forgetIntended writes down, at the beginning of an entry, what nobody has said the
-// outcome of.
+// outcome of, under the time that it was intended at.
 func (m *Machine) forgetIntended() {
 	for _, t := range slices.Clone(m.state.noting) {
 		for len(t.notes) > 0 && m.state.clock-t.notes[0].AtMillis >= noteMemory {

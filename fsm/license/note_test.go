@@ -52,10 +52,29 @@ func TestIntendedNotes(t *testing.T) {
 	}
 	require.Equal(t, []string{"license.generate lic-1 success"}, log())
 
+	begun := r.now
 	r.now += minute - 1
 	require.Equal(t, cl.OK, do(license.OpDropNote, &license.DropNote{ID: serial(9)}))
 	require.Len(t, log(), 1)
+	require.Nil(t, r.m.Due(r.now))
 	r.now += minute
+	due := r.m.Due(r.now)
+	require.NotNil(t, due, "nobody else has to come by")
+	r.apply(due)
+	r.reopen()
+	require.Nil(t, r.m.Due(r.now))
+	for _, newest := range []bool{false, true} { // under the time that it was begun at, and found by its cursor
+		var page license.AuditPage
+		ask(t, r.m, "acme", license.QueryAudit, &license.ListAudit{Limit: 1, Newest: newest}, &page)
+		first := page.Items[0]
+		ask(t, r.m, "acme", license.QueryAudit, &license.ListAudit{Limit: 1, Newest: newest, Cursor: page.Next}, &page)
+		if newest {
+			page.Items[0] = first
+		}
+		require.Equal(t, string(cl.OutcomeUnknown), page.Items[0].Result)
+		require.Equal(t, begun, page.Items[0].AtMillis)
+		require.Empty(t, page.Next)
+	}
 	require.Equal(t, cl.OK, do(license.OpDropNote, &license.DropNote{ID: serial(3)}), "too late")
 	require.Equal(t, cl.OK, do(license.OpNote, note(3, "license.revoke", "lic-3")))
 	require.Equal(t, []string{"license.generate lic-1 success", "license.revoke lic-3 outcome_unknown"}, log())

@@ -113,7 +113,7 @@ func (q *question) overage() (reply, error) {
 }
 
 // audit answers QueryAudit. A cursor is "<millis>-<sequence>" of the last
-// record seen.
+// record seen. Its millis, and the bounds asked for, are those of blocks.
 func (q *question) audit() (reply, error) {
 	var ask ListAudit
 	if err := q.decode(&ask); err != nil {
@@ -198,7 +198,7 @@ func (ask *ListAudit) collect(scan *fsm.Scan, after uint64) (*AuditPage, error) 
 				page.Items = append(page.Items, *a)
 			}
 			scanned++
-			last = fmt.Sprintf("%d-%d", a.AtMillis, a.Sequence)
+			last = fmt.Sprintf("%d-%d", block.at, a.Sequence)
 		}
 	}
 	return page, nil

@@ -325,7 +325,7 @@ func (m *Machine) applyMailToken(t *tenant, payload []byte) (reply, error) {
 		return refusedUser(cloudlicenses.InvalidField, "purpose: is unknown"), nil
 	case p.ID == "":
 		u := t.users.byEmail[p.Email]
-		if u != nil && u.User.Status != cloudlicenses.UserDisabled && !u.mailedLately(&p.Mail) {
+		if u != nil && u.User.Status != cloudlicenses.UserDisabled && u.tooSoon(&p.Mail, again) == 0 {
 			m.mail(t, u, &p.Mail, actor)
 			m.storeUser(t, u)
 		}
@@ -349,12 +349,15 @@ func (m *Machine) applyMailToken(t *tenant, payload []byte) (reply, error) {
 	return u.result(), nil
 }
 
-// mailedLately reports whether a token of this kind was mailed a moment ago:
-// all of one kind live equally long.
-func (u *user) mailedLately(mail *Mail) bool {
-	return slices.ContainsFunc(u.Tokens, func(k tokenRecord) bool {
-		return k.Purpose == mail.Purpose && k.ExpiresMillis > mail.ExpiresMillis-again
-	})
+// tooSoon is how long, in ms, a mail is to wait yet that comes pause after the last
+// of its kind, 0 where it may go: all of one kind live equally long.
+func (u *user) tooSoon(mail *Mail, pause int64) (wait int64) {
+	for i := range u.Tokens {
+		if k := &u.Tokens[i]; k.Purpose == mail.Purpose {
+			wait = max(wait, k.ExpiresMillis+pause-mail.ExpiresMillis)
+		}
+	}
+	return wait
 }
 
 // tokenMail is the JSON payload of mail.welcome, mail.invite and mail.reset.

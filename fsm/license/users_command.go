@@ -178,7 +178,7 @@ type UserResult struct {
 	Detail       string
 	User         User
 	Session      Session
-	LockedMillis int64 // with login_locked: until when
+	LockedMillis int64 // with login_locked and rate_limited: until when
 	NeedsCode    bool  // of a refused log-in: the password was right, the code is missing
 	NeedsSSO     bool  // of a refused log-in: the password was right, but only single sign-on opens sessions
 }

@@ -107,7 +107,7 @@ func mustMarshal(m msgp.Marshaler) []byte {
 
 func (s *session) showUser(out *strings.Builder, u license.UserResult) {
 	switch {
-	case u.Code == cl.LoginLocked:
+	case u.Code == cl.LoginLocked || u.Code == cl.RateLimited && u.LockedMillis > 0:
 		fmt.Fprintf(out, "%s until %s\n", u.Code, clock(u.LockedMillis))
 	case u.Code != cl.OK && u.NeedsSSO:
 		fmt.Fprintf(out, "%s: single sign-on wanted\n", u.Code)
