@@ -14,7 +14,7 @@ func init() { register(OpVendorTold, (*state).vendorTold) }
 
 // vendorEvents are what vendors' accounts have not been told of yet, by
 // sequence. The directory decides what happens to a license; the account, in a
-// group of its own, has the endpoints. docs/adr/0020 says why it is in between.
+// group of its own, has the endpoints. docs/adr/0021 says why it is in between.
 type vendorEvents struct {
 	ofVendor map[cloudlicenses.VendorID][]*VendorEvent // each by sequence
 	vendors  []cloudlicenses.VendorID                  // sorted: those that have events
