@@ -152,10 +152,7 @@ func (s *state) load(key, value []byte) error {
 		s.cluster = &Init{}
 		err = decode(value, s.cluster)
 	case kindIntent:
-		r := &intentRecord{}
-		if err = decode(value, r); err == nil {
-			s.addIntent(r)
-		}
+		err = loadInto(value, s.addIntent)
 	case kindLicense:
 		l := &License{}
 		if err = decode(value, l); err == nil && len(l.Prices) == 0 {
@@ -165,32 +162,17 @@ func (s *state) load(key, value []byte) error {
 			s.licenses.add(l)
 		}
 	case kindCustomer:
-		c := &Customer{}
-		if err = decode(value, c); err == nil {
-			s.customers.add(c)
-		}
+		err = loadInto(value, s.customers.add)
 	case kindLink:
-		l := &Link{}
-		if err = decode(value, l); err == nil {
-			s.customers.addLink(l)
-		}
+		err = loadInto(value, s.customers.addLink)
 	case kindVendorEvent:
-		e := &VendorEvent{}
-		if err = decode(value, e); err == nil {
-			s.events.add(e)
-		}
+		err = loadInto(value, s.events.add)
 	case kindLife:
-		l := &Life{}
-		if err = decode(value, l); err == nil {
-			s.addLife(l)
-		}
+		err = loadInto(value, s.addLife)
 	case kindMeta:
 		err = decode(value, &s.meta)
 	case kindRegistration:
-		r := &Registration{}
-		if err = decode(value, r); err == nil {
-			s.registrations.add(r)
-		}
+		err = loadInto(value, s.registrations.add)
 	case kindSequence:
 		var k sequenceKey
 		var r sequenceRecord
@@ -200,21 +182,28 @@ func (s *state) load(key, value []byte) error {
 			}
 		}
 	case kindTenant:
-		t := &Tenant{}
-		if err = decode(value, t); err == nil {
-			s.addTenant(t)
-		}
+		err = loadInto(value, s.addTenant)
 	case kindVendor:
-		v := &Vendor{}
-		if err = decode(value, v); err == nil {
-			s.addVendor(v)
-		}
+		err = loadInto(value, s.addVendor)
 	default:
 		err = fmt.Errorf("unknown kind of record %q", key[0])
 	}
 	if err != nil {
 		return fmt.Errorf("directory record %q: %w", key, err)
 	}
+	return nil
+}
+
+// loadInto decodes a record and adds it.
+func loadInto[T any, P interface {
+	*T
+	msgp.Unmarshaler
+}](value []byte, add func(P)) error {
+	r := P(new(T))
+	if err := decode(value, r); err != nil {
+		return err
+	}
+	add(r)
 	return nil
 }
 
