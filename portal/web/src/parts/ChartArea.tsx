@@ -20,7 +20,7 @@ export default function ChartArea({ points, capacity, formatAt, refused }: {
   return (
     <div aria-hidden style={{ height: chartHeight }} className="num">
       <ResponsiveContainer width="100%" height="100%">
-        <ComposedChart data={[...points]} barCategoryGap="20%" margin={{ top: 24, right: 12, bottom: 0, left: 0 }} accessibilityLayer={false}>
+        <ComposedChart data={[...points]} barCategoryGap="10%" barGap={0} margin={{ top: 24, right: 12, bottom: 0, left: 0 }} accessibilityLayer={false}>
           <defs>
             <pattern id="portal-refused" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">
               <rect width="6" height="6" fill="var(--portal-refused)" fillOpacity={0.25} />

@@ -45,15 +45,15 @@ export const activeColumns: readonly Column<License>[] = [customer, product, use
 /** Licenses with everything that tells one from another. */
 export const allColumns: readonly Column<License>[] = [id, { ...customer, wide: true, render: (l) => <Clip maw={240}>{l.customer.name}</Clip> }, status, use, overage, until];
 /** Licenses of a customer. */
-export const ownColumns: readonly Column<License>[] = [id, status, use, overage, until];
+export const ownColumns: readonly Column<License>[] = [{ ...id, render: (l) => <Named license={l} own /> }, status, use, overage, until];
 
-/** A license's ID above its product; on a phone its customer and its status as well. */
-function Named({ license: l }: { license: License }) {
+/** A license's ID above its product; on a phone its customer, unless the page is its own, and its status as well. */
+function Named({ license: l, own = false }: { license: License; own?: boolean }) {
   return (
     <>
       <Anchor component={Link} to={licensePath(l.license_id)} className="mono" style={{ whiteSpace: 'nowrap' }}>{l.license_id}</Anchor>
       <Text size="xs" c="dimmed">{l.product.name}</Text>
-      <Text size="xs" c="dimmed" component="div" hiddenFrom="sm">{l.customer.name}</Text>
+      {!own && <Text size="xs" c="dimmed" component="div" hiddenFrom="sm">{l.customer.name}</Text>}
       <Text size="xs" component="div" hiddenFrom="sm"><StatusBadge status={l.status} /></Text>
     </>
   );
