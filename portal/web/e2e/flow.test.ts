@@ -190,7 +190,7 @@ test('the vendor exports the overage, and invoices the month that is over', asyn
   const { page, noErrors } = vendor;
   const navigation = page.getByRole('navigation', { name: 'Main navigation' });
   await navigation.getByRole('link', { name: 'Billing' }).click();
-  await page.getByRole('row').filter({ hasText: company.name }).getByText('€22,000.00').waitFor();
+  await page.getByRole('row').filter({ hasText: company.name }).getByRole('cell', { name: '€22,000.00', exact: true }).waitFor();
   const [csv] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Download CSV' }).click()]);
   const text = (await (await csv.createReadStream()).toArray()).join('');
   expect(text.split('\n').filter((line) => line.includes(company.crm) && line.includes('22000'))).toHaveLength(1);

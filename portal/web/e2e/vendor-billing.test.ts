@@ -53,7 +53,7 @@ test('customers are found by name, CRM account and tenant; auto-provisioning is 
   await page.getByText('Auto-provisioning of Mercedes-Benz AG is set.').waitFor();
   const { items } = (await asVendor(cluster, 'GET', '/api/v1/customers?consistency=linearizable')).json<{ items: { crm_account_id: string; auto_provision: boolean | null }[] }>();
   expect(items.find((c) => c.crm_account_id === 'ACC-98765')?.auto_provision).toBe(false);
-  await page.getByRole('region', { name: 'This month' }).getByText('€7,500.00').waitFor();
+  await page.getByRole('region', { name: 'This month' }).getByRole('cell', { name: '€7,500.00', exact: true }).waitFor();
   await axe(page);
   await shoot(page, 'vendors', 'customer');
   noErrors();
@@ -65,7 +65,7 @@ test('overage is exported, and a use taken back', async () => {
   await signIn(page, cluster, 'vendor');
   await page.getByRole('link', { name: 'Billing', exact: true }).click();
   const row = page.getByRole('table').getByRole('row').filter({ hasText: 'Mercedes-Benz AG' });
-  await row.getByText('€7,500.00').waitFor();
+  await row.getByRole('cell', { name: '€7,500.00', exact: true }).waitFor();
   await page.getByText('Overage in EUR').waitFor();
   await axe(page);
   await shoot(page, 'vendors', 'billing');
@@ -88,7 +88,7 @@ test('overage is exported, and a use taken back', async () => {
   await shoot(page, 'vendors', 'records');
 
   await page.getByRole('link', { name: 'Billing', exact: true }).click();
-  await row.getByText('€7,000.00').waitFor();
+  await row.getByRole('cell', { name: '€7,000.00', exact: true }).waitFor();
   noErrors();
   await context.close();
 });
@@ -103,7 +103,7 @@ test('a month is invoiced, and an invoice voided by a credit note', async () => 
   await page.getByRole('dialog').getByRole('button', { name: 'Run a month' }).click();
   await page.getByText(/made, 0 were there/).waitFor();
   const invoices = page.getByRole('table');
-  await invoices.getByText('Robert Bosch GmbH').waitFor();
+  await invoices.getByRole('cell', { name: 'Robert Bosch GmbH', exact: true }).waitFor();
   await axe(page);
   await shoot(page, 'vendors', 'invoices');
 

@@ -52,7 +52,7 @@ function statusOf(key: string): Promise<number> {
 test('an API key is generated, rotated with an overlap and revoked', async () => {
   const { context, page, noErrors } = await openPage(browser);
   await signIn(page, cluster, 'vendor');
-  await page.getByRole('link', { name: 'API Keys' }).click();
+  await page.getByRole('link', { name: 'API keys' }).click();
   await page.getByRole('main').getByRole('button', { name: 'Generate key' }).click();
   await page.getByLabel('Name', { exact: true }).fill('Salesforce');
   await axe(page);

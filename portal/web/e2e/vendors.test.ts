@@ -81,19 +81,19 @@ test('licenses are filtered in the URL; one is amended, suspended, resumed and r
   await signIn(page, cluster, 'vendor');
   await page.getByRole('link', { name: 'Licenses' }).click();
   const table = page.getByRole('table');
-  await table.getByText('Polestar AB').waitFor();
+  await table.getByRole('cell', { name: 'Polestar AB', exact: true }).waitFor();
   await axe(page);
   await shoot(page, 'vendors', 'licenses');
   await page.getByRole('combobox', { name: 'Status' }).click();
   await page.getByRole('option', { name: 'Waiting for tenant' }).click();
   await page.waitForURL('**/licenses?status=waiting_for_tenant');
-  await table.getByText('BMW AG').waitFor({ state: 'detached' });
+  await table.getByRole('cell', { name: 'BMW AG', exact: true }).waitFor({ state: 'detached' });
   await page.getByRole('button', { name: 'Clear filters' }).click();
   await page.getByRole('combobox', { name: 'Customer' }).fill('bmw');
   await page.getByRole('option', { name: /BMW AG/ }).click();
   await page.waitForURL('**/licenses?crm_account_id=ACC-20117');
-  await table.getByText('Polestar AB').waitFor({ state: 'detached' });
-  await table.getByText('BMW AG').click();
+  await table.getByRole('cell', { name: 'Polestar AB', exact: true }).waitFor({ state: 'detached' });
+  await table.getByRole('cell', { name: 'BMW AG', exact: true }).click();
 
   const id = (await licenses()).find((l) => l.customer.tenant_id === 'bmw')?.license_id ?? '';
   await page.getByRole('heading', { name: id, level: 1 }).waitFor();

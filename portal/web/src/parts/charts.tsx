@@ -113,7 +113,7 @@ export function HeatMap({ title, cells, unit }: { title: string; cells: readonly
   return (
     <ChartCard title={title} table={grid(false)}>
       {grid(true)}
-      <HeatLegend most={`${formatCount(most)} ${unit}`} />
+      <HeatLegend most={`${formatCount(Math.round(most * 100) / 100)} ${unit}`} />
     </ChartCard>
   );
 }

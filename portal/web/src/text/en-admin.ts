@@ -5,7 +5,7 @@ export const adminText = {
     nav: 'Cluster',
     title: 'Cluster',
     description: 'Nodes and Raft groups as the node at this address sees them.',
-    every: (seconds: number) => `Read anew every ${seconds} seconds`,
+    every: (seconds: number) => `Refreshes every ${seconds} seconds`,
     stale: 'Not up to date',
     healthy: 'Everything is well',
     healthyText: (nodes: string, groups: string) => `${nodes} nodes are here, every one of ${groups} groups has a leader, and all replicas follow.`,

@@ -2,8 +2,8 @@
 
 export const settingsText = {
   keys: {
-    nav: 'API Keys',
-    title: 'API Keys',
+    nav: 'API keys',
+    title: 'API keys',
     description: 'Your CRM and billing systems use the vendor API with these.',
     generate: 'Generate key',
     generateTitle: 'Generate an API key',

@@ -6,6 +6,7 @@ import { api, type Schemas } from '../../api/client';
 import { useList, type Page } from '../../api/hooks';
 import type { Answer } from '../../api/problem';
 import { formatCount, formatTime, formatUTC } from '../../format';
+import { Clip } from '../../parts/Clip';
 import { DataTable, type Column } from '../../parts/DataTable';
 import { DownloadButton } from '../../parts/DownloadButton';
 import { Facts } from '../../parts/Facts';
@@ -124,9 +125,9 @@ function auditColumns(keyName: (id: string) => string, open: (entry: Entry) => v
     { accessor: 'timestamp', title: text.time, render: (e) => <When at={e.timestamp} /> },
     { accessor: 'action', title: text.action, render: (e) => <Action entry={e} open={open} /> },
     { accessor: 'result', title: text.result, wide: true, render: (e) => <Result result={e.result} /> },
-    { accessor: 'user', title: text.user, wide: true, render: (e) => <span style={{ overflowWrap: 'anywhere' }}>{e.user || e.actor}</span> },
-    { accessor: 'product', title: text.product, wide: true, render: (e) => e.product },
-    { accessor: 'api_key_id', title: text.key, wide: true, render: (e) => keyName(e.api_key_id) },
+    { accessor: 'user', title: text.user, wide: true, render: (e) => <Clip maw={200}>{e.user || e.actor}</Clip> },
+    { accessor: 'product', title: text.product, wide: true, render: (e) => <Clip maw={176}>{e.product}</Clip> },
+    { accessor: 'api_key_id', title: text.key, wide: true, render: (e) => <Clip maw={120}>{keyName(e.api_key_id)}</Clip> },
     { accessor: 'ip_address', title: text.where, wide: true, render: (e) => <Where entry={e} /> },
   ];
 }
@@ -134,9 +135,9 @@ function auditColumns(keyName: (id: string) => string, open: (entry: Entry) => v
 function Action({ entry, open }: { entry: Entry; open: (entry: Entry) => void }) {
   return (
     <>
-      <UnstyledButton fz="sm" fw={500} onClick={(event) => { event.stopPropagation(); open(entry); }}>{text.actions[entry.action] ?? entry.action}</UnstyledButton>
+      <UnstyledButton fz="sm" fw={500} style={{ whiteSpace: 'nowrap' }} onClick={(event) => { event.stopPropagation(); open(entry); }}>{text.actions[entry.action] ?? entry.action}</UnstyledButton>
       <Text size="xs" component="div" hiddenFrom="sm"><Result result={entry.result} /></Text>
-      <Text size="xs" c="dimmed" hiddenFrom="sm" style={{ overflowWrap: 'anywhere' }}>{entry.user || entry.actor}</Text>
+      <Clip size="xs" c="dimmed" hiddenFrom="sm" maw={200}>{entry.user || entry.actor}</Clip>
     </>
   );
 }
@@ -144,7 +145,7 @@ function Action({ entry, open }: { entry: Entry; open: (entry: Entry) => void })
 function Where({ entry }: { entry: Entry }) {
   return (
     <Group gap={6}>
-      {entry.hostname !== '' && <Text span inherit>{entry.hostname}</Text>}
+      {entry.hostname !== '' && <Clip maw={160}>{entry.hostname}</Clip>}
       <Text span inherit c={entry.hostname === '' ? undefined : 'dimmed'} className="num">{entry.ip_address}</Text>
     </Group>
   );

@@ -7,6 +7,7 @@ import { api, type Schemas } from '../../api/client';
 import { useList } from '../../api/hooks';
 import { useMay } from '../../api/session';
 import { formatCount } from '../../format';
+import { Clip } from '../../parts/Clip';
 import { DataTable, type Column } from '../../parts/DataTable';
 import { PageHeader } from '../../parts/PageHeader';
 import { Restricted } from '../../parts/Restricted';
@@ -98,9 +99,9 @@ function App({ apiKey: k }: { apiKey: Key }) {
       <Text size="sm" fw={500} style={{ overflowWrap: 'anywhere' }}>{k.app_name || k.key_id}</Text>
       <Group gap={6}>
         {k.app_type !== '' && <Text size="xs" c="dimmed">{text.types[k.app_type] ?? k.app_type}</Text>}
-        <Text size="xs" c="dimmed" className="mono">{k.key_id}</Text>
+        <Clip fz="xs" c="dimmed" className="mono" maw={{ base: 168, sm: 320 }}>{k.key_id}</Clip>
       </Group>
-      {about.length > 0 && <Text size="xs" c="dimmed" style={{ overflowWrap: 'anywhere' }}>{about.join(' · ')}</Text>}
+      {about.length > 0 && <Clip size="xs" c="dimmed" maw={{ base: 168, sm: 320 }}>{about.join(' · ')}</Clip>}
       <Text size="xs" component="div" hiddenFrom="sm"><StatusBadge status={k.status} mood={moods[k.status]} label={text.statuses[k.status]} /></Text>
     </>
   );

@@ -4,6 +4,7 @@ import { useMemo, useState } from 'react';
 import { api, type Schemas } from '../../api/client';
 import { useList, useWrite } from '../../api/hooks';
 import { useMay } from '../../api/session';
+import { Clip } from '../../parts/Clip';
 import { ConfirmByName } from '../../parts/ConfirmByName';
 import { DataTable, type Column } from '../../parts/DataTable';
 import { StatusBadge } from '../../parts/StatusBadge';
@@ -32,10 +33,10 @@ export function LeaseTable({ license }: { license: License }) {
 
 function leaseColumns(release: ((lease: Lease) => void) | undefined): Column<Lease>[] {
   const columns: Column<Lease>[] = [
-    { accessor: 'user', title: text.license.userAtHost, width: '34%', render: (l) => <Holder lease={l} /> },
+    { accessor: 'user', title: text.license.userAtHost, render: (l) => <Holder lease={l} /> },
     { accessor: 'type', title: text.license.type, wide: true, render: (l) => <LeaseType lease={l} /> },
     { accessor: 'count', title: text.license.count, number: true, wide: true, render: (l) => <Count value={l.count} /> },
-    { accessor: 'issued_at', title: text.license.since, number: true, render: (l) => <When at={l.issued_at} /> },
+    { accessor: 'issued_at', title: text.license.since, number: true, wide: true, render: (l) => <When at={l.issued_at} /> },
     { accessor: 'expires_at', title: text.license.expires, number: true, wide: true, render: (l) => <When at={l.expires_at} /> },
   ];
   if (release !== undefined) {
@@ -53,12 +54,14 @@ function LeaseType({ lease }: { lease: Lease }) {
   return <StatusBadge status={lease.type} mood={lease.type === 'overage' ? 'warn' : 'quiet'} />;
 }
 
+const holderWidth = 240;
+
 function Holder({ lease }: { lease: Lease }) {
   return (
     <>
-      <Text size="sm" fw={500} style={{ overflowWrap: 'anywhere' }}>{lease.user}</Text>
-      {lease.hostname !== '' && <Text size="xs" c="dimmed" style={{ overflowWrap: 'anywhere' }}>{lease.hostname}</Text>}
-      <Text size="xs" hiddenFrom="sm" component="div"><LeaseType lease={lease} /></Text>
+      <Clip size="sm" fw={500} maw={holderWidth}>{lease.user}</Clip>
+      {lease.hostname !== '' && <Clip size="xs" c="dimmed" maw={holderWidth}>{lease.hostname}</Clip>}
+      <Text size="xs" hiddenFrom="sm" component="div" c="dimmed"><LeaseType lease={lease} /> · <When at={lease.issued_at} /></Text>
     </>
   );
 }

@@ -4,6 +4,7 @@ import { Link } from 'react-router';
 
 import { useMay } from '../../api/session';
 import { formatCount, formatDay } from '../../format';
+import { Clip } from '../../parts/Clip';
 import type { Column } from '../../parts/DataTable';
 import { PoolBar } from '../../parts/PoolBar';
 import { StatusBadge } from '../../parts/StatusBadge';
@@ -22,7 +23,7 @@ export function useLicenseColumns(catalog: boolean): Column<License>[] {
   const seesCosts = useMay('view_costs');
   return useMemo(() => {
     const columns: Column<License>[] = [
-      { accessor: 'vendor_id', title: text.licenses.vendor, wide: true, render: (l) => <Box miw={164}>{vendorName(l.vendor_id)}</Box> },
+      { accessor: 'vendor_id', title: text.licenses.vendor, wide: true, render: (l) => <Clip miw={catalog ? 0 : 164} maw={200}>{vendorName(l.vendor_id)}</Clip> },
       { accessor: 'product_name', title: text.licenses.product, render: (l) => <Product license={l} status={!catalog} vendor={vendorName(l.vendor_id)} /> },
     ];
     if (catalog) columns.push({ accessor: 'status', title: text.licenses.status, wide: true, render: (l) => <StatusBadge status={l.status} /> });
@@ -50,7 +51,7 @@ function Product({ license, status, vendor }: { license: License; status: boolea
         {status && license.status !== 'provisioned' && <Text span size="xs"><StatusBadge status={license.status} /></Text>}
       </Group>
       <Text size="xs" c="dimmed" hiddenFrom="sm">{vendor}</Text>
-      {!status && <Text size="xs" c="dimmed" className="mono" visibleFrom="sm" style={{ overflowWrap: 'anywhere' }}>{license.license_id}</Text>}
+      {!status && <Clip fz="xs" c="dimmed" className="mono" visibleFrom="sm" maw={240}>{license.license_id}</Clip>}
     </Box>
   );
 }

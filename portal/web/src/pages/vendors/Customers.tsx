@@ -86,9 +86,9 @@ function useFound(set: Partial<Record<Kind, string>>): List<Row> | undefined {
 
 function columns(found: boolean): Column<Row>[] {
   const known: Column<Row>[] = [
-    { accessor: 'company_name', title: text.customers.customer, width: 200, render: (c) => <Anchor component={Link} to={customerPath(c.crm_account_id)} size="sm" fw={500} c="var(--mantine-color-text)">{c.company_name}</Anchor> },
-    { accessor: 'crm_account_id', title: text.customers.crm, render: (c) => <Text span inherit className="mono" style={{ whiteSpace: 'nowrap' }}>{c.crm_account_id}</Text> },
-    { accessor: 'tenant_id', title: text.customers.tenant, render: (c) => c.tenant_id },
+    { accessor: 'company_name', title: text.customers.customer, width: 200, render: (c) => <><Anchor component={Link} to={customerPath(c.crm_account_id)} size="sm" fw={500} c="var(--mantine-color-text)">{c.company_name}</Anchor><Text size="xs" c="dimmed" className="mono" hiddenFrom="sm">{c.crm_account_id}</Text></> },
+    { accessor: 'crm_account_id', title: text.customers.crm, wide: true, render: (c) => <Text span inherit className="mono" style={{ whiteSpace: 'nowrap' }}>{c.crm_account_id}</Text> },
+    { accessor: 'tenant_id', title: text.customers.tenant, wide: true, render: (c) => c.tenant_id },
     { accessor: 'status', title: text.customers.status, render: (c) => <StatusBadge status={c.blocked === true ? 'blocked' : c.status} label={c.blocked === true ? text.customers.blocked : undefined} /> },
   ];
   if (found) return [...known, { accessor: 'registered_at', title: text.customers.since, wide: true, render: (c) => <When at={c.registered_at} /> }];

@@ -46,7 +46,7 @@ function answerOf(d: Delivery): string {
 const columns: readonly Column<Delivery>[] = [
   { accessor: 'event', title: text.event, render: (d) => <Text size="sm" fw={500} style={{ whiteSpace: 'nowrap' }}>{d.event}</Text> },
   { accessor: 'state', title: text.state, render: (d) => <StatusBadge status={d.state} /> },
-  { accessor: 'attempts', title: text.attempts, number: true, render: (d) => formatCount(d.attempts) },
+  { accessor: 'attempts', title: text.attempts, number: true, wide: true, render: (d) => formatCount(d.attempts) },
   { accessor: 'status_code', title: text.answer, wide: true, render: (d) => <Text size="sm" truncate maw={320}>{answerOf(d)}</Text> },
   { accessor: 'occurred_at', title: text.occurred, render: (d) => <When at={d.occurred_at} /> },
   { accessor: 'next_attempt_at', title: text.next, wide: true, render: (d) => <When at={d.next_attempt_at} never="–" /> },

@@ -39,11 +39,21 @@ function Totals({ found }: { found: Export | undefined }) {
   );
 }
 
+/** The total; on a phone the overage in it as well. */
+function Total({ charge: c }: { charge: Charge }) {
+  return (
+    <>
+      <Money amount={c.total} currency={c.currency} />
+      <Text size="xs" c="dimmed" hiddenFrom="sm" style={{ whiteSpace: 'nowrap' }}>{text.cost} <Money amount={c.cost} currency={c.currency} /></Text>
+    </>
+  );
+}
+
 const numbers: readonly Column<Charge>[] = [
-  { accessor: 'uses', title: text.uses, number: true, render: (c) => <Count value={c.uses} dimZero /> },
-  { accessor: 'cost', title: text.cost, number: true, render: (c) => <Money amount={c.cost} currency={c.currency} /> },
+  { accessor: 'uses', title: text.uses, number: true, wide: true, render: (c) => <Count value={c.uses} dimZero /> },
+  { accessor: 'cost', title: text.cost, number: true, wide: true, render: (c) => <Money amount={c.cost} currency={c.currency} /> },
   { accessor: 'fee', title: text.fee, number: true, wide: true, render: (c) => <Money amount={c.fee} currency={c.currency} /> },
-  { accessor: 'total', title: text.total, number: true, render: (c) => <Money amount={c.total} currency={c.currency} /> },
+  { accessor: 'total', title: text.total, number: true, render: (c) => <Total charge={c} /> },
 ];
 
 const product: Column<Charge> = {
@@ -51,9 +61,10 @@ const product: Column<Charge> = {
   title: text.product,
   render: (c) => (
     <>
+      <Text size="xs" c="dimmed" hiddenFrom="sm">{c.customer}</Text>
       <Text size="sm">{c.product}</Text>
       <Group gap={6} wrap="nowrap">
-        <Anchor component={Link} to={licensePath(c.license)} className="mono" size="xs" style={{ whiteSpace: 'nowrap' }}>{c.license}</Anchor>
+        <Anchor component={Link} to={licensePath(c.license)} className="mono" size="xs" maw={{ base: 144, sm: 'none' }} truncate title={c.license}>{c.license}</Anchor>
         {c.uses !== 0 && <Anchor component={Link} to={`/billing/records/${encodeURIComponent(c.license)}`} size="xs" aria-label={text.recordsOf(c.license)}>{text.records}</Anchor>}
       </Group>
     </>
@@ -64,6 +75,7 @@ const allColumns: readonly Column<Charge>[] = [
   {
     accessor: 'customer',
     title: text.customer,
+    wide: true,
     render: (c) => (
       <>
         {c.crm === null ? <Text size="sm">{c.customer}</Text> : <Anchor component={Link} to={customerPath(c.crm)} size="sm" fw={500} c="var(--mantine-color-text)">{c.customer}</Anchor>}

@@ -5,6 +5,7 @@ import { useMemo, useState, type FormEvent } from 'react';
 import { api } from '../../api/client';
 import { useList, useWrite } from '../../api/hooks';
 import { useMay } from '../../api/session';
+import { Clip } from '../../parts/Clip';
 import { DataTable, type Column } from '../../parts/DataTable';
 import { PageHeader } from '../../parts/PageHeader';
 import { ProblemAlert } from '../../parts/ProblemAlert';
@@ -36,9 +37,9 @@ export default function Products() {
 }
 
 const facts: readonly Column<Product>[] = [
-  { accessor: 'name', title: text.name, render: (p) => <><Text size="sm" fw={500}>{p.name}</Text><Text size="xs" c="dimmed" className="mono">{p.product_id}</Text></> },
-  { accessor: 'version', title: text.version, render: (p) => p.version || <Text span inherit c="dimmed">{text.any}</Text> },
-  { accessor: 'min_lib_version', title: text.lib, render: (p) => p.min_lib_version || <Text span inherit c="dimmed">{text.any}</Text> },
+  { accessor: 'name', title: text.name, render: (p) => <><Text size="sm" fw={500}>{p.name}</Text><Clip fz="xs" c="dimmed" className="mono" maw={{ base: 184, sm: 320 }}>{p.product_id}</Clip></> },
+  { accessor: 'version', title: text.version, wide: true, render: (p) => p.version || <Text span inherit c="dimmed">{text.any}</Text> },
+  { accessor: 'min_lib_version', title: text.lib, wide: true, render: (p) => p.min_lib_version || <Text span inherit c="dimmed">{text.any}</Text> },
   { accessor: 'archived', title: text.status, render: (p) => <StatusBadge status={p.archived ? 'archived' : 'sold'} mood={p.archived ? 'quiet' : 'good'} label={p.archived ? text.archived : text.sold} /> },
   { accessor: 'updated_at', title: text.updated, wide: true, render: (p) => <When at={p.updated_at} /> },
 ];

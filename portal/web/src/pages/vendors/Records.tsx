@@ -54,7 +54,7 @@ const facts: readonly Column<Charged>[] = [
   { accessor: 'record_id', title: text.record, render: (r) => <><Text span className="mono" style={{ whiteSpace: 'nowrap' }}>{r.record_id}</Text>{r.adjusts !== null && <Text size="xs" c="dimmed">{text.adjusts(r.adjusts)}</Text>}</> },
   { accessor: 'charged_at', title: text.charged, render: (r) => <When at={r.charged_at} /> },
   { accessor: 'lease_id', title: text.lease, wide: true, render: (r) => <Text span className="mono" style={{ overflowWrap: 'anywhere' }}>{r.lease_id}</Text> },
-  { accessor: 'uses', title: text.uses, number: true, render: (r) => <Count value={r.uses} /> },
+  { accessor: 'uses', title: text.uses, number: true, wide: true, render: (r) => <Count value={r.uses} /> },
   { accessor: 'unit_price', title: text.unitPrice, number: true, wide: true, render: (r) => <Money amount={r.unit_price} currency={r.currency} /> },
   { accessor: 'amount', title: text.amount, number: true, render: (r) => <Money amount={r.amount} currency={r.currency} /> },
 ];

@@ -23,7 +23,7 @@ export function Seats({ license }: { license: License }) {
         <Box w={part(pool.commit_in_use)} style={{ background: 'var(--portal-commit)' }} />
         <Box w={part(pool.overage_in_use)} style={{ background: 'var(--portal-overage)' }} />
       </Box>
-      <Text span inherit style={{ whiteSpace: 'nowrap' }}>{formatCount(pool.in_use)} / {formatCount(total)}</Text>
+      <Text span inherit miw={56} ta="right" style={{ whiteSpace: 'nowrap' }}>{formatCount(pool.in_use)} / {formatCount(total)}</Text>
     </Group>
   );
 }

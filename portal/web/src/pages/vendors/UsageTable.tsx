@@ -26,11 +26,11 @@ export function UsageTable({ used, pending, error, onRetry }: { used: readonly U
 }
 
 const columns: readonly Column<Usage>[] = [
-  { accessor: 'customer_name', title: text.analytics.customer, render: (u) => <Anchor component={Link} to={licensePath(u.license_id)} size="sm" fw={500} c="var(--mantine-color-text)">{u.customer_name}</Anchor> },
-  { accessor: 'product_name', title: text.analytics.product, render: (u) => <Text size="sm">{u.product_name}</Text> },
-  { accessor: 'totals.seat_hours', title: text.analytics.seatHours, number: true, render: (u) => hours.format(u.totals.seat_hours) },
+  { accessor: 'customer_name', title: text.analytics.customer, render: (u) => <><Anchor component={Link} to={licensePath(u.license_id)} size="sm" fw={500} c="var(--mantine-color-text)">{u.customer_name}</Anchor><Text size="xs" c="dimmed" hiddenFrom="sm">{u.product_name}</Text></> },
+  { accessor: 'product_name', title: text.analytics.product, wide: true, render: (u) => <Text size="sm">{u.product_name}</Text> },
+  { accessor: 'totals.seat_hours', title: text.analytics.seatHours, number: true, wide: true, render: (u) => hours.format(u.totals.seat_hours) },
   { accessor: 'totals.checkouts', title: text.analytics.checkouts, number: true, render: (u) => <Count value={u.totals.checkouts} /> },
-  { accessor: 'totals.overage_checkouts', title: text.analytics.overage, number: true, render: (u) => <Count value={u.totals.overage_checkouts} dimZero /> },
+  { accessor: 'totals.overage_checkouts', title: text.analytics.overage, number: true, wide: true, render: (u) => <Count value={u.totals.overage_checkouts} dimZero /> },
   { accessor: 'totals.peak_in_use', title: text.analytics.peak, number: true, wide: true, render: (u) => <Count value={u.totals.peak_in_use} /> },
   { accessor: 'totals.refusals', title: text.analytics.refusals, number: true, render: (u) => <Count value={u.totals.refusals} dimZero /> },
 ];

@@ -6,6 +6,7 @@ import { api, type Schemas } from '../../api/client';
 import { useList } from '../../api/hooks';
 import { useMay } from '../../api/session';
 import { formatCount } from '../../format';
+import { Clip } from '../../parts/Clip';
 import { DataTable, type Column } from '../../parts/DataTable';
 import { PageHeader } from '../../parts/PageHeader';
 import { SecretOnce } from '../../parts/SecretOnce';
@@ -42,7 +43,7 @@ export default function Webhooks() {
 }
 
 const facts: readonly Column<Endpoint>[] = [
-  { accessor: 'url', title: text.url, render: (e) => <Text size="sm" className="mono" style={{ overflowWrap: 'anywhere' }}>{e.url}</Text> },
+  { accessor: 'url', title: text.url, render: (e) => <Clip className="mono" maw={{ base: 152, sm: 440 }}>{e.url}</Clip> },
   { accessor: 'events', title: text.events, wide: true, render: (e) => (e.events.length === 0 ? text.all : <Text size="sm" c="dimmed">{e.events.join(', ')}</Text>) },
   {
     accessor: 'enabled',

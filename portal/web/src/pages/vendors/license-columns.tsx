@@ -2,6 +2,7 @@ import { Anchor, Text } from '@mantine/core';
 import { Link } from 'react-router';
 
 import { formatCount, formatDay } from '../../format';
+import { Clip } from '../../parts/Clip';
 import type { Column } from '../../parts/DataTable';
 import { Money } from '../../parts/numbers';
 import { StatusBadge } from '../../parts/StatusBadge';
@@ -16,17 +17,22 @@ export function licensePath(id: string): string {
 const customer: Column<License> = {
   accessor: 'customer',
   title: text.licenses.customer,
-  render: (l) => <Anchor component={Link} to={licensePath(l.license_id)} fw={500} size="sm" c="var(--mantine-color-text)">{l.customer.name}</Anchor>,
+  render: (l) => (
+    <>
+      <Anchor component={Link} to={licensePath(l.license_id)} fw={500} size="sm" c="var(--mantine-color-text)">{l.customer.name}</Anchor>
+      <Text size="xs" c="dimmed" hiddenFrom="sm">{l.product.name}</Text>
+    </>
+  ),
 };
 const id: Column<License> = {
   accessor: 'license_id',
   title: text.licenses.id,
-  render: (l) => <Anchor component={Link} to={licensePath(l.license_id)} className="mono" style={{ whiteSpace: 'nowrap' }}>{l.license_id}</Anchor>,
+  render: (l) => <Named license={l} />,
 };
-const product: Column<License> = { accessor: 'product', title: text.licenses.product, render: (l) => l.product.name };
+const product: Column<License> = { accessor: 'product', title: text.licenses.product, wide: true, render: (l) => l.product.name };
 const use: Column<License> = { accessor: 'pool', title: text.licenses.use, number: true, render: (l) => <Seats license={l} /> };
-const overage: Column<License> = { accessor: 'this_month', title: text.licenses.overage, number: true, render: (l) => <Overage license={l} /> };
-const status: Column<License> = { accessor: 'status', title: text.licenses.status, render: (l) => <StatusBadge status={l.status} /> };
+const overage: Column<License> = { accessor: 'this_month', title: text.licenses.overage, number: true, wide: true, render: (l) => <Overage license={l} /> };
+const status: Column<License> = { accessor: 'status', title: text.licenses.status, wide: true, render: (l) => <StatusBadge status={l.status} /> };
 const until: Column<License> = {
   accessor: 'contract',
   title: text.licenses.until,
@@ -37,9 +43,21 @@ const until: Column<License> = {
 /** Licenses as the dashboard has them. */
 export const activeColumns: readonly Column<License>[] = [customer, product, use, overage];
 /** Licenses with everything that tells one from another. */
-export const allColumns: readonly Column<License>[] = [id, { ...customer, render: (l) => l.customer.name }, product, status, use, overage, until];
+export const allColumns: readonly Column<License>[] = [id, { ...customer, wide: true, render: (l) => <Clip maw={240}>{l.customer.name}</Clip> }, status, use, overage, until];
 /** Licenses of a customer. */
-export const ownColumns: readonly Column<License>[] = [id, product, status, use, overage, until];
+export const ownColumns: readonly Column<License>[] = [{ ...id, render: (l) => <Named license={l} own /> }, status, use, overage, until];
+
+/** A license's ID above its product; on a phone its customer, unless the page is its own, and its status as well. */
+function Named({ license: l, own = false }: { license: License; own?: boolean }) {
+  return (
+    <>
+      <Anchor component={Link} to={licensePath(l.license_id)} className="mono" style={{ whiteSpace: 'nowrap' }}>{l.license_id}</Anchor>
+      <Text size="xs" c="dimmed">{l.product.name}</Text>
+      {!own && <Text size="xs" c="dimmed" component="div" hiddenFrom="sm">{l.customer.name}</Text>}
+      <Text size="xs" component="div" hiddenFrom="sm"><StatusBadge status={l.status} /></Text>
+    </>
+  );
+}
 
 /** "44 (€22,000.00)": uses of the running month and what they cost. */
 export function Overage({ license }: { license: License }) {

@@ -5,7 +5,7 @@ import { api, type Schemas } from '../../../api/client';
 import { useApi, useWrite } from '../../../api/hooks';
 import { usePlans, type Plan } from '../../../api/plans';
 import { useMay, useSession } from '../../../api/session';
-import { formatCount, formatMoney } from '../../../format';
+import { formatCount, formatMoney, formatSentence } from '../../../format';
 import { ConfirmByName } from '../../../parts/ConfirmByName';
 import { DataTable, type Column } from '../../../parts/DataTable';
 import { Facts } from '../../../parts/Facts';
@@ -50,7 +50,7 @@ export default function PlanSection() {
           ]}
         />
         {data !== undefined && (
-          <Facts title={text.current} facts={[[text.plan, nameOf(data.plan)], [text.price, priceOf(data)]]}>
+          <Facts title={text.current} facts={[[text.plan, nameOf(data.plan)], [text.price, priceOf(data)], [text.vendors, unlimited(data.vendors)], [text.seats, unlimited(data.seats)]]}>
             <Use label={text.vendors} use={data.vendors} />
             <Use label={text.seats} use={data.seats} />
           </Facts>
@@ -61,15 +61,21 @@ export default function PlanSection() {
   );
 }
 
+/** What has no limit has no bar either. */
+function unlimited({ limit, in_use: used }: Schemas['PlanUse']): string | undefined {
+  return limit === null ? text.unlimited(formatCount(used)) : undefined;
+}
+
 function Use({ label, use }: { label: string; use: Schemas['PlanUse'] }) {
   const { limit, in_use: used } = use;
+  if (limit === null) return null;
   return (
     <Stack gap={4}>
       <Group justify="space-between">
         <Text size="sm" c="dimmed">{label}</Text>
-        <Text size="sm" className="num">{limit === null ? text.unlimited(formatCount(used)) : text.use(formatCount(used), formatCount(limit))}</Text>
+        <Text size="sm" className="num">{text.use(formatCount(used), formatCount(limit))}</Text>
       </Group>
-      {limit !== null && <Progress value={limit === 0 ? 0 : Math.min(100, (used / limit) * 100)} size="sm" aria-label={label} />}
+      <Progress value={limit === 0 ? 0 : Math.min(100, (used / limit) * 100)} size="sm" aria-label={label} />
     </Stack>
   );
 }
@@ -99,7 +105,7 @@ function planColumns(current: PlanName | undefined, choose: ((plan: Plan) => voi
     { accessor: 'max_vendors', title: text.maxVendors, number: true, wide: true, render: (p) => limitText(p.max_vendors) },
     { accessor: 'max_seats', title: text.maxSeats, number: true, wide: true, render: (p) => limitText(p.max_seats) },
     { accessor: 'price_monthly', title: text.price, number: true, render: (p) => (p.price_monthly === null ? text.byAgreement : formatMoney(p.price_monthly, p.currency)) },
-    { accessor: 'support', title: text.support, wide: true, render: (p) => p.support },
+    { accessor: 'support', title: text.support, wide: true, render: (p) => formatSentence(p.support) },
   ];
   if (choose !== undefined) {
     columns.push({
