@@ -1,4 +1,4 @@
-import { Button, Drawer, Group, Text, TextInput, UnstyledButton } from '@mantine/core';
+import { Button, Drawer, Text, TextInput, UnstyledButton } from '@mantine/core';
 import { IconDownload } from '@tabler/icons-react';
 import { useMemo, useState } from 'react';
 
@@ -144,10 +144,10 @@ function Action({ entry, open }: { entry: Entry; open: (entry: Entry) => void })
 
 function Where({ entry }: { entry: Entry }) {
   return (
-    <Group gap={6}>
-      {entry.hostname !== '' && <Clip maw={160}>{entry.hostname}</Clip>}
-      <Text span inherit c={entry.hostname === '' ? undefined : 'dimmed'} className="num">{entry.ip_address}</Text>
-    </Group>
+    <>
+      {entry.hostname !== '' && <Clip maw={200}>{entry.hostname}</Clip>}
+      <Text size={entry.hostname === '' ? 'sm' : 'xs'} c={entry.hostname === '' ? undefined : 'dimmed'} className="num">{entry.ip_address}</Text>
+    </>
   );
 }
 

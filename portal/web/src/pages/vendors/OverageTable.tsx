@@ -64,7 +64,7 @@ const product: Column<Charge> = {
       <Text size="xs" c="dimmed" hiddenFrom="sm">{c.customer}</Text>
       <Text size="sm">{c.product}</Text>
       <Group gap={6} wrap="nowrap">
-        <Anchor component={Link} to={licensePath(c.license)} className="mono" size="xs" maw={{ base: 144, sm: 'none' }} truncate title={c.license}>{c.license}</Anchor>
+        <Anchor component={Link} to={licensePath(c.license)} className="mono" size="xs" maw={{ base: 120, sm: 'none' }} truncate title={c.license}>{c.license}</Anchor>
         {c.uses !== 0 && <Anchor component={Link} to={`/billing/records/${encodeURIComponent(c.license)}`} size="xs" aria-label={text.recordsOf(c.license)}>{text.records}</Anchor>}
       </Group>
     </>
