@@ -33,8 +33,10 @@ export function useSetFilters(): (change: Readonly<Record<string, string | null>
   const [, setParams] = useSearchParams();
   return (change) =>
     setParams(
-      (old) => {
-        const now = new URLSearchParams(old);
+      () => {
+        // The URL itself: what the hook has is as old as the last rendering, and
+        // would bring back a filter that was cleared just before.
+        const now = new URLSearchParams(window.location.search);
         now.delete('cursor');
         for (const [name, value] of Object.entries(change)) {
           if (value === null || value === '') now.delete(name);
