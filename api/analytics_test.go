@@ -90,6 +90,14 @@ func TestUsageAnalytics(t *testing.T) {
 	for _, lease := range leases {
 		mercedes.post("/api/v1/licenses/return", fmt.Sprintf(`{"lease_id":%q}`, lease)).wants(t, 200, "")
 	}
+
+	// What is refused for another reason is counted, and is no demand without a seat.
+	mercedes.post("/api/v1/licenses/heartbeat", fmt.Sprintf(`{"lease_id":%q}`, leases[0])).wants(t, 410, "lease_released")
+	got := vendorDo(t, vendor.key, "GET", path+"&resolution=month&product_id=ide&consistency=linearizable", "").wants(t, 200, "").usage(t)
+	require.Equal(t, int64(2), got.Items[0].Totals.Refusals)
+	require.Equal(t, map[cloudlicenses.Code]int64{"overage_max_exceeded": 1, "lease_released": 1}, got.Items[0].Series[0].RefusalsByCode)
+	month = vendorDo(t, vendor.key, "GET", "/api/v1/billing/overview?consistency=linearizable", "").wants(t, 200, "")
+	require.Contains(t, string(month.raw), `"checkouts":24,"overage_checkouts":18,"refusals":1,`)
 }
 
 // TestHeatmap: seats in use show in the hour of the week that they were in use.

@@ -38,8 +38,8 @@ func showUse(limit, inUse int64) shownUse {
 	return shownUse{&limit, inUse}
 }
 
-// shownLimits are a plan's limits: of a plan_limit_exceeded with what would be
-// in use.
+// shownLimits are a plan's limits and what is in use of them: in a
+// plan_limit_exceeded without what was refused.
 type shownLimits struct {
 	Plan    cloudlicenses.Plan `json:"plan"`
 	Vendors shownUse           `json:"vendors"`

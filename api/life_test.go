@@ -58,33 +58,34 @@ func TestPlanStory(t *testing.T) {
 }
 
 // TestVendorsLicensesFitThePlan: what a vendor generates, provisions or amends
-// past the tenant's plan is refused with the plan's limits, leaves nothing
-// behind, and goes through by the same request once the plan has grown.
+// past the tenant's plan is refused with the plan's limits, leaves no
+// license behind, and goes through by the same request once the plan has grown.
 func TestVendorsLicensesFitThePlan(t *testing.T) {
 	vendor, _ := newVendor(t)
 	p := newPool(t, 1, 0)
 	at := "/v1/tenants/" + string(p.tenant)
 	adminDo(t, "PATCH", at, `{"plan":"startup"}`).wants(t, 200, "")
-	over := func(r *reply, seats string) {
+	over := func(r *reply, seats, with string) {
 		t.Helper()
 		r.wants(t, 402, "plan_limit_exceeded")
 		require.Equal(t, "startup", number(t, r.body, "limits", "plan"))
 		require.Equal(t, json.Number("100"), number(t, r.body, "limits", "seats", "limit"))
 		require.Equal(t, json.Number(seats), number(t, r.body, "limits", "seats", "in_use"))
+		require.Contains(t, r.text("detail"), fmt.Sprintf("the plan startup of %s allows 100 seats in all, and these would be %s: the customer has to", p.tenant, with))
 	}
 	large := []string{"/entitlement/total_licenses", "100", "/entitlement/commit_qty", "100", "/entitlement/max_overage", "0"}
 	generate := generation(p.tenant, "davinci", large...)
-	over(vendor.newLicense(generate), "101")
+	over(vendor.newLicense(generate), "1", "101")
 	require.Empty(t, vendorDo(t, vendor.key, "GET", "/api/v1/licenses", "").wants(t, 200, "").body["items"])
 
 	manual := vendor.newLicense(generation(p.tenant, "canoe", append(large, "/auto_provision", "false")...)).wants(t, 201, "").text("license_id")
 	provision := fmt.Sprintf(`{"license_id":%q,"customer":{"crm_account_id":"ACC-%s"}}`, manual, p.tenant)
-	over(vendorDo(t, vendor.key, "POST", "/api/v1/licenses/provision", provision), "101")
+	over(vendorDo(t, vendor.key, "POST", "/api/v1/licenses/provision", provision), "1", "101")
 	require.Equal(t, "generated", vendorDo(t, vendor.key, "GET", "/api/v1/licenses/"+manual, "").wants(t, 200, "").text("status"))
 
 	small := vendor.newLicense(generation(p.tenant, "canape")).wants(t, 201, "").text("license_id")
 	amend := `{"entitlement":{"total_licenses":100,"commit_qty":100,"max_overage":0}}`
-	over(vendorDo(t, vendor.key, "PATCH", "/api/v1/licenses/"+small, amend), "101")
+	over(vendorDo(t, vendor.key, "PATCH", "/api/v1/licenses/"+small, amend), "21", "101")
 	require.Equal(t, json.Number("20"), number(t, vendorDo(t, vendor.key, "GET", "/api/v1/licenses/"+small, "").wants(t, 200, "").body, "entitlement", "total_licenses"))
 
 	adminDo(t, "PATCH", at, `{"plan":"professional"}`).wants(t, 200, "")

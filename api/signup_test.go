@@ -123,6 +123,8 @@ func TestSignUpSaysWhichFieldIsWrong(t *testing.T) {
 		require.Len(t, r.body["errors"], 1, wrong)
 		require.Equal(t, "/"+strings.ReplaceAll(wrong[0], ".", "/"), r.body["errors"].([]any)[0].(map[string]any)["pointer"])
 	}
+	pasted := askApex(t, "register", signUp(freshID(), "company.domain", "https://www.mercedes.com")).wants(t, 422, "invalid_field")
+	require.Contains(t, pasted.body["errors"].([]any)[0].(map[string]any)["detail"], "without https:// and www.")
 	askApex(t, "register", `{"company":{"nam":"x"}}`).wants(t, 400, "malformed_request")
 	require.Len(t, askApex(t, "register", `{}`).wants(t, 422, "invalid_field").body["errors"], 8)
 	require.Len(t, askApex(t, "verify", `{}`).wants(t, 422, "invalid_field").body["errors"], 2)

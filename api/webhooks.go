@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/google/uuid"
 	"github.com/tinylib/msgp/msgp"
@@ -152,8 +153,17 @@ func (b *endpointBody) check(c *call, w *wrong) {
 	}
 	w.check(len(*b.Kinds) > len(cloudlicenses.EventKinds), "events", "names more kinds than there are")
 	for i, kind := range *b.Kinds {
-		w.check(!kind.Valid(), "events/"+strconv.Itoa(i), "is no kind of event")
+		w.check(!kind.Valid(), "events/"+strconv.Itoa(i), noEventKind())
 	}
+}
+
+// noEventKind tells of a word that is none, and which are.
+func noEventKind() string {
+	kinds := make([]string, len(cloudlicenses.EventKinds))
+	for i, kind := range cloudlicenses.EventKinds {
+		kinds[i] = string(kind)
+	}
+	return "is no kind of event: must be one of " + strings.Join(kinds, ", ")
 }
 
 // checkHost refuses a URL of a webhook that deliveries would not reach.
@@ -268,7 +278,7 @@ func (c *call) serveDeliveries() {
 		invalid = append(invalid, body.FieldError{Parameter: "state", Detail: "must be pending, delivered or failed"})
 	}
 	if query.Kind != "" && !query.Kind.Valid() {
-		invalid = append(invalid, body.FieldError{Parameter: "event", Detail: "is no kind of event"})
+		invalid = append(invalid, body.FieldError{Parameter: "event", Detail: noEventKind()})
 	}
 	if len(invalid) > 0 {
 		c.refuse(&problem{code: cloudlicenses.InvalidField, detail: "the query has invalid parameters", invalid: invalid})

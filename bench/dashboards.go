@@ -2,14 +2,11 @@ package bench
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"mime/quotedprintable"
 	"net"
 	"net/http"
 	"os"
@@ -123,8 +120,7 @@ func (c *rig) owned(ctx context.Context) (Tenant, string, error) {
 				if err != nil {
 					return err
 				}
-				text, _ := io.ReadAll(quotedprintable.NewReader(bytes.NewReader(raw))) // headers are no quoted-printable
-				if found := linkToken.FindSubmatch(append(text, raw...)); found != nil {
+				if found := linkToken.FindSubmatch(raw); found != nil {
 					token = string(found[1])
 					return nil
 				}

@@ -10,7 +10,8 @@ import (
 
 // Folder is a [Mailer] that writes each message as <id>.eml into a folder, for
 // dev. A file appears whole, by rename, and a repeated delivery replaces its own.
-// Only the user may read: mails hold one-time links.
+// Only the user may read: mails hold one-time links, which stand in the file as they
+// are to be used.
 type Folder struct{ dir string }
 
 // NewFolder makes the folder where it is missing.
@@ -23,7 +24,7 @@ func NewFolder(dir string) (*Folder, error) {
 
 // Send writes the message. What goes wrong with the disk is temporary.
 func (f *Folder) Send(ctx context.Context, m *Message) error {
-	msg, err := m.compose()
+	msg, err := m.compose(true)
 	if err != nil {
 		return &MailError{Permanent: true, Err: err}
 	}

@@ -143,7 +143,7 @@ func (o OverageWarning) Letter() (Letter, error) {
 
 // Letter returns what the mail says; an error where the URL is none.
 func (v VendorLinked) Letter() (Letter, error) {
-	return vendorLetter.render(v.TenantURL, "/vendors", nil, fields{"Vendor": v.Vendor, "VendorID": string(v.VendorID)}, nil)
+	return vendorLetter.render(v.TenantURL, "/settings", url.Values{"tab": {"vendors"}}, fields{"Vendor": v.Vendor, "VendorID": string(v.VendorID)}, nil)
 }
 
 // The texts, parsed: a mistake in one ends the process at its start, and every

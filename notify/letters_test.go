@@ -1,6 +1,9 @@
 package notify
 
 import (
+	"net/url"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -70,6 +73,36 @@ func TestLettersAreMessages(t *testing.T) {
 		require.NotContains(t, l.Text+l.HTML, "<no value>")
 		require.NotContains(t, l.Text+l.HTML, "ZgotmplZ", "html/template has refused something")
 	}
+}
+
+// TestLettersLeadToPages: every link of a mail is one of the portal's pages, and
+// the section it names one of that page's.
+func TestLettersLeadToPages(t *testing.T) {
+	const source = "../portal/web/src/"
+	open := readSource(t, source+"app/open-pages.ts")
+	pages := map[bool]string{
+		false: open + readSource(t, source+"sites/tenant.ts"),
+		true:  open + readSource(t, source+"sites/vendors.ts"),
+	}
+	settings := readSource(t, source+"pages/tenant/Settings.tsx")
+	for name, of := range letters {
+		l, err := of.Letter()
+		require.NoError(t, err, name)
+		link, err := url.Parse(regexp.MustCompile(`(?m)^https?://\S+$`).FindString(l.Text))
+		require.NoError(t, err, name)
+		ofVendors := strings.HasPrefix(link.Host, "vendors.")
+		require.Contains(t, pages[ofVendors], "{ path: '"+strings.TrimPrefix(link.Path, "/")+"'", name)
+		if tab := link.Query().Get("tab"); tab != "" {
+			require.Contains(t, settings, "  "+tab+": lazy(", name)
+		}
+	}
+}
+
+func readSource(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	return string(text)
 }
 
 // TestLettersOfHostileNames: what people have chosen stays text, on its line.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	netmail "net/mail"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -20,6 +21,7 @@ const (
 	maxName    = 100       // characters of a display name
 	maxBody    = 256 << 10 // bytes of each part
 	maxID      = 100       // bytes
+	maxLine    = 998       // bytes, without its end (RFC 5322, 2.1.1)
 )
 
 // Mailer sends a message. Every error is a [*MailError].
@@ -141,8 +143,10 @@ func (m *Message) check() error {
 }
 
 // compose makes the message as it goes out: multipart/alternative, both parts
-// quoted-printable.
-func (m *Message) compose() (*mail.Msg, error) {
+// quoted-printable. A plain one is for readers of the file: its parts are as they
+// were written (8bit, RFC 2045, 2.8), where their lines are short enough, so that a
+// link can be copied out. Mail servers need not take that (RFC 6152).
+func (m *Message) compose(plain bool) (*mail.Msg, error) {
 	if err := m.check(); err != nil {
 		return nil, err
 	}
@@ -154,9 +158,20 @@ func (m *Message) compose() (*mail.Msg, error) {
 	msg.SetMessageIDWithValue(string(m.ID) + "@" + m.From.domain())
 	msg.SetGenHeader("Auto-Submitted", "auto-generated") // RFC 3834, 5
 	msg.SetGenHeader(mail.HeaderXAutoResponseSuppress, "All")
-	msg.SetBodyString(mail.TypeTextPlain, m.Text)
-	msg.AddAlternativeString(mail.TypeTextHTML, m.HTML)
+	text, encoding := part(m.Text, plain)
+	msg.SetBodyString(mail.TypeTextPlain, text, encoding)
+	html, encoding := part(m.HTML, plain)
+	msg.AddAlternativeString(mail.TypeTextHTML, html, encoding)
 	return msg, nil
+}
+
+// part returns a body as the library wants it for its encoding. It ends the lines
+// of quoted-printable itself.
+func part(body string, plain bool) (string, mail.PartOption) {
+	if !plain || slices.ContainsFunc(strings.Split(body, "\n"), func(line string) bool { return len(line) > maxLine }) {
+		return body, mail.WithPartEncoding(mail.EncodingQP)
+	}
+	return strings.ReplaceAll(body, "\n", "\r\n"), mail.WithPartEncoding(mail.NoEncoding)
 }
 
 // validEmail reports whether email is a dot-atom of up to 64 characters, "@",

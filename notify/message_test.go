@@ -72,8 +72,12 @@ func requireMessage(t *testing.T, want *Message, raw string) {
 		p, err := parts.NextRawPart()
 		require.NoError(t, err)
 		require.Equal(t, part.kind, p.Header.Get("Content-Type"))
-		require.Equal(t, "quoted-printable", p.Header.Get("Content-Transfer-Encoding"))
-		body, err := io.ReadAll(quotedprintable.NewReader(p))
+		var decoded io.Reader = p
+		if encoding := p.Header.Get("Content-Transfer-Encoding"); encoding != "8bit" {
+			require.Equal(t, "quoted-printable", encoding)
+			decoded = quotedprintable.NewReader(p)
+		}
+		body, err := io.ReadAll(decoded)
 		require.NoError(t, err)
 		require.Equal(t, part.body, strings.ReplaceAll(string(body), "\r\n", "\n"))
 	}
@@ -131,7 +135,7 @@ func TestMessageRefusesWhatIsNotAMail(t *testing.T) {
 	} {
 		m := testMessage()
 		change(m)
-		_, err := m.compose()
+		_, err := m.compose(false)
 		require.ErrorIs(t, err, ErrMessage, name)
 	}
 }
@@ -186,7 +190,7 @@ func FuzzHeaders(f *testing.F) {
 			ID: ID(id), From: testMessage().From, To: Address{Name: name, Email: email}, Subject: subject,
 			Text: text, HTML: "<p>", Date: testMessage().Date,
 		}
-		msg, err := m.compose()
+		msg, err := m.compose(false)
 		if err != nil {
 			require.ErrorIs(t, err, ErrMessage)
 			return
@@ -202,6 +206,24 @@ func FuzzHeaders(f *testing.F) {
 		require.Len(t, list, 1)
 		require.Equal(t, email, list[0].Address)
 	})
+}
+
+// TestFolderWritesLinksAsTheyAre: what is copied out of a file works, and what has
+// lines that no mail may have is quoted-printable.
+func TestFolderWritesLinksAsTheyAre(t *testing.T) {
+	dir := t.TempDir()
+	folder, err := NewFolder(dir)
+	require.NoError(t, err)
+	m := testMessage()
+	link := "https://vendors.cloudlicenses.com/welcome?token=" + strings.Repeat("3D_f", 30) + "&vendor_id=vector-de"
+	m.Text, m.HTML = "Grüße:\n"+link+"\n", "<p>"+strings.Repeat("x", maxLine)+"</p>\n"
+	require.NoError(t, folder.Send(context.Background(), m))
+	raw, err := os.ReadFile(filepath.Join(dir, "g1-42.eml"))
+	require.NoError(t, err)
+	require.Contains(t, string(raw), "\r\n"+link+"\r\n")
+	requireMessage(t, m, string(raw))
+	require.Contains(t, string(raw), "Content-Transfer-Encoding: 8bit\r\n")
+	require.Contains(t, string(raw), "Content-Transfer-Encoding: quoted-printable\r\n")
 }
 
 func TestFolder(t *testing.T) {

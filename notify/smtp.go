@@ -105,7 +105,7 @@ func NewSMTP(c SMTPConfig) (*SMTP, error) {
 // What goes wrong before that, a refused password among it, is for an operator
 // to mend, and therefore temporary, as are 4xx and everything of the network.
 func (s *SMTP) Send(ctx context.Context, m *Message) error {
-	msg, err := m.compose()
+	msg, err := m.compose(false)
 	if err != nil {
 		return &MailError{Permanent: true, Err: err}
 	}

@@ -13,7 +13,7 @@ import (
 const maxDomain = 253 - len(verificationLabel)
 
 // ErrDomain is returned for a text that is no domain somebody can own.
-var ErrDomain = errors.New("must be a domain of your own, such as mercedes.com, and no public suffix alone")
+var ErrDomain = errors.New("must be a domain of your own, such as mercedes.com, without https:// and www., and no public suffix alone")
 
 // NormalizeDomain returns a domain in lower case and A-labels (RFC 5891), the
 // one form it is known by.

@@ -117,7 +117,7 @@ func TestLivesSurviveTheLossOfANode(t *testing.T) {
 	}
 }
 
-// TestPlanLimits: what does not fit is refused with what it would have come to,
+// TestPlanLimits: what does not fit is refused with what there is and would have been,
 // and a deletion can be taken back within its time.
 func TestPlanLimits(t *testing.T) {
 	c := newTrio(t)
@@ -133,7 +133,8 @@ func TestPlanLimits(t *testing.T) {
 	var refusal *Refusal
 	require.ErrorAs(t, seats("cam", 1), &refusal)
 	require.Equal(t, cloudlicenses.PlanLimitExceeded, refusal.Code)
-	require.Equal(t, license.PlanUse{Plan: "free", Vendors: 1, MaxVendors: 1, Seats: 11, MaxSeats: 10}, refusal.Use)
+	require.Equal(t, license.PlanUse{Plan: "free", Vendors: 1, MaxVendors: 1, Seats: 10, MaxSeats: 10}, refusal.Use, "without what was refused")
+	require.Equal(t, "the plan free of acme allows 10 seats in all, and these would be 11: the customer has to choose a larger plan", refusal.Detail)
 
 	changed, w, err := s.ChangeTenant(ctx, "acme", TenantChange{Plan: cloudlicenses.PlanStartup, Actor: "operator"})
 	require.NoError(t, err)

@@ -34,7 +34,7 @@ type Refusal struct {
 	Detail string
 	// LicenseID is the license in the way of an already_exists.
 	LicenseID cloudlicenses.LicenseID
-	// Use is what a plan_limit_exceeded would have come to.
+	// Use is what is in use beside what a plan_limit_exceeded refused.
 	Use license.PlanUse
 }
 

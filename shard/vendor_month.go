@@ -16,7 +16,7 @@ type VendorMonth struct {
 	Licenses         int // their licenses
 	Checkouts        int64
 	OverageCheckouts int64 // those of Checkouts that took overage seats
-	Refusals         int64
+	Refusals         int64 // checkouts that found no seat, and nothing else that was refused
 	Totals           []billing.CostTotal
 }
 
@@ -58,10 +58,19 @@ func (r *reader) countMonth(ctx context.Context, vendor cloudlicenses.VendorID, 
 			m.Checkouts += points[j].CommitCheckouts + points[j].OverageCheckouts
 			m.OverageCheckouts += points[j].OverageCheckouts
 			for _, refused := range points[j].Refusals {
-				m.Refusals += refused.Count
+				if foundNoSeat(refused.Code) {
+					m.Refusals += refused.Count
+				}
 			}
 		}
 	}
 	m.Customers, m.Licenses = len(tenants), len(licenses)
 	return nil
+}
+
+// foundNoSeat reports whether a refusal is demand that more seats would have met.
+// The counters hold every refusal of a known key: also what the customer declined
+// itself, and heartbeats and returns of leases that had ended.
+func foundNoSeat(code cloudlicenses.Code) bool {
+	return code == cloudlicenses.OverageMaxExceeded || code == cloudlicenses.LicenseUnavailable
 }

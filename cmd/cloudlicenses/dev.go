@@ -60,7 +60,8 @@ port is the system's choice. The demo is a tenant with a license of 5 committed
 and 15 overage seats and an API key; it prints a checkout to paste. Sign-ups are
 verified by a DNS server of its own, whose records PUT /v1/dev/dns sets on the
 admin address, and every mail is an .eml file in the folder "mail" of the data
-folder.
+folder. Webhooks may go to http and to this machine (http://127.0.0.1:9000/hook),
+which a server takes with --webhook-allow-private alone.
 
 The data folder keeps everything, the demo's key included: starting again with
 the same folder goes on where it stopped. The key that wraps the cluster's

@@ -382,6 +382,8 @@ func TestRunTellsWhyNoServerAnswers(t *testing.T) {
 		code, _, errs = runCommand(t, args...)
 		require.Equal(t, exitFailed, code)
 		require.Contains(t, errs, "connection refused: nothing listens at "+strings.TrimPrefix(gone.URL, "http://"), args)
+		require.Equal(t, 1, strings.Count(errs, "connection refused"), errs)
+		require.NotContains(t, errs, "/api/v1", "the URL is named once")
 	}
 }
 

@@ -134,7 +134,7 @@ func explainServer(client *licenseclient.Client, err error) error {
 		return fmt.Errorf("%s is %s, whose certificate is signed by an authority unknown here: name the cluster's with --ca-file (ca.crt of 'cert create-ca')",
 			licenseclient.EnvServerURL, client.ServerURL())
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return fmt.Errorf("connection refused: nothing listens at %s, which is %s; is the server running there? (%w)", u.Host, licenseclient.EnvServerURL, err)
+		return fmt.Errorf("connection refused: nothing listens at %s, which is %s; is the server running there?", u.Host, licenseclient.EnvServerURL)
 	case errors.Is(err, http.ErrSchemeMismatch):
 		return fmt.Errorf("%s is %s, which speaks plain HTTP: use http://%s", licenseclient.EnvServerURL, client.ServerURL(), u.Host)
 	case !errors.Is(err, licenseclient.ErrNotFound):

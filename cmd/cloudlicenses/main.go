@@ -30,7 +30,11 @@ func execute(ctx context.Context, args []string, stdin io.Reader, stdout, stderr
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 
+	unknown := helpOfKnownCommands(root)
 	cmd, err := root.ExecuteContextC(ctx)
+	if err == nil {
+		err = unknown()
+	}
 	if err == nil {
 		return exitOK
 	}

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -171,6 +172,8 @@ func TestUsageErrorsExitWithTwo(t *testing.T) {
 		want string
 	}{
 		{[]string{"serve"}, `unknown command "serve" for "cloudlicenses"; did you mean "server"?`},
+		{[]string{"serve", "--help"}, `unknown command "serve" for "cloudlicenses"; did you mean "server"?`},
+		{[]string{"cluster", "statsu", "-h"}, `unknown command "statsu" for "cloudlicenses cluster"; did you mean "status"?`},
 		{[]string{"cluster", "drian"}, `unknown command "drian" for "cloudlicenses cluster"`},
 		{[]string{"dev", "--redy-file", "x"}, "unknown flag: --redy-file; did you mean --ready-file?"},
 		{[]string{"dev", "--nodes", "many"}, "invalid argument"},
@@ -219,6 +222,15 @@ func TestUsageErrorsExitWithTwo(t *testing.T) {
 
 // TestEveryCommandTeaches: each command has an example, and a group lists its
 // commands.
+func TestVersionIsAFlagToo(t *testing.T) {
+	code, want, _ := runCommand(t, "version")
+	require.Equal(t, exitOK, code)
+	code, got, errs := runCommand(t, "--version")
+	require.Equal(t, exitOK, code, errs)
+	require.Equal(t, want, got)
+	require.Contains(t, got, runtime.Version())
+}
+
 func TestEveryCommandTeaches(t *testing.T) {
 	root := newRootCommand()
 	root.InitDefaultHelpCmd()

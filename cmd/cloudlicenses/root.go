@@ -22,6 +22,8 @@ the license commands of a workstation.
   cloudlicenses run -- CMD     a program that holds a license while it runs`)
 	root.SilenceErrors = true
 	root.SilenceUsage = true
+	root.Version = versionLine()
+	root.SetVersionTemplate("{{.Version}}\n")
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{explainFlagError(cmd, err)}
@@ -52,6 +54,22 @@ func newGroup(use, short, long string, children ...*cobra.Command) *cobra.Comman
 	}
 	cmd.AddCommand(children...)
 	return cmd
+}
+
+// helpOfKnownCommands keeps --help behind a word that is no command from being
+// answered by the help of the group before it. The error that it returns is that of
+// such a word, once the command line has been run.
+func helpOfKnownCommands(root *cobra.Command) func() error {
+	var unknown error
+	help := root.HelpFunc()
+	root.SetHelpFunc(func(cmd *cobra.Command, args []string) {
+		if words := cmd.Flags().Args(); cmd.HasSubCommands() && len(words) > 0 {
+			unknown = usagef("%s", unknownCommand(cmd, words[0]))
+			return
+		}
+		help(cmd, args)
+	})
+	return func() error { return unknown }
 }
 
 func unknownCommand(cmd *cobra.Command, word string) string {

@@ -7,7 +7,6 @@ import (
 	"io"
 	"mime"
 	"mime/multipart"
-	"mime/quotedprintable"
 	"net/http"
 	"net/mail"
 	"net/url"
@@ -65,7 +64,8 @@ func letterTo(t *testing.T, dir, address, subject string) (head mail.Header, tex
 			require.NoError(t, err)
 			part, err := multipart.NewReader(message.Body, params["boundary"]).NextRawPart()
 			require.NoError(t, err)
-			plain, err := io.ReadAll(quotedprintable.NewReader(part))
+			require.Equal(t, "8bit", part.Header.Get("Content-Transfer-Encoding"))
+			plain, err := io.ReadAll(part)
 			require.NoError(t, err)
 			head, text = message.Header, strings.ReplaceAll(string(plain), "\r\n", "\n")
 			return true

@@ -30,6 +30,12 @@ func buildVersion() (v, c string) {
 	return orElse(v, "devel"), orElse(c, "unknown")
 }
 
+// versionLine is what `version` and --version print.
+func versionLine() string {
+	v, c := buildVersion()
+	return fmt.Sprintf("cloudlicenses %s (commit %s, %s)", v, c, runtime.Version())
+}
+
 func orElse(s, fallback string) string {
 	if s == "" {
 		return fallback
@@ -46,15 +52,15 @@ func newVersionCommand() *cobra.Command {
   cloudlicenses version --output json`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			v, c := buildVersion()
 			if output == outputJSON {
+				v, c := buildVersion()
 				return printJSON(cmd.OutOrStdout(), struct {
 					Version string `json:"version"`
 					Commit  string `json:"commit"`
 					Go      string `json:"go"`
 				}{v, c, runtime.Version()})
 			}
-			_, err := fmt.Fprintf(cmd.OutOrStdout(), "cloudlicenses %s (commit %s, %s)\n", v, c, runtime.Version())
+			_, err := fmt.Fprintln(cmd.OutOrStdout(), versionLine())
 			return err
 		},
 	}

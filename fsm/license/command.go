@@ -242,7 +242,7 @@ type Ack struct {
 	Detail string              // for a person: what was wrong
 	// LicenseID is the license in the way of an already_exists.
 	LicenseID cloudlicenses.LicenseID
-	// Use is what a plan_limit_exceeded would have come to.
+	// Use is what is in use beside what a plan_limit_exceeded refused.
 	Use PlanUse
 	// Notified tells of a Provision that the license's contact was mailed.
 	Notified bool

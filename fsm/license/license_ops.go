@@ -54,8 +54,8 @@ func (m *Machine) applyLicenses(t *tenant, payload []byte) (reply, error) {
 		lines[at] = append(lines[at], l)
 		fresh = append(fresh, l)
 	}
-	if use, over := m.state.overPlan(t, nil, fresh...); over {
-		return m.refuseOverPlan(use), nil
+	if before, after, over := m.state.overPlan(t, nil, fresh...); over {
+		return m.refuseOverPlan(t, before, after), nil
 	}
 	provisioned := make([]*license, 0, len(fresh))
 	for _, l := range fresh {
@@ -196,8 +196,8 @@ func (m *Machine) applyAmend(t *tenant, payload []byte) (reply, error) {
 			return m.refuseOverlap(other), nil
 		}
 	}
-	if use, over := m.state.overPlan(t, l, p); over {
-		return m.refuseOverPlan(use), nil
+	if before, after, over := m.state.overPlan(t, l, p); over {
+		return m.refuseOverPlan(t, before, after), nil
 	}
 	m.state.accrue(m.store, l)
 	l.License = *p

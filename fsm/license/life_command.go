@@ -35,7 +35,7 @@ type SetTerms struct {
 	Actor    string                     // a user's id, or who else it was
 }
 
-// PlanUse is what a tenant has, or would have, against what its plan allows
+// PlanUse is what a tenant has in use, against what its plan allows
 // (cloudlicenses.Unlimited: no limit).
 //
 //msgp:tuple PlanUse

@@ -73,30 +73,30 @@ func (u *PlanUse) over() bool {
 	return !limits.Allow(u.Vendors, u.Seats)
 }
 
-// detail says which limit is passed, and what to do.
-func (u *PlanUse) detail() string {
+// detail says which limit a use would pass, and who can do what. Those who ask for
+// licenses are the tenant's vendors and the operators.
+func (u *PlanUse) detail(id cloudlicenses.TenantID) string {
 	if u.MaxVendors != cloudlicenses.Unlimited && u.Vendors > u.MaxVendors {
-		return fmt.Sprintf("the plan %s allows licenses of %d vendors, and these would be of %d: choose a larger plan", u.Plan, u.MaxVendors, u.Vendors)
+		return fmt.Sprintf("the plan %s of %s allows licenses of %d vendors, and these would be of %d: the customer has to choose a larger plan", u.Plan, id, u.MaxVendors, u.Vendors)
 	}
-	return fmt.Sprintf("the plan %s allows %d seats in all, and these would be %d: choose a larger plan", u.Plan, u.MaxSeats, u.Seats)
+	return fmt.Sprintf("the plan %s of %s allows %d seats in all, and these would be %d: the customer has to choose a larger plan", u.Plan, id, u.MaxSeats, u.Seats)
 }
 
-// overPlan refuses what would pass a limit of the tenant's plan: licenses that
-// come, in the place of one where it is amended. What makes nothing worse is
-// never refused. The use is what it would be.
-func (s *state) overPlan(t *tenant, without *license, with ...*License) (PlanUse, bool) {
+// overPlan finds what would pass a limit of the tenant's plan: licenses that
+// come, in the place of one where it is amended. What makes nothing worse never
+// does. It returns what is in use, and what would be.
+func (s *state) overPlan(t *tenant, without *license, with ...*License) (before, after PlanUse, over bool) {
 	if terms, known := t.plan.Terms(); !known || (terms.MaxVendors == cloudlicenses.Unlimited && terms.MaxSeats == cloudlicenses.Unlimited) {
-		return PlanUse{}, false
+		return before, after, false
 	}
-	after := s.planUse(t, t.plan, without, with...)
-	if !after.over() {
-		return after, false
+	if after = s.planUse(t, t.plan, without, with...); !after.over() {
+		return before, after, false
 	}
-	before := s.planUse(t, t.plan, nil)
-	return after, after.Vendors > before.Vendors || after.Seats > before.Seats
+	before = s.planUse(t, t.plan, nil)
+	return before, after, after.Vendors > before.Vendors || after.Seats > before.Seats
 }
 
-func (m *Machine) refuseOverPlan(use PlanUse) reply {
-	m.ack = Ack{Code: cloudlicenses.PlanLimitExceeded, Detail: use.detail(), Use: use}
+func (m *Machine) refuseOverPlan(t *tenant, before, after PlanUse) reply {
+	m.ack = Ack{Code: cloudlicenses.PlanLimitExceeded, Detail: after.detail(t.name), Use: before}
 	return &m.ack
 }

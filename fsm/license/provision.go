@@ -44,8 +44,8 @@ func (m *Machine) applyProvision(t *tenant, payload []byte) (reply, error) {
 			return m.refuseOverlap(other), nil
 		}
 	}
-	if use, over := m.state.overPlan(t, known, l); over {
-		return m.refuseOverPlan(use), nil
+	if before, after, over := m.state.overPlan(t, known, l); over {
+		return m.refuseOverPlan(t, before, after), nil
 	}
 	if known != nil {
 		m.revise(t, known, l)

@@ -143,7 +143,7 @@ func (s *session) propose(ops []fsm.Op, bodies []msgp.Marshaler, a arguments) st
 			s.showCode(&out, ack.Code, ack.Layer, ack.Detail, a.text("mentions", ""))
 			s.removed = s.removed || ops[i] == license.OpRemoveTenant && ack.Code == cl.OK
 			if ack.Code == cl.PlanLimitExceeded {
-				fmt.Fprintln(&out, useLine(&ack.Use))
+				fmt.Fprintf(&out, "%s\n%s\n", useLine(&ack.Use), ack.Detail)
 			}
 			if ack.LicenseID != "" {
 				fmt.Fprintf(&out, "in the way: %s\n", ack.LicenseID)

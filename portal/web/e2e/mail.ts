@@ -3,12 +3,6 @@ import { join } from 'node:path';
 
 import { until } from './cluster';
 
-/** Decodes quoted-printable (RFC 2045, 6.7), as the mails' plain parts have it. */
-function decode(text: string): string {
-  const bytes = text.replaceAll(/=\r?\n/g, '').replaceAll(/=([0-9A-F]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
-  return Buffer.from(bytes, 'latin1').toString('utf8');
-}
-
 /** Waits for a mail to an address in dev's folder of .eml files; its subject has a word. */
 export function mailTo(folder: string, address: string, subject = ''): Promise<string> {
   return until(`a mail to ${address}`, async () => {
@@ -16,7 +10,7 @@ export function mailTo(folder: string, address: string, subject = ''): Promise<s
       if (!name.endsWith('.eml')) continue;
       const raw = await readFile(join(folder, name), 'utf8');
       const head = raw.slice(0, raw.search(/\r?\n\r?\n/));
-      if (new RegExp(`^To:.*${address.replaceAll('.', '\\.')}`, 'im').test(head) && new RegExp(`^Subject:.*${subject}`, 'im').test(head)) return decode(raw);
+      if (new RegExp(`^To:.*${address.replaceAll('.', '\\.')}`, 'im').test(head) && new RegExp(`^Subject:.*${subject}`, 'im').test(head)) return raw;
     }
     return undefined;
   });
