@@ -88,7 +88,7 @@ test('who forgot the password gets a link by mail, once', async () => {
     await page.goto(link);
     await page.getByLabel('New password').fill('another sentence of mine');
     await page.keyboard.press('Enter');
-    if (outcome === null) await page.getByText('This link was used already or is over.').waitFor();
+    if (outcome === null) await page.getByText('This link is not valid.').waitFor();
     else await page.waitForURL(outcome);
   }
   await axe(page);
