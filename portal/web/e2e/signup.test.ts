@@ -89,7 +89,7 @@ test('a company signs up, proves its domain and logs in', async () => {
   await page.getByLabel('Password', { exact: true }).fill(password);
   await page.keyboard.press('Enter');
   await page.getByRole('navigation', { name: 'Main navigation' }).waitFor();
-  await page.getByText('Give your vendor your tenant ID, bmw').waitFor();
+  await page.getByText('Give your vendor your tenant ID: bmw').waitFor();
   await page.getByRole('button', { name: 'Copy tenant ID' }).waitFor();
   await axe(page);
   await page.getByRole('link', { name: 'Webhooks' }).click();

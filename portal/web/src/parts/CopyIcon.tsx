@@ -6,7 +6,7 @@ export function CopyIcon({ value, label }: { value: string; label: string }) {
   return (
     <CopyButton value={value}>
       {({ copied, copy }) => (
-        <ActionIcon size="sm" variant="subtle" color="gray" c="dimmed" onClick={copy} aria-label={label}>
+        <ActionIcon size="sm" variant="subtle" color="gray" c="dimmed" style={{ verticalAlign: 'middle' }} onClick={copy} aria-label={label}>
           {copied ? <IconCheck size={14} /> : <IconCopy size={14} />}
         </ActionIcon>
       )}

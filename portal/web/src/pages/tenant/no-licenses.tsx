@@ -7,5 +7,5 @@ const text = tenantText.licenses;
 /** What a list of licenses says as long as no vendor has provisioned any. */
 export const noLicenses = {
   title: text.emptyTitle,
-  text: <>{text.emptyGive} <strong className="mono">{site.tenant}</strong> <CopyIcon value={site.tenant} label={text.copyTenant} />; {text.emptyThen}</>,
+  text: <>{text.emptyText} <strong className="mono">{site.tenant}</strong> <CopyIcon value={site.tenant} label={text.copyTenant} /></>,
 };
