@@ -233,7 +233,7 @@ test('deliveries and refusals are counted', async () => {
   await visit(page, 'Deliveries');
   const { groups } = (await cluster.admin('GET', '/v1/outbox')).json<{ groups: { id: number }[] }>();
   await page.getByRole('row').filter({ hasText: `License group ${groups[0]?.id ?? 0}` }).waitFor();
-  await page.getByText('No mail was given up').waitFor();
+  await page.getByText('No undeliverable mail').waitFor();
   await axe(page);
   await shoot(page, 'admin', 'deliveries');
   await page.keyboard.press('Control+k');

@@ -101,11 +101,11 @@ test('the vendor generates a license for it by form, and it is there', async () 
   await page.getByRole('combobox', { name: 'Product ID' }).fill(product.id);
   await page.getByRole('combobox', { name: 'Product ID' }).press('Tab');
   await page.getByLabel('Product name').fill(product.name);
-  await page.getByLabel('Licenses in total (T)').fill('20');
-  await page.getByLabel('Committed (C)').fill(String(commit));
-  await page.getByLabel('Overage at most (M)').fill('15');
+  await page.getByLabel('Total seats').fill('20');
+  await page.getByLabel('Committed seats').fill(String(commit));
+  await page.getByLabel('Maximum overage').fill('15');
   await page.getByText('20 seats: 5 committed, 15 of them overage.').waitFor();
-  await page.getByLabel('Commit fee a month').fill('5000');
+  await page.getByLabel('Commit fee per month').fill('5000');
   await page.getByLabel('Price per overage use').fill('500');
   await page.getByLabel('First day').fill(`${lastMonth}-01`);
   await page.getByRole('main').getByRole('button', { name: 'Generate license' }).click();

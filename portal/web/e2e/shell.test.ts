@@ -86,6 +86,12 @@ test('on a phone the navigation opens, leads on and closes; the scheme is kept',
   await page.getByRole('navigation', { name: 'Main navigation' }).getByRole('link', { name: 'Users' }).click();
   await page.getByRole('heading', { name: 'Users', level: 1 }).waitFor();
   expect(await page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth)).toBe(true);
+  await page.goto(cluster.url(cluster.ready.demo.tenant_id, '/no/such/page'));
+  await page.getByRole('heading', { name: 'There is no such page', level: 1 }).waitFor();
+  await page.getByRole('button', { name: 'Open navigation' }).waitFor();
+  await axe(page);
+  await page.getByRole('link', { name: 'Go home' }).click();
+  await page.getByRole('heading', { name: 'Home', level: 1 }).waitFor();
   await page.getByRole('button', { name: /^Color scheme: As the system/ }).click();
   await page.getByRole('button', { name: /^Color scheme: Light/ }).click();
   await page.locator('html[data-mantine-color-scheme="dark"]').waitFor();

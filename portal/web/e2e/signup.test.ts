@@ -57,7 +57,7 @@ test('a company signs up, proves its domain and logs in', async () => {
   const { context, page, noErrors } = await openPage(browser);
   await page.goto(cluster.url('', '/signup?plan=startup'));
   await page.getByRole('group', { name: 'Company' }).getByLabel('Name').fill('Bayerische Motoren Werke AG');
-  await page.getByLabel('Domain').fill('bmw.example');
+  await page.getByLabel('Domain').fill('https://www.bmw.example/');
   expect(await page.getByLabel('Tenant ID').inputValue()).toBe('bmw');
   await page.getByLabel('Tenant ID').fill('mercedes');
   await page.getByRole('combobox', { name: 'Country' }).fill('Germany');
@@ -89,6 +89,11 @@ test('a company signs up, proves its domain and logs in', async () => {
   await page.getByLabel('Password', { exact: true }).fill(password);
   await page.keyboard.press('Enter');
   await page.getByRole('navigation', { name: 'Main navigation' }).waitFor();
+  await page.getByText('Give your vendor your tenant ID: bmw').waitFor();
+  await page.getByRole('button', { name: 'Copy tenant ID' }).waitFor();
+  await axe(page);
+  await page.getByRole('link', { name: 'Webhooks' }).click();
+  await page.getByText('Add one to be told when licenses are provisioned').waitFor();
   noErrors();
   await context.close();
 });

@@ -108,7 +108,7 @@ test('a key is generated, restricted, rotated and revoked', async () => {
   const fresh = page.getByRole('dialog', { name: 'The new secret' });
   expect(await fresh.getByRole('group', { name: 'API key' }).innerText()).not.toBe(apiKey);
   await fresh.getByRole('button', { name: 'I have stored it safely' }).click();
-  await row.getByText('Secret before ends').waitFor();
+  await row.getByText('Previous secret expires').waitFor();
 
   await row.getByRole('button', { name: `Actions for ${name}` }).click();
   await page.getByRole('menuitem', { name: 'Revoke' }).click();

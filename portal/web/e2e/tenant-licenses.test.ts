@@ -84,7 +84,7 @@ test('a license shows who holds it, and a lease is released', async () => {
   for (let n = 0; n < 13; n++) expect((await checkout(cluster, `workstation-${n + 1}@mercedes.com`)).status).toBe(n < 12 ? 201 : 409);
   await page.goto(cluster.url(cluster.ready.demo.tenant_id, `/licenses/${id}`));
   await page.getByText('20 of 20 seats in use').waitFor();
-  await page.getByText('Most seats in use at a time').waitFor();
+  await page.getByText('Peak seats in use').waitFor();
   await page.locator('.recharts-surface').first().waitFor();
   const row = page.getByRole('row').filter({ hasText: 'bea@mercedes.com' });
   await row.getByText('Commit').last().waitFor();

@@ -55,13 +55,13 @@ test('the plan is shown with its limits, and changed', async () => {
   await axe(page);
   await shoot(page, 'tenant', 'settings-plan');
 
-  await page.getByRole('button', { name: 'Change to Free' }).click();
-  await page.getByRole('dialog').getByRole('button', { name: 'Change to Free' }).click();
+  await page.getByRole('button', { name: 'Choose Free' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Choose Free' }).click();
   await page.getByRole('alert').getByText('Choose a larger plan').waitFor(); // 20 seats are more than it has
   await axe(page);
   await page.getByRole('button', { name: 'Cancel' }).click();
-  await page.getByRole('button', { name: `Change to ${to}` }).click();
-  await page.getByRole('dialog').getByRole('button', { name: `Change to ${to}` }).click();
+  await page.getByRole('button', { name: `Choose ${to}` }).click();
+  await page.getByRole('dialog').getByRole('button', { name: `Choose ${to}` }).click();
   await page.getByText(`Your plan is ${to} now.`).waitFor();
   expect((await read<{ plan: string }>(cluster, token, '/api/v1/plan')).plan).toBe(to.toLowerCase());
   await end();
@@ -77,7 +77,7 @@ test('overage is capped, and refused as a whole', async () => {
   await form.getByLabel('Uses, at most').fill('1');
   await axe(page);
   await form.getByRole('button', { name: 'Save' }).click();
-  await page.getByRole('cell', { name: '1 use a month' }).waitFor();
+  await page.getByRole('cell', { name: '1 use per month' }).waitFor();
   expect((await read<Rules>(cluster, token, '/api/v1/settings')).overage.caps).toMatchObject([{ license_id: cluster.ready.demo.license_id, max_uses: 1, max_cost: null }]);
   await checkouts(cluster, ['a', 'b', 'c', 'd', 'e', 'f']);
   expect((await checkout(cluster, 'g')).json<{ code: string }>().code).toBe('overage_cap_reached');

@@ -130,6 +130,7 @@ test('analytics tell who uses what, when, and what was refused', async () => {
   await page.getByRole('link', { name: 'Analytics' }).click();
   const lost = page.getByRole('region', { name: 'Lost demand' });
   await lost.getByText('All overage seats were taken').waitFor();
+  await page.getByRole('region', { name: 'Checkouts by customer and product' }).getByText(/^\d+ refused$/).first().waitFor();
   await page.getByRole('region', { name: 'Peak times: seats in use on average' }).waitFor();
   await axe(page);
   await shoot(page, 'vendors', 'analytics', { fullPage: true });

@@ -1,6 +1,6 @@
 import { Container } from '@mantine/core';
 import { useState, type ReactNode } from 'react';
-import { Navigate, useLocation } from 'react-router';
+import { Navigate, Outlet, useLocation } from 'react-router';
 
 import { may, useMay, useSession, type Permission } from '../api/session';
 import { Loading } from '../parts/Loading';
@@ -23,6 +23,13 @@ export function RequireSession({ children }: { children: ReactNode }) {
     return <Navigate replace to={here === '/' ? '/login' : `/login?next=${encodeURIComponent(here)}`} />;
   }
   return children;
+}
+
+/** The shell for who is logged in, the bare page for who is not. */
+export function WithSession({ then }: { then: ReactNode }) {
+  const session = useSession();
+  if (session.isPending) return <Loading height="100vh" />;
+  return session.data === null || session.data === undefined ? <Outlet /> : then;
 }
 
 /** Where one was before the log-in; only a path of this host. */

@@ -4,7 +4,7 @@ import { createBrowserRouter, type RouteObject } from 'react-router';
 import { Loading } from '../parts/Loading';
 import { Broken } from './Broken';
 import type { Page, ShellPage, SiteDefinition } from './pages';
-import { Home, Permitted, RequireSession } from './guards';
+import { Home, Permitted, RequireSession, WithSession } from './guards';
 
 const NotFound = lazy(() => import('../pages/shared/NotFound'));
 const ProblemPage = lazy(() => import('../pages/shared/ProblemPage'));
@@ -28,6 +28,7 @@ function shellRoute({ path, load, permission }: ShellPage): RouteObject {
 /** The routes of a site: open pages, and pages inside the shell. */
 export function createRouter(definition: SiteDefinition): ReturnType<typeof createBrowserRouter> {
   const hasShell = definition.pages.length > 0;
+  const lost: RouteObject = { path: '*', element: <Waiting><NotFound /></Waiting> };
   const shell: RouteObject = {
     element: <RequireSession><Waiting><Shell definition={definition} /></Waiting></RequireSession>,
     errorElement: <Broken />,
@@ -43,7 +44,7 @@ export function createRouter(definition: SiteDefinition): ReturnType<typeof crea
         ...definition.open.map(openRoute),
         { path: 'problems/:code', element: <Waiting><ProblemPage /></Waiting> },
         ...(hasShell ? [shell] : []),
-        { path: '*', element: <Waiting><NotFound /></Waiting> },
+        ...(hasShell ? [{ element: <Waiting><WithSession then={<Shell definition={definition} />} /></Waiting>, errorElement: <Broken />, children: [lost] }] : [lost]),
       ],
     },
   ]);

@@ -12,21 +12,25 @@ const icons = {
   'checkout.denied': IconBan,
 } as const;
 
-function sentence(a: Activity): string {
+/** A product's name by its ID, where one is known. */
+type Named = (productId: string) => string | undefined;
+
+function sentence(a: Activity, named: Named): string {
+  const product = named(a.product_id) || a.product_id;
   switch (a.type) {
     case 'lease.granted':
-      return text.live.granted(a.user, a.product_id);
+      return text.live.granted(a.user, product);
     case 'lease.returned':
-      return a.reason === 'released' ? text.live.released(a.user, a.product_id) : text.live.returned(a.user, a.product_id);
+      return a.reason === 'released' ? text.live.released(a.user, product) : text.live.returned(a.user, product);
     case 'lease.expired':
-      return text.live.expired(a.user, a.product_id);
+      return text.live.expired(a.user, product);
     case 'checkout.denied':
-      return text.live.denied(a.user, a.product_id, a.reason ?? '');
+      return text.live.denied(a.user, product, text.live.reasons[a.reason ?? ''] ?? a.reason ?? '');
   }
 }
 
 /** What happened since the page was opened, newest first. */
-export function RecentActivity({ license, most = 12 }: { license?: string; most?: number }) {
+export function RecentActivity({ named, license, most = 12 }: { named: Named; license?: string; most?: number }) {
   const { recent } = useLive();
   const shown = recent.filter((a) => license === undefined || a.license_id === license).slice(0, most);
   return (
@@ -39,7 +43,7 @@ export function RecentActivity({ license, most = 12 }: { license?: string; most?
           <Group key={a.id} gap="xs" wrap="nowrap" align="flex-start">
             <Icon size={16} stroke={1.6} aria-hidden style={{ flex: 'none', marginTop: 2, color: a.type === 'checkout.denied' ? 'var(--portal-bad)' : 'var(--mantine-color-dimmed)' }} />
             <Text size="sm" flex={1} component="div" style={{ overflowWrap: 'anywhere' }}>
-              {sentence(a)}{(a.overage_count ?? 0) > 0 && a.type === 'lease.granted' && <Text span inherit c="var(--portal-warn)"> · {text.live.overage}</Text>}
+              {sentence(a, named)}{(a.overage_count ?? 0) > 0 && a.type === 'lease.granted' && <Text span inherit c="var(--portal-warn)"> · {text.live.overage}</Text>}
               <Text size="xs" c="dimmed" component="div"><When at={a.at} /></Text>
             </Text>
           </Group>

@@ -75,7 +75,7 @@ export function UrlFilters({ filters, also = noNames, children }: {
 function Field({ filter, value, onChange }: { filter: Filter; value: string; onChange: (value: string | null) => void }) {
   if (filter.kind === 'select') {
     return (
-      <Select size="sm" w={180} clearable label={filter.label} data={[...(filter.options ?? [])]} value={value === '' ? null : value} onChange={onChange} />
+      <Select size="sm" w={180} clearable placeholder={text.table.any} label={filter.label} data={[...(filter.options ?? [])]} value={value === '' ? null : value} onChange={onChange} />
     );
   }
   if (filter.kind === 'text') return <Typed label={filter.label} value={value} onChange={onChange} />;

@@ -20,7 +20,7 @@ export const settingsText = {
     unlimited: (used: string) => `${used}, no limit`,
     plans: 'Plans',
     names: { free: 'Free', startup: 'Startup', professional: 'Professional', enterprise: 'Enterprise' } as Readonly<Record<string, string>>,
-    price: 'Price a month',
+    price: 'Price per month',
     byAgreement: 'By agreement',
     maxVendors: 'Vendors',
     maxSeats: 'Seats',
@@ -28,13 +28,13 @@ export const settingsText = {
     plan: 'Plan',
     noLimit: 'No limit',
     yours: 'Your plan',
-    choose: 'Change',
-    chooseName: (name: string) => `Change to ${name}`,
+    choose: (name: string) => `Choose ${name}`,
     changeTitle: (name: string) => `Change to the plan ${name}?`,
     changeText: (name: string, price: string) => `${name} costs ${price}. It is in force at once; nothing that is in use is touched.`,
+    changeAgreed: (name: string) => `${name}: price by agreement. It is in force at once; we contact you about the price. Nothing that is in use is touched.`,
     tooSmall: 'A plan that is too small for what is in use is refused.',
     changed: (name: string) => `Your plan is ${name} now.`,
-    aMonth: (price: string) => `${price} a month`,
+    aMonth: (price: string) => `${price} per month`,
   },
 
   overage: {
@@ -88,7 +88,7 @@ export const settingsText = {
     secretKept: 'Empty: it stays as it is.',
     domains: 'E-mail domains',
     domainsHint: 'Whose addresses may log in. Press Enter after each.',
-    role: 'Role of who is not invited',
+    role: 'Role for new users',
     roleNone: 'None: people have to be invited',
     enforce: 'Only owners log in by password',
     owners: 'Owners may log in by it too.',
@@ -124,7 +124,7 @@ export const settingsText = {
 
   deletion: {
     title: 'Delete this tenant',
-    text: 'From then on nothing is checked out. After some days, in which you can take it back, leases end, keys are revoked, and all data of your company is removed with its key. The ID is not given again.',
+    text: 'From then on nothing is checked out. After 30 days, unless the operator has set another time, leases end, keys are revoked, and all data of your company is removed with its key; you can cancel until then. The ID can’t be reused.',
     action: 'Delete tenant',
     question: (id: string) => `Delete ${id}?`,
     begun: 'The tenant is being deleted.',

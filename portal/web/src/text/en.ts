@@ -50,6 +50,15 @@ export const text = {
     expired: (user: string, product: string) => `${product} of ${user} expired`,
     denied: (user: string, product: string, reason: string) => `${user} was refused ${product}: ${reason}`,
     overage: 'overage',
+    reasons: {
+      overage_max_exceeded: 'all overage seats are taken',
+      license_unavailable: 'no seat is free, and no overage is agreed',
+      overage_declined: 'overage is declined',
+      overage_cap_reached: 'an overage cap is reached',
+      license_not_active: 'the license is not active',
+      version_not_allowed: 'the license does not cover this version',
+      rate_limited: 'too many requests',
+    } as Readonly<Record<string, string>>,
   },
 
   login: {
@@ -69,7 +78,7 @@ export const text = {
     totpTitle: 'Second factor',
     totpText: 'Enter the six digits that your authenticator app shows.',
     totp: 'Code',
-    totpWrong: 'That code was not right, or is over. Enter the one that is shown now.',
+    totpWrong: 'That code was not right, or has expired. Enter the one that is shown now.',
     back: 'Back',
     token: 'Operator token',
     tokenHint: 'From admin.token in a node’s data folder; it is the same on every node. This tab keeps it until you close it or log out.',
@@ -80,14 +89,14 @@ export const text = {
 
   welcome: {
     title: 'Set your password',
-    text: 'At least 12 characters. A sentence of your own is better than a short riddle.',
+    text: 'At least 12 characters. A passphrase is better than a short, complicated password.',
     password: 'New password',
     tooShort: 'At least 12 characters.',
     submit: 'Set password',
     done: 'Your password is set. Log in with it.',
     loggedIn: (name: string, email: string) => `You are logged in as ${name} (${email}). That session ends when the password is set.`,
     noToken: 'This link is not complete. Open it from the mail again, or ask for a new one.',
-    tokenOver: 'This link was used already or is over.',
+    tokenOver: 'This link is not valid. Copy all of it; or it has already been used or has expired.',
     newLink: 'Ask for a new link',
   },
 
@@ -127,7 +136,7 @@ export const text = {
   notFound: {
     title: 'There is no such page',
     text: 'The address may be mistyped, or the page has moved.',
-    home: 'Go to the first page',
+    home: 'Go home',
   },
   crash: {
     title: 'This page broke',
@@ -165,6 +174,7 @@ export const text = {
       storage_full: 'The operator has to make room; nothing was changed.',
       internal: 'Tell support the request ID.',
     } as Readonly<Record<string, string>>,
+    adviceVendors: { plan_limit_exceeded: 'Ask the customer to choose a larger plan, then try again.' },
   },
 
   table: {
@@ -173,6 +183,7 @@ export const text = {
     failed: 'These rows could not be read',
     nothingMatches: 'Nothing matches these filters',
     nothingMatchesText: 'Widen them, or clear them to see everything.',
+    any: 'Any',
     clear: 'Clear filters',
     previous: 'Previous',
     next: 'Next',
@@ -215,7 +226,7 @@ export const text = {
   },
 
   secret: {
-    once: 'This is shown once. Copy it now; nobody can show it again.',
+    once: 'This is shown once. Copy it now. You won’t be able to see it again.',
     kept: 'I have stored it safely',
   },
 

@@ -56,7 +56,7 @@ function Health({ cluster }: { cluster: ClusterView }) {
   if (found.length === 0) {
     return (
       <Alert variant="outline" color="teal" icon={<IconCircleCheck />} title={text.healthy} styles={{ title: { color: 'var(--portal-good)' } }} role="status">
-        <Text size="sm">{text.healthyText(formatCount(cluster.nodes.length), formatCount(cluster.groups.length))}</Text>
+        <Text size="sm">{text.healthyText(cluster.nodes.length)}</Text>
       </Alert>
     );
   }

@@ -131,7 +131,7 @@ const leaseColumns: readonly Column<Lease>[] = [
   { accessor: 'user', title: text.user, render: (l) => l.user },
   { accessor: 'product_id', title: text.product, render: (l) => l.product_id },
   { accessor: 'hostname', title: text.hostname, wide: true, render: (l) => l.hostname || '–' },
-  { accessor: 'type', title: text.type, render: (l) => <Badge variant="dot" color={l.type === 'overage' ? 'var(--portal-overage)' : 'var(--portal-commit)'} tt="none" fw={500}>{shared.status[l.type] ?? l.type}</Badge> },
+  { accessor: 'type', title: text.type, render: (l) => <Badge variant="dot" miw="max-content" color={l.type === 'overage' ? 'var(--portal-overage)' : 'var(--portal-commit)'} tt="none" fw={500}>{shared.status[l.type] ?? l.type}</Badge> },
   { accessor: 'count', title: text.seats, number: true, wide: true, render: (l) => <Count value={l.count} /> },
   { accessor: 'issued_at', title: text.issued, wide: true, render: (l) => <When at={l.issued_at} /> },
   { accessor: 'expires_at', title: text.expires, render: (l) => <When at={l.expires_at} /> },

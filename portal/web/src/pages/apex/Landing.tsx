@@ -5,7 +5,7 @@ import { Link, useLocation } from 'react-router';
 import { Logo } from '../../app/Logo';
 import { SchemeSwitch } from '../../app/SchemeSwitch';
 import { usePageTitle } from '../../parts/PageHeader';
-import { hostURL, site } from '../../site';
+import { hostURL } from '../../site';
 import { text as common } from '../../text/en';
 import { apexText as text } from '../../text/en-apex';
 import { FlowPicture } from './FlowPicture';
@@ -90,7 +90,7 @@ function FindTenant() {
       <Title order={2} id="find">{text.find.title}</Title>
       <form onSubmit={submit}>
         <Group align="flex-end" gap="xs">
-          <TextInput label={text.find.label} description={text.find.hint(`‹ID›.${site.domain}`)} required withAsterisk={false} pattern="\s*[A-Za-z]([A-Za-z0-9\-]*[A-Za-z0-9])?\s*" autoCapitalize="none" spellCheck={false} w={280} value={id} onChange={(e) => setId(e.currentTarget.value)} />
+          <TextInput label={text.find.label} description={text.find.hint(hostURL('‹ID›', ''))} required withAsterisk={false} pattern="\s*[A-Za-z]([A-Za-z0-9\-]*[A-Za-z0-9])?\s*" autoCapitalize="none" spellCheck={false} w={280} value={id} onChange={(e) => setId(e.currentTarget.value)} />
           <Button type="submit" variant="default">{text.find.submit}</Button>
         </Group>
       </form>

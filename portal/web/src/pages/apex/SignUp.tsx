@@ -4,12 +4,13 @@ import { useSearchParams } from 'react-router';
 
 import { api, type Schemas } from '../../api/client';
 import { useWrite } from '../../api/hooks';
-import { usePlans } from '../../api/plans';
+import { usePlans, type Plan } from '../../api/plans';
+import { formatCount } from '../../format';
 import { bindTo, FormProblem } from '../../parts/form';
 import { hostURL } from '../../site';
 import { apexText as text } from '../../text/en-apex';
 import { OpenPage } from '../shared/OpenPage';
-import { CompanyFields, companyOf, companyPointers, emptyCompany, idOf, type CompanyValues } from '../signup/CompanyFields';
+import { CompanyFields, companyOf, companyPointers, emptyCompany, idOf, withDomain, type CompanyValues } from '../signup/CompanyFields';
 import { tokenOf, usePending, type Pending } from '../signup/pending';
 import { VerifyDomain } from '../signup/VerifyDomain';
 
@@ -32,11 +33,15 @@ export default function SignUp() {
 
 type PlanName = Values['tenant']['plan'];
 
+function planOption({ plan, max_vendors: vendors, max_seats: seats }: Plan): { value: string; label: string } {
+  return { value: plan, label: text.signUp.planOption(text.plans.names[plan] ?? plan, text.plans.vendors(vendors), text.plans.seats(seats === null ? null : formatCount(seats))) };
+}
+
 function Register({ onRegistered }: { onRegistered: (pending: Pending) => void }) {
   const [params] = useSearchParams();
   const plans = usePlans().data?.items ?? [];
   const wanted = (Object.keys(text.plans.names) as PlanName[]).find((name) => name === params.get('plan')) ?? 'free';
-  const form = useForm<Values>({ initialValues: { ...emptyCompany, tenant: { id: '', region: 'eu-central', plan: wanted } } });
+  const form = useForm<Values>({ transformValues: withDomain, initialValues: { ...emptyCompany, tenant: { id: '', region: 'eu-central', plan: wanted } } });
   const register = useWrite(
     ({ company, tenant, admin }: Values) => api.POST('/api/v1/tenants/register', { body: { company: companyOf(company), tenant, admin } }),
     {
@@ -62,7 +67,7 @@ function Register({ onRegistered }: { onRegistered: (pending: Pending) => void }
               <SimpleGrid cols={{ base: 1, xs: 2 }} spacing="md">
                 <TextInput label={text.signUp.tenantId} description={text.signUp.tenantIdHint(hostURL(id === '' ? '…' : id, ''))} inputWrapperOrder={['label', 'input', 'description', 'error']} required withAsterisk={false} autoCapitalize="none" spellCheck={false} maxLength={50} {...bind('tenant.id')} />
                 <TextInput label={text.signUp.region} description={text.signUp.regionHint} inputWrapperOrder={['label', 'input', 'description', 'error']} required withAsterisk={false} {...bind('tenant.region')} />
-                <Select label={text.signUp.plan} required withAsterisk={false} allowDeselect={false} data={(plans.length > 0 ? plans.map((p) => p.plan) : [wanted]).map((value) => ({ value, label: text.plans.names[value] ?? value }))} {...bind('tenant.plan')} />
+                <Select label={text.signUp.plan} required withAsterisk={false} allowDeselect={false} data={plans.length > 0 ? plans.map(planOption) : [{ value: wanted, label: text.plans.names[wanted] ?? wanted }]} {...bind('tenant.plan')} />
               </SimpleGrid>
             </Fieldset>
           </CompanyFields>

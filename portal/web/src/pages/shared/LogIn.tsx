@@ -1,7 +1,7 @@
 import { Anchor, Button, Divider, Group, PasswordInput, PinInput, Stack, Text, TextInput } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { useState } from 'react';
-import { Link, Navigate, useNavigate, useSearchParams } from 'react-router';
+import { Link, Navigate, useLocation, useNavigate, useSearchParams } from 'react-router';
 
 import { api } from '../../api/client';
 import { queryClient, useWrite } from '../../api/hooks';
@@ -91,7 +91,8 @@ function PeopleLogIn() {
 }
 
 function PasswordForm({ busy, error, onEnter }: { busy: boolean; error: Problem | null; onEnter: (c: Credentials) => void }) {
-  const form = useForm<Credentials>({ mode: 'uncontrolled', initialValues: { vendor: rememberedVendor(), email: '', password: '' } });
+  const { email = '' } = (useLocation().state ?? {}) as { email?: string }; // of who has just set a password
+  const form = useForm<Credentials>({ mode: 'uncontrolled', initialValues: { vendor: rememberedVendor(), email, password: '' } });
   const wrong = error?.code === 'unauthenticated';
   const bind = bindTo(form, error);
   return (
@@ -100,8 +101,8 @@ function PasswordForm({ busy, error, onEnter }: { busy: boolean; error: Problem 
         {asksVendor && (
           <TextInput label={text.login.vendorId} description={text.login.vendorIdHint} required withAsterisk={false} autoComplete="organization" autoCapitalize="none" spellCheck={false} key={form.key('vendor')} {...bind('vendor', 'vendor_id')} />
         )}
-        <TextInput label={text.login.email} type="email" required withAsterisk={false} autoComplete="username" autoFocus key={form.key('email')} {...bind('email')} />
-        <PasswordInput label={text.login.password} required withAsterisk={false} autoComplete="current-password" key={form.key('password')} {...bind('password')} />
+        <TextInput label={text.login.email} type="email" required withAsterisk={false} autoComplete="username" autoFocus={email === ''} key={form.key('email')} {...bind('email')} />
+        <PasswordInput label={text.login.password} required withAsterisk={false} autoComplete="current-password" autoFocus={email !== ''} key={form.key('password')} {...bind('password')} />
         {error !== null && (wrong ? <Text size="sm" c="var(--mantine-color-error)" role="alert">{error.message}</Text> : <FormProblem error={error} shown={asksVendor ? ['vendor_id', 'email', 'password'] : ['email', 'password']} />)}
         <Button type="submit" size="md" loading={busy}>{text.login.submit}</Button>
         <Anchor component={Link} to="/reset" size="sm" ta="center">{text.login.forgot}</Anchor>

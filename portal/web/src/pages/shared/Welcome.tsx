@@ -25,19 +25,19 @@ export default function Welcome() {
   const [touched, setTouched] = useState(false);
   // Nobody finds the token in the address bar or in the history.
   useEffect(() => void navigate('/welcome', { replace: true }), [navigate]);
-  const leave = async (): Promise<void> => {
+  const leave = async (email: string): Promise<void> => {
     if (other !== undefined) await endSession();
-    await navigate('/login', { replace: true });
+    await navigate('/login', { replace: true, state: { email } });
   };
   const set = useWrite(
     (p: string) => api.POST('/api/v1/password', { body: { ...(vendor === null ? {} : { vendor_id: vendor }), token, password: p } }),
     {
       failed: 'self',
       open: true,
-      onSuccess: () => {
+      onSuccess: ({ email }) => {
         if (vendor !== null) rememberVendor(vendor);
         notifications.show({ message: text.welcome.done, color: 'teal' });
-        leave().catch(notifyFailure);
+        leave(email).catch(notifyFailure);
       },
     },
   );

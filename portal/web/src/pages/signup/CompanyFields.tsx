@@ -24,6 +24,16 @@ export function companyOf({ tax_id, ...company }: CompanyValues['company']): Sch
   return tax_id.trim() === '' ? company : { ...company, tax_id: tax_id.trim() };
 }
 
+/** The name alone, where an address of the company's site was pasted. */
+export function domainOf(typed: string): string {
+  return typed.trim().toLowerCase().replace(/^https?:\/\//, '').replace(/^www\./, '').replace(/\/+$/, '');
+}
+
+/** A form's values with the domain as it is sent. */
+export function withDomain<V extends CompanyValues>(values: V): V {
+  return { ...values, company: { ...values.company, domain: domainOf(values.company.domain) } };
+}
+
 /** What all sign-ups ask for: the company, and who administers first. */
 export function CompanyFields({ bind, children }: { bind: Bind; children: ReactNode }) {
   const data = useMemo(() => countries(), []);
@@ -53,7 +63,7 @@ const secondLevels: ReadonlySet<string> = new Set(['ac', 'co', 'com', 'edu', 'go
 
 /** An id as one would make it of a domain: mercedes.com → mercedes, acme.co.uk → acme. */
 export function idOf(domain: string): string {
-  const labels = domain.trim().toLowerCase().split('.').slice(0, -1);
+  const labels = domainOf(domain).split('.').slice(0, -1);
   if (labels.length > 1 && secondLevels.has(labels.at(-1) ?? '')) labels.pop();
   return (labels.at(-1) ?? '').replaceAll(/[^a-z0-9-]/g, '');
 }

@@ -15,6 +15,7 @@ import { Count, Money } from '../../parts/numbers';
 import { tenantText as text } from '../../text/en-tenant';
 import { overageCheckouts, thisMonth, useCosts, useLicenses, type License } from './data';
 import { licensePath, useLicenseColumns } from './license-columns';
+import { noLicenses } from './no-licenses';
 import { useShownList } from './shown-list';
 
 /** The tenant's dashboard: what is in use, what it costs, and what happens now. */
@@ -40,7 +41,7 @@ export default function Home() {
                 list={list}
                 columns={columns}
                 id={(l) => l.license_id}
-                empty={{ title: text.licenses.emptyTitle, text: text.licenses.emptyText }}
+                empty={noLicenses}
                 onRowClick={(l) => void navigate(licensePath(l.license_id))}
               />
             </Stack>
@@ -48,7 +49,7 @@ export default function Home() {
           </Stack>
         </Grid.Col>
         <Grid.Col span={{ base: 12, lg: 3 }}>
-          <Restricted to="view_events"><RecentActivity /></Restricted>
+          <Restricted to="view_events"><RecentActivity named={(id) => licenses.data?.items.find((l) => l.product_id === id)?.product_name} /></Restricted>
         </Grid.Col>
       </Grid>
     </>

@@ -48,7 +48,7 @@ function Body({ license }: { license: License }) {
         <SimpleGrid cols={{ base: 1, sm: 2, lg: 1 }} spacing="md">
           <Terms license={license} />
           <MonthCosts license={license} />
-          <Restricted to="view_events"><RecentActivity license={license.license_id} most={8} /></Restricted>
+          <Restricted to="view_events"><RecentActivity named={() => license.product_name} license={license.license_id} most={8} /></Restricted>
         </SimpleGrid>
       </Grid.Col>
     </Grid>

@@ -9,6 +9,7 @@ import { text as shared } from '../../text/en';
 import { tenantText as text } from '../../text/en-tenant';
 import { useLicenses, useVendorName, type License, type LicenseStatus } from './data';
 import { licensePath, useLicenseColumns } from './license-columns';
+import { noLicenses } from './no-licenses';
 import { useShownList } from './shown-list';
 
 const filterNames = ['q', 'vendor', 'status'] as const;
@@ -44,7 +45,7 @@ export default function Licenses() {
         columns={useLicenseColumns(true)}
         id={(l) => l.license_id}
         filters={filterNames}
-        empty={{ title: text.licenses.emptyTitle, text: text.licenses.emptyText }}
+        empty={noLicenses}
         onRowClick={(l) => void navigate(licensePath(l.license_id))}
       />
       {licenses.data?.more === true && <Text size="sm" c="dimmed" mt="sm">{text.licenses.more}</Text>}

@@ -29,7 +29,7 @@ export function useLicenseColumns(catalog: boolean): Column<License>[] {
     if (catalog) columns.push({ accessor: 'status', title: text.licenses.status, wide: true, render: (l) => <StatusBadge status={l.status} /> });
     columns.push(
       { accessor: 'in_use', title: text.licenses.inUse, number: true, render: (l) => <InUse license={l} /> },
-      { accessor: 'available', title: text.licenses.available, number: true, wide: true, render: (l) => <Count value={l.available} dimZero /> },
+      { accessor: 'available', title: text.licenses.available, number: true, wide: true, render: (l) => <Count value={l.available} /> },
     );
     if (seesCosts) {
       const cost = (l: License) => costs.get(l.license_id);

@@ -34,8 +34,7 @@ export function CustomerSelect({ value, onChange, label = text.customers.custome
       searchable
       clearable={!required}
       required={required}
-      withAsterisk={false}
-      placeholder={text.customers.any}
+      placeholder={required ? undefined : text.customers.any}
       nothingFoundMessage={text.customers.noneFound}
       data={data}
       value={value}

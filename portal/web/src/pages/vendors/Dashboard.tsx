@@ -1,6 +1,6 @@
 import { Button, Group, SimpleGrid, Stack, Title } from '@mantine/core';
 import { IconBuilding, IconFileExport, IconPlus } from '@tabler/icons-react';
-import { Link } from 'react-router';
+import { Link, useNavigate } from 'react-router';
 
 import { api, type Schemas } from '../../api/client';
 import { useApi } from '../../api/hooks';
@@ -13,13 +13,14 @@ import { Restricted } from '../../parts/Restricted';
 import { Stat } from '../../parts/Stat';
 import { vendorText as text } from '../../text/en-vendors';
 import { useLicenses, type License } from './data';
-import { activeColumns } from './license-columns';
+import { activeColumns, licensePath } from './license-columns';
 import { month } from './period';
 
 const refreshMillis = 30_000;
 
 /** The vendor's month: customers, overage, revenue, and what is in use now. */
 export default function Dashboard() {
+  const navigate = useNavigate();
   const list = useLicenses({ status: 'provisioned' }, 25);
   const generate = (
     <Restricted to="manage_licenses">
@@ -38,6 +39,7 @@ export default function Dashboard() {
             list={list}
             columns={activeColumns}
             id={(l) => l.license_id}
+            onRowClick={(l) => void navigate(licensePath(l.license_id))}
             empty={{ title: text.dashboard.emptyTitle, text: text.dashboard.emptyText, action: generate }}
           />
         </Stack>

@@ -50,9 +50,9 @@ export function CustomerFields({ form, onChange, wrong }: Props) {
         </SimpleGrid>
       ) : (
         <SimpleGrid cols={{ base: 1, xs: 2 }} spacing="sm">
-          <TextInput label={text.generate.name} required withAsterisk={false} maxLength={300} autoComplete="off" value={form.name} error={wrong('customer/name')} onChange={(e) => onChange({ name: e.currentTarget.value })} />
-          <TextInput label={text.generate.crm} description={text.generate.crmHint} inputWrapperOrder={below} required withAsterisk={false} maxLength={100} autoComplete="off" value={form.crm} error={wrong('customer/crm_account_id')} onChange={(e) => onChange({ crm: e.currentTarget.value })} />
-          <TextInput label={text.generate.tenant} description={text.generate.tenantHint} inputWrapperOrder={below} required withAsterisk={false} maxLength={50} autoComplete="off" spellCheck={false} value={form.tenant} error={wrong('customer/tenant_id')} onChange={(e) => onChange({ tenant: e.currentTarget.value })} />
+          <TextInput label={text.generate.name} required maxLength={300} autoComplete="off" value={form.name} error={wrong('customer/name')} onChange={(e) => onChange({ name: e.currentTarget.value })} />
+          <TextInput label={text.generate.crm} description={text.generate.crmHint} inputWrapperOrder={below} required maxLength={100} autoComplete="off" value={form.crm} error={wrong('customer/crm_account_id')} onChange={(e) => onChange({ crm: e.currentTarget.value })} />
+          <TextInput label={text.generate.tenant} description={text.generate.tenantHint} inputWrapperOrder={below} required maxLength={50} autoComplete="off" spellCheck={false} value={form.tenant} error={wrong('customer/tenant_id')} onChange={(e) => onChange({ tenant: e.currentTarget.value })} />
           {email}
         </SimpleGrid>
       )}
@@ -68,7 +68,7 @@ export function ProductFields({ form, onChange, wrong }: Props) {
   };
   return (
     <SimpleGrid cols={{ base: 1, xs: 3 }} spacing="sm">
-      <Autocomplete label={text.generate.productId} description={text.generate.productHint} inputWrapperOrder={below} required withAsterisk={false} maxLength={100} data={products.map((p) => p.product_id)} value={form.productId} error={wrong('product/id')} onChange={choose} />
+      <Autocomplete label={text.generate.productId} description={text.generate.productHint} inputWrapperOrder={below} required maxLength={100} data={products.map((p) => p.product_id)} value={form.productId} error={wrong('product/id')} onChange={choose} />
       <TextInput label={text.generate.productName} maxLength={300} autoComplete="off" value={form.productName} error={wrong('product/name')} onChange={(e) => onChange({ productName: e.currentTarget.value })} />
       <TextInput label={text.generate.version} description={text.generate.versionHint} inputWrapperOrder={below} maxLength={300} autoComplete="off" spellCheck={false} value={form.version} error={wrong('product/version')} onChange={(e) => onChange({ version: e.currentTarget.value })} />
     </SimpleGrid>

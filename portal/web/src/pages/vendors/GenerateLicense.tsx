@@ -120,10 +120,10 @@ function GenerateForm({ form, onChange, busy, error, onSubmit }: GenerateFormPro
         <Section title={text.generate.entitlement}><QuantityFields value={form} onChange={onChange} errors={(field) => wrong(`entitlement/${field}`)} /></Section>
         <Section title={text.generate.contract}>
           <SimpleGrid cols={{ base: 1, xs: 2 }} spacing="sm">
-            <TextInput type="date" label={text.generate.start} required withAsterisk={false} value={form.start} error={wrong('contract/start_date')} onChange={(e) => onChange({ start: e.currentTarget.value })} />
-            <TextInput type="date" label={text.generate.end} required withAsterisk={false} value={form.end} error={backwards ?? wrong('contract/end_date')} onChange={(e) => onChange({ end: e.currentTarget.value })} />
+            <TextInput type="date" label={text.generate.start} required value={form.start} error={wrong('contract/start_date')} onChange={(e) => onChange({ start: e.currentTarget.value })} />
+            <TextInput type="date" label={text.generate.end} required value={form.end} error={backwards ?? wrong('contract/end_date')} onChange={(e) => onChange({ end: e.currentTarget.value })} />
             <Select label={text.generate.cycle} allowDeselect={false} data={Object.entries(text.generate.cycles).map(([value, label]) => ({ value, label }))} value={form.cycle} onChange={(v) => v !== null && onChange({ cycle: v as Cycle })} />
-            <TextInput label={text.generate.opportunity} description={text.generate.opportunityHint} inputWrapperOrder={['label', 'input', 'description', 'error']} required withAsterisk={false} maxLength={100} value={form.opportunity} error={wrong('crm_opportunity_id')} onChange={(e) => onChange({ opportunity: e.currentTarget.value })} />
+            <TextInput label={text.generate.opportunity} description={text.generate.opportunityHint} inputWrapperOrder={['label', 'input', 'description', 'error']} required maxLength={100} value={form.opportunity} error={wrong('crm_opportunity_id')} onChange={(e) => onChange({ opportunity: e.currentTarget.value })} />
           </SimpleGrid>
           <Checkbox label={text.generate.renew} checked={form.renew} onChange={(e) => onChange({ renew: e.currentTarget.checked })} />
           <Checkbox label={text.generate.provision} checked={form.provision} onChange={(e) => onChange({ provision: e.currentTarget.checked })} />

@@ -19,8 +19,8 @@ export function QuantityFields({ value, onChange, errors, fixedCurrency = false 
 }) {
   const wrong = wrongQuantities(value);
   const decimals = decimalsOf(value.currency);
-  const seats = { required: true, withAsterisk: false, min: 0, max: 100_000_000, allowDecimal: false, allowNegative: false, thousandSeparator: ',', className: 'num' } as const;
-  const money = { required: true, withAsterisk: false, min: 0, allowNegative: false, thousandSeparator: ',', decimalScale: decimals, suffix: ` ${value.currency}`, className: 'num' } as const;
+  const seats = { required: true, min: 0, max: 100_000_000, allowDecimal: false, allowNegative: false, thousandSeparator: ',', className: 'num' } as const;
+  const money = { required: true, min: 0, allowNegative: false, thousandSeparator: ',', decimalScale: decimals, suffix: ` ${value.currency}`, className: 'num' } as const;
   return (
     <Stack gap="sm">
       <SimpleGrid cols={{ base: 1, xs: 3 }} spacing="sm">
@@ -32,7 +32,7 @@ export function QuantityFields({ value, onChange, errors, fixedCurrency = false 
       <SimpleGrid cols={{ base: 1, xs: 3 }} spacing="sm">
         <NumberInput {...money} label={text.generate.fee} value={value.fee} error={errors('pricing/commit_fee_monthly')} onChange={(v) => onChange({ fee: numberOf(v) })} />
         <NumberInput {...money} label={text.generate.use} value={value.use} error={errors('pricing/overage_per_use')} onChange={(v) => onChange({ use: numberOf(v) })} />
-        <TextInput label={text.generate.currency} required withAsterisk={false} maxLength={3} disabled={fixedCurrency} value={value.currency} error={errors('pricing/currency')} onChange={(e) => onChange({ currency: e.currentTarget.value.toUpperCase() })} />
+        <TextInput label={text.generate.currency} required maxLength={3} disabled={fixedCurrency} value={value.currency} error={errors('pricing/currency')} onChange={(e) => onChange({ currency: e.currentTarget.value.toUpperCase() })} />
       </SimpleGrid>
     </Stack>
   );

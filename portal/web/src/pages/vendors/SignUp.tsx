@@ -9,7 +9,7 @@ import { text as common } from '../../text/en';
 import { apexText as text } from '../../text/en-apex';
 import { OpenPage } from '../shared/OpenPage';
 import { rememberVendor } from '../shared/vendor-id';
-import { CompanyFields, companyOf, companyPointers, emptyCompany, idOf, type CompanyValues } from '../signup/CompanyFields';
+import { CompanyFields, companyOf, companyPointers, emptyCompany, idOf, withDomain, type CompanyValues } from '../signup/CompanyFields';
 import { tokenOf, usePending, type Pending } from '../signup/pending';
 import { VerifyDomain } from '../signup/VerifyDomain';
 
@@ -35,7 +35,7 @@ function vendorOf({ license_prefix, ...vendor }: Values['vendor']): Schemas['Ven
 }
 
 function Register({ onRegistered }: { onRegistered: (pending: Pending) => void }) {
-  const form = useForm<Values>({ initialValues: { ...emptyCompany, vendor: { id: '', region: 'eu-central', license_prefix: '' } } });
+  const form = useForm<Values>({ transformValues: withDomain, initialValues: { ...emptyCompany, vendor: { id: '', region: 'eu-central', license_prefix: '' } } });
   const register = useWrite(
     ({ company, vendor, admin }: Values) => api.POST('/api/v1/vendors/register', { body: { company: companyOf(company), vendor: vendorOf(vendor), admin } }),
     {

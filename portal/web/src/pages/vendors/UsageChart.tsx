@@ -38,7 +38,7 @@ export function UsageChart({ used }: { used: readonly Usage[] }) {
   );
   return (
     <ChartCard title={text.analytics.whoChart} table={table}>
-      <Stack gap="xs" role="img" aria-label={shown.map((u) => `${u.customer_name}, ${u.product_name}: ${formatCount(u.totals.checkouts)}`).join('; ')}>
+      <Stack gap="xs" role="img" aria-label={shown.map((u) => `${u.customer_name}, ${u.product_name}: ${formatCount(u.totals.checkouts)}${u.totals.refusals > 0 ? `, ${text.analytics.refusedCount(formatCount(u.totals.refusals))}` : ''}`).join('; ')}>
         {shown.map((u) => <Bar key={u.license_id} usage={u} longest={longest} />)}
         <Legend refused={shown.some((u) => u.totals.refusals > 0)} />
       </Stack>
@@ -50,7 +50,7 @@ function Bar({ usage, longest }: { usage: Usage; longest: number }) {
   const { totals: t } = usage;
   const part = (n: number): string => `${(n / longest) * 100}%`;
   return (
-    <div style={{ display: 'grid', gridTemplateColumns: 'minmax(96px, 3fr) minmax(0, 9fr) 40px', gap: 12, alignItems: 'center' }}>
+    <div style={{ display: 'grid', gridTemplateColumns: 'minmax(96px, 3fr) minmax(0, 9fr) 72px', gap: 12, alignItems: 'center' }}>
       <Box miw={0}>
         <Text size="sm" truncate>{usage.customer_name}</Text>
         <Text size="xs" c="dimmed" truncate>{usage.product_name}</Text>
@@ -60,7 +60,10 @@ function Bar({ usage, longest }: { usage: Usage; longest: number }) {
         <Box w={part(t.overage_checkouts)} style={{ background: 'var(--portal-overage)', borderRadius: 2 }} />
         <Box w={part(t.refusals)} style={{ background: hatched, borderRadius: 2 }} />
       </Box>
-      <Text size="sm" ta="right" className="num">{formatCount(t.checkouts)}</Text>
+      <Box ta="right" className="num">
+        <Text size="sm">{formatCount(t.checkouts)}</Text>
+        {t.refusals > 0 && <Text size="xs" c="dimmed">{text.analytics.refusedCount(formatCount(t.refusals))}</Text>}
+      </Box>
     </div>
   );
 }

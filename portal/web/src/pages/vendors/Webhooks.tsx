@@ -12,6 +12,7 @@ import { PageHeader } from '../../parts/PageHeader';
 import { SecretOnce } from '../../parts/SecretOnce';
 import { StatusBadge } from '../../parts/StatusBadge';
 import { When } from '../../parts/When';
+import { site } from '../../site';
 import { text as shared } from '../../text/en';
 import { settingsText } from '../../text/en-vendors-settings';
 import { Deliveries } from './Deliveries';
@@ -33,7 +34,7 @@ export default function Webhooks() {
     <>
       <PageHeader title={text.title} description={text.description} actions={add} />
       <Stack gap="xl">
-        <DataTable<Endpoint> label={text.title} list={{ ...list, previous: undefined, next: undefined }} columns={columns} id={(e) => e.id} empty={{ title: text.emptyTitle, text: text.emptyText, action: add }} />
+        <DataTable<Endpoint> label={text.title} list={{ ...list, previous: undefined, next: undefined }} columns={columns} id={(e) => e.id} empty={{ title: text.emptyTitle, text: site.name === 'tenant' ? text.emptyTextCustomer : text.emptyText, action: add }} />
         {list.items.length > 0 && <Deliveries endpoints={list.items} />}
       </Stack>
       <EndpointForm opened={adding} onClose={() => setAdding(false)} onSecret={(s) => { setAdding(false); setSecret({ title: text.added, secret: s }); }} />

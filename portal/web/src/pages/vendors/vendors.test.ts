@@ -11,7 +11,7 @@ test('quantities are checked as the server does', () => {
   expect(wrongQuantities({ total: 20, commit: 5, overage: 15 })).toBeUndefined();
   expect(wrongQuantities({ total: 20, commit: 20, overage: 0 })).toBeUndefined();
   expect(wrongQuantities({ total: 21, commit: 5, overage: 15 })).toContain('21 is more than 20');
-  expect(wrongQuantities({ total: 4, commit: 5, overage: 0 })).toContain('at most T');
+  expect(wrongQuantities({ total: 4, commit: 5, overage: 0 })).toContain('exceed total');
   expect(wrongQuantities({ total: '', commit: 5, overage: 0 })).toBeDefined();
   expect(meaningOf({ total: 20, commit: 15, overage: 8 })).toContain('3 overage seats cannot be reached');
   expect([decimalsOf('EUR'), decimalsOf('JPY'), decimalsOf('EU')]).toEqual([2, 0, 2]);

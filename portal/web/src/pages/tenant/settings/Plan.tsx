@@ -112,7 +112,7 @@ function planColumns(current: PlanName | undefined, choose: ((plan: Plan) => voi
       accessor: 'actions',
       title: <span className="visually-hidden">{shared.table.actions}</span>,
       textAlign: 'right',
-      render: (p) => (p.plan === current ? <Text size="sm" c="dimmed">{text.yours}</Text> : <Button size="compact-sm" variant="default" disabled={current === undefined} aria-label={text.chooseName(nameOf(p.plan))} onClick={() => choose(p)}>{text.choose}</Button>),
+      render: (p) => (p.plan === current ? <Text size="sm" c="dimmed">{text.yours}</Text> : <Button size="compact-sm" variant="default" disabled={current === undefined} onClick={() => choose(p)}>{text.choose(nameOf(p.plan))}</Button>),
     });
   }
   return columns;
@@ -126,8 +126,8 @@ function ChangePlan({ plan, onClose }: { plan: Plan; onClose: () => void }) {
     onSuccess: onClose,
   });
   return (
-    <ConfirmByName opened onClose={onClose} title={text.changeTitle(nameOf(plan.plan))} action={text.chooseName(nameOf(plan.plan))} danger={false} busy={change.isPending} error={change.error} onConfirm={() => change.mutate(plan.plan)}>
-      {text.changeText(nameOf(plan.plan), priceOf(plan))} {text.tooSmall}
+    <ConfirmByName opened onClose={onClose} title={text.changeTitle(nameOf(plan.plan))} action={text.choose(nameOf(plan.plan))} danger={false} busy={change.isPending} error={change.error} onConfirm={() => change.mutate(plan.plan)}>
+      {plan.price_monthly === null ? text.changeAgreed(nameOf(plan.plan)) : text.changeText(nameOf(plan.plan), priceOf(plan))} {text.tooSmall}
     </ConfirmByName>
   );
 }
