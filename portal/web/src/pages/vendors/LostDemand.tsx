@@ -13,6 +13,9 @@ interface Lost {
   count: number;
 }
 
+// Of heartbeats and returns that came after their lease's end: nobody wanted a seat.
+const ofEndedLeases: readonly string[] = ['lease_expired', 'lease_released', 'lease_not_found'];
+
 function lostOf(used: readonly Usage[]): Lost[] {
   return used
     .flatMap((u) => {
@@ -20,6 +23,7 @@ function lostOf(used: readonly Usage[]): Lost[] {
       for (const point of u.series) {
         for (const [code, n] of Object.entries(point.refusals_by_code)) byCode.set(code, (byCode.get(code) ?? 0) + n);
       }
+      for (const code of ofEndedLeases) byCode.delete(code);
       return [...byCode].map(([code, count]) => ({ key: `${u.license_id} ${code}`, customer: u.customer_name, product: u.product_name, reason: text.analytics.reasons[code] ?? code, count }));
     })
     .toSorted((a, b) => b.count - a.count);
