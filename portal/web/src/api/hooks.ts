@@ -155,6 +155,12 @@ function pageOf(state: unknown): number {
 type Shown = 'notify' | 'self';
 
 /**
+ * A write whose answer is lost has no X-Min-Index to read it by, and the replica
+ * that is asked may not have it yet: it has after this long, unless it is cut off.
+ */
+const replicaMillis = 1_000;
+
+/**
  * Changes something by the API. What `stale` names is read anew before the
  * write counts as done, so that the page shows it at once.
  */
@@ -188,7 +194,11 @@ export function useWrite<V, T>(
     },
     onError: (problem) => {
       if (problem.unsettled) {
-        for (const name of stale) void client.invalidateQueries({ queryKey: [name] });
+        const reread = (): void => {
+          for (const name of stale) void client.invalidateQueries({ queryKey: [name] });
+        };
+        reread();
+        setTimeout(reread, replicaMillis);
       }
       if (failed === 'notify') notifyProblem(problem);
     },
