@@ -74,9 +74,12 @@ const (
 	EventLook      = 400 * time.Millisecond
 	EventHeartbeat = 10 * time.Second
 	// MaxEventsAtOnce bounds the events about leases of one look: of more, the
-	// newest are told. Past MaxEventsLooked a stream is told to read anew.
+	// newest are told. Past MaxEventsLooked a stream is told to read anew. Where a
+	// tenant has more than ManyStreams on a node, a look comes after half as long
+	// again, and tells fewer.
 	MaxEventsAtOnce = 25
 	MaxEventsLooked = 500
+	ManyStreams     = 100
 	// MaxHeatmapDays bounds the days of a heat map (422).
 	MaxHeatmapDays = 92
 

@@ -134,7 +134,7 @@ func (s *stream) begin(w *bufio.Writer) error {
 		if tail.Skipped || len(tail.Items) > cloudlicenses.MaxEventsAtOnce {
 			tail.Skipped, tail.Head, tail.HeadMillis = true, s.joined.sequence, s.joined.millis
 		}
-		if _, err := w.Write(encodeTail(&tail, s.resumed).bytes); err != nil {
+		if _, err := w.Write(encodeTail(&tail, s.resumed, cloudlicenses.MaxEventsAtOnce).bytes); err != nil {
 			return err
 		}
 	}

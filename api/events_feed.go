@@ -170,40 +170,47 @@ func (h *hub) tooSlow() float64 {
 
 // look tells a feed's streams what is new until there are none.
 func (h *hub) look(ctx context.Context, f *feed) {
-	ticker := time.NewTicker(cloudlicenses.EventLook)
-	defer ticker.Stop()
+	next := time.NewTimer(cloudlicenses.EventLook)
+	defer next.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-ticker.C:
+		case <-next.C:
 		}
 		h.mu.Lock()
-		at := f.at
+		at, streams := f.at, len(f.all)
 		h.mu.Unlock()
+		every, most := pace(streams)
+		next.Reset(every)
 		tail, err := h.tail(ctx, f.tenant, at, cloudlicenses.MaxEventsLooked)
 		if err != nil || tail.Code != cloudlicenses.OK || tail.Head <= at.sequence {
 			continue // a group without replica here, or a tenant on its way: later
 		}
-		h.tell(ctx, f, encodeTail(&tail, at), position{tail.HeadMillis, tail.Head})
+		h.tell(ctx, f, encodeTail(&tail, at, most), position{tail.HeadMillis, tail.Head}, every/2)
 	}
 }
 
-const (
-	// A thousand streams that wake at once keep checkouts waiting for the
-	// processors: a few of them every tellEvery are told, all of them within
-	// tellWithin.
-	tellEvery  = 2 * time.Millisecond
-	tellWithin = cloudlicenses.EventLook / 2
-)
+// pace is how often a feed looks, and how many events about leases a look tells:
+// what many streams are told costs many times what is found.
+func pace(streams int) (every time.Duration, most int) {
+	if streams <= cloudlicenses.ManyStreams {
+		return cloudlicenses.EventLook, cloudlicenses.MaxEventsAtOnce
+	}
+	return cloudlicenses.EventLook * 3 / 2, max(5, cloudlicenses.MaxEventsAtOnce*cloudlicenses.ManyStreams/streams)
+}
 
-// tell gives every stream of a feed a chunk.
-func (h *hub) tell(ctx context.Context, f *feed, c *chunk, to position) {
+// tellEvery is between two streams that are told: a thousand that wake at once keep
+// checkouts waiting for the processors.
+const tellEvery = 2 * time.Millisecond
+
+// tell gives every stream of a feed a chunk, all of them within a time.
+func (h *hub) tell(ctx context.Context, f *feed, c *chunk, to position, within time.Duration) {
 	h.mu.Lock()
 	f.at = to // who joins from here on has it
 	all := slices.Collect(maps.Keys(f.all))
 	h.mu.Unlock()
-	few := max(4, len(all)/int(tellWithin/tellEvery)+1)
+	few := len(all)/int(within/tellEvery) + 1
 	pause := time.NewTicker(tellEvery)
 	defer pause.Stop()
 	for some := range slices.Chunk(all, few) {
@@ -279,14 +286,18 @@ func eventOf(a *license.Audit) (name, reason string) {
 	return "", ""
 }
 
-// encodeTail encodes what one look has found.
-func encodeTail(tail *license.Tail, after position) *chunk {
+// encodeTail encodes what one look has found: the newest events about leases, no
+// more than most, and pools.
+func encodeTail(tail *license.Tail, after position, most int) *chunk {
 	c := &chunk{to: tail.Head}
 	if tail.Skipped {
-		c.event("resync", position{tail.HeadMillis, tail.Head}, struct {
+		before := position{tail.HeadMillis, tail.Head}
+		if len(tail.Items) > 0 {
+			before = position{tail.Items[0].AtMillis, tail.Items[0].Sequence - 1}
+		}
+		c.event("resync", before, struct {
 			Skipped uint64 `json:"skipped"`
 		}{tail.Head - after.sequence})
-		return c
 	}
 	events := make([]*license.Audit, 0, len(tail.Items))
 	for i := range tail.Items {
@@ -294,7 +305,7 @@ func encodeTail(tail *license.Tail, after position) *chunk {
 			events = append(events, &tail.Items[i])
 		}
 	}
-	for _, a := range events[max(0, len(events)-cloudlicenses.MaxEventsAtOnce):] {
+	for _, a := range events[max(0, len(events)-most):] {
 		name, reason := eventOf(a)
 		data := leaseEvent{
 			At: *timeText(a.AtMillis), LicenseID: a.LicenseID, ProductID: a.ProductID, KeyID: a.KeyID, User: a.User, Hostname: a.Hostname,

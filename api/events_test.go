@@ -127,24 +127,33 @@ func TestManyEvents(t *testing.T) {
 		p.post("/api/v1/licenses/batch", `{"operations":[`+body[:len(body)-1]+`]}`).wants(t, 200, "")
 	}
 	checkouts(60)
-	granted := 0
-	for {
-		e := s.next()
-		if e.name != "lease.granted" {
-			require.Equal(t, "pool.changed", e.name)
-			require.EqualValues(t, 60, e.data["in_use"])
-			break
+	told := func(inUse int) {
+		for range cloudlicenses.MaxEventsAtOnce {
+			require.Equal(t, "lease.granted", s.next().name)
 		}
-		granted++
+		e := s.next()
+		require.Equal(t, "pool.changed", e.name)
+		require.EqualValues(t, inUse, e.data["in_use"])
 	}
-	require.Equal(t, cloudlicenses.MaxEventsAtOnce, granted)
+	told(60)
 	last := s.last
 	checkouts(cloudlicenses.MaxEventsLooked + 1)
 	e := s.next()
 	require.Equal(t, "resync", e.name)
 	require.EqualValues(t, cloudlicenses.MaxEventsLooked+1, e.data["skipped"])
+	told(60 + cloudlicenses.MaxEventsLooked + 1)
 	s.cancel()
 	require.Equal(t, "resync", p.listen(t, session, last).next().name)
+}
+
+// TestPace: a thousand streams of a tenant are told within a second, and little.
+func TestPace(t *testing.T) {
+	every, most := pace(1)
+	require.Equal(t, cloudlicenses.EventLook, every)
+	require.Equal(t, cloudlicenses.MaxEventsAtOnce, most)
+	every, most = pace(cloudlicenses.MaxTenantStreams)
+	require.Less(t, every+every/2, time.Second)
+	require.Equal(t, 5, most)
 }
 
 // TestEventsEndWithTheSession: who may not look any more is not told any more.
@@ -200,7 +209,7 @@ func TestEventsOverH2(t *testing.T) {
 // of it twice, also where what is new is no event.
 func TestChunkAfter(t *testing.T) {
 	records := []license.Audit{{Sequence: 7, AtMillis: 1, Action: "checkout", Result: "success", User: "a"}, {Sequence: 8, AtMillis: 1, Action: "return", Result: "success", User: "b"}, {Sequence: 9, AtMillis: 1, Action: "key.generate", Result: "success"}}
-	c := encodeTail(&license.Tail{Head: 9, Items: records, Pools: []license.LicenseState{{License: license.License{ID: "lic-1"}}}}, position{1, 6})
+	c := encodeTail(&license.Tail{Head: 9, Items: records, Pools: []license.LicenseState{{License: license.License{ID: "lic-1"}}}}, position{1, 6}, 10)
 	for seen, want := range map[uint64][]string{
 		6: {"lease.granted", "lease.returned", "pool.changed"}, 7: {"lease.returned", "pool.changed"}, 8: {"pool.changed"}, 9: nil,
 	} {

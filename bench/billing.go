@@ -24,7 +24,7 @@ const (
 	// besideRounds compare checkouts with exports and without, in turn: an open
 	// loop of besideRate operations a second by besideCallers, well below what the
 	// machine can do, so that a tail is the exports' and not the load's.
-	besideRounds  = 3
+	besideRounds  = 5
 	besideRate    = 2000
 	besideCallers = 32
 )

@@ -31,8 +31,8 @@ type reader struct {
 const (
 	// reportStretch is how long a report reads before it rests, reportRest times
 	// as long: checkouts share the processors with it, and must not notice.
-	reportStretch = time.Millisecond
-	reportRest    = 3
+	reportStretch = time.Millisecond / 2
+	reportRest    = 5
 	// reportRecords bounds the records that one query of a report reads, some
 	// half a millisecond's.
 	reportRecords = 2000

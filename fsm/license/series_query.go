@@ -70,7 +70,7 @@ type TailAudit struct {
 	Limit       int64  // 0: Head alone is asked for
 }
 
-// Tail is the newest of the records asked for, with the pools of their licenses.
+// Tail has the records asked for, oldest first, with the pools of their licenses.
 //
 //msgp:tuple Tail
 type Tail struct {
@@ -78,7 +78,7 @@ type Tail struct {
 	Head       uint64 // sequence of the last record
 	HeadMillis int64  // no later record is from before it
 	Items      []Audit
-	// More than Limit came: none is in Items.
+	// More than Limit came: Items are the newest of them.
 	Skipped bool
 	Pools   []LicenseState
 }

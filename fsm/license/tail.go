@@ -1,29 +1,31 @@
 package license
 
 import (
+	"slices"
+
 	"github.com/cloudlicenses/cloudlicenses"
 	"github.com/cloudlicenses/cloudlicenses/fsm"
 )
 
-// tail answers QueryTail. Where nothing has come it costs a look-up.
+// tail answers QueryTail. Where nothing has come it costs a look-up, and where much
+// has come, Limit records.
 func (q *question) tail() (reply, error) {
 	var ask TailAudit
 	if err := q.decode(&ask); err != nil {
 		return nil, err
 	}
-	tail := &Tail{}
+	tail, list := &Tail{}, ListAudit{Limit: ask.Limit}
 	var scan *fsm.Scan
 	code, err := q.read(func(v view) (err error) {
 		tail.Head, tail.HeadMillis = v.tenant.audit.sequence, v.state.clock
-		switch limit := uint64(pageSize(ask.Limit)); {
-		case ask.Limit == 0 || tail.Head <= ask.After:
-			return nil
-		case tail.Head-ask.After > limit:
-			tail.Skipped = true
+		if ask.Limit == 0 || tail.Head <= ask.After {
 			return nil
 		}
-		number := v.tenant.number
-		scan, err = v.store.Scan(key488(nil, prefixAudit, number, uint64(max(ask.AfterMillis, 0)), 0), successor(key4(prefixAudit, number)))
+		tail.Skipped = tail.Head-ask.After > uint64(pageSize(ask.Limit))
+		if list.Newest = tail.Skipped; list.Newest {
+			ask.AfterMillis, ask.After = 0, 0
+		}
+		scan, err = list.scan(v, ask.AfterMillis, ask.After)
 		return err
 	})
 	if err != nil || code != cloudlicenses.OK {
@@ -32,7 +34,7 @@ func (q *question) tail() (reply, error) {
 	if scan == nil {
 		return tail, nil
 	}
-	page, err := (&ListAudit{Limit: ask.Limit}).collect(scan, ask.After)
+	page, err := list.collect(scan, ask.After)
 	if closeErr := scan.Close(); err == nil {
 		err = closeErr
 	}
@@ -40,6 +42,9 @@ func (q *question) tail() (reply, error) {
 		return nil, err
 	}
 	tail.Items = page.Items
+	if tail.Skipped {
+		slices.Reverse(tail.Items)
+	}
 	if n := len(tail.Items); n > 0 {
 		tail.Head, tail.HeadMillis = tail.Items[n-1].Sequence, tail.Items[n-1].AtMillis
 	}

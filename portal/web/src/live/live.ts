@@ -49,17 +49,31 @@ export function putPool(client: QueryClient, pool: Pool): void {
   client.setQueriesData<Schemas['License']>({ queryKey: ['license', pool.license_id] }, (l) => (l === undefined ? l : merge(l)));
 }
 
-const stale = new Set<string>();
-let staleTimer: ReturnType<typeof setTimeout> | undefined;
+/** Stands for all that is on a page. */
+const everything = '';
 
-/** What an event changes is read anew half a second later, so at most twice a second. */
-function readAnew(...names: string[]): void {
-  for (const name of names) stale.add(name);
-  staleTimer ??= setTimeout(() => {
-    staleTimer = undefined;
-    for (const name of stale) void queryClient.invalidateQueries({ queryKey: [name] });
-    stale.clear();
-  }, 500);
+const firstMillis = 500;
+const maxMillis = 15_000;
+/** When what an event changes was last read anew, and after how long it is read again. */
+const paces = new Map<string, { due: boolean; read: number; wait: number }>();
+
+/**
+ * What an event changes is read anew half a second later; where events keep coming,
+ * ever more seldom: a busy tenant's open pages would read all the time.
+ */
+function readAnew(name: string): void {
+  const now = Date.now();
+  const pace = paces.get(name) ?? { due: false, read: 0, wait: 0 };
+  paces.set(name, pace);
+  if (pace.due) return;
+  pace.wait = now - pace.read > 2 * pace.wait ? firstMillis : Math.min(2 * pace.wait, maxMillis);
+  pace.due = true;
+  // pages that were told at the same time do not read at the same time
+  setTimeout(() => {
+    pace.due = false;
+    pace.read = Date.now();
+    void queryClient.invalidateQueries(name === everything ? {} : { queryKey: [name] });
+  }, pace.wait <= 2 * firstMillis ? pace.wait : pace.wait * (0.75 + Math.random() / 2));
 }
 
 export function onEvent(event: StreamEvent): void {
@@ -68,13 +82,14 @@ export function onEvent(event: StreamEvent): void {
     return;
   }
   if (event.type === 'resync') {
-    void queryClient.invalidateQueries();
+    readAnew(everything);
     return;
   }
   if (activityTypes.has(event.type)) {
     const activity = { ...(JSON.parse(event.data) as Omit<Activity, 'id' | 'type'>), id: event.id, type: event.type as Activity['type'] };
     set({ recent: [activity, ...live.recent].slice(0, maxRecent) });
-    readAnew('leases', ...((activity.overage_count ?? 0) > 0 ? ['costs'] : []));
+    readAnew('leases');
+    if ((activity.overage_count ?? 0) > 0) readAnew('costs');
   }
 }
 
