@@ -33,6 +33,9 @@ const (
 	watchCallers = 32
 	// connectors open streams at the same time.
 	connectors = 16
+	// pageReads is how often a page reads each of its lists anew where events keep
+	// coming, as the portal's do.
+	pageReads = 15 * time.Second
 )
 
 // dashboards measures what checkouts notice of many open streams of events, all
@@ -66,8 +69,7 @@ func (r *runner) dashboards(ctx context.Context) error {
 				return err
 			}
 			beside, err := r.watchRound(ctx, s, fmt.Sprintf("%d dashboards", r.cfg.Sizes.Dashboards))
-			stop()
-			if err != nil {
+			if err = errors.Join(err, stop()); err != nil {
 				return err
 			}
 			with = append(with, beside)
@@ -153,19 +155,24 @@ func (c *rig) askTenant(ctx context.Context, path string, in any) ([]byte, error
 	return c.ask(ctx, c.servers[0].http, watchedTenant+"."+domain, "", http.MethodPost, path, body)
 }
 
-// watch opens streams of events, evenly over the nodes. stop closes them; told is
-// how many bytes they have been sent since all were open.
-func (c *rig) watch(ctx context.Context, session string, n int) (stop func(), told func() int64, err error) {
+// watch opens streams of events, evenly over the nodes, and reads what pages beside
+// them would. stop ends that; told is how many bytes the streams have been sent since
+// all were open.
+func (c *rig) watch(ctx context.Context, session string, n int) (stop func() error, told func() int64, err error) {
 	var sum atomic.Int64
 	var reading sync.WaitGroup
+	var failed error
 	conns := make([]net.Conn, n)
-	stop = func() {
+	pages, cancel := context.WithCancel(ctx)
+	stop = func() error {
+		cancel()
 		for _, conn := range conns {
 			if conn != nil {
 				_ = conn.Close()
 			}
 		}
 		reading.Wait()
+		return failed
 	}
 	var group errgroup.Group
 	group.SetLimit(connectors)
@@ -177,9 +184,9 @@ func (c *rig) watch(ctx context.Context, session string, n int) (stop func(), to
 		})
 	}
 	if err := group.Wait(); err != nil {
-		stop()
-		return nil, nil, err
+		return nil, nil, errors.Join(err, stop())
 	}
+	reading.Go(func() { failed = c.readPages(pages, session, n) })
 	for _, conn := range conns {
 		reading.Go(func() {
 			b := make([]byte, 16<<10)
@@ -193,6 +200,24 @@ func (c *rig) watch(ctx context.Context, session string, n int) (stop func(), to
 		})
 	}
 	return stop, sum.Load, nil
+}
+
+// readPages reads the lists of n open pages, one after the other, until ctx ends.
+func (c *rig) readPages(ctx context.Context, session string, n int) error {
+	lists := []string{"/api/v1/licenses", "/api/v1/costs"}
+	ticker := time.NewTicker(pageReads / time.Duration(n*len(lists)))
+	defer ticker.Stop()
+	for i := 0; ; i++ {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+		node, path := c.servers[i%len(c.servers)], lists[i%len(lists)]
+		if _, err := c.ask(ctx, node.http, watchedTenant+"."+domain, session, http.MethodGet, path, nil); err != nil && ctx.Err() == nil {
+			return fmt.Errorf("read %s: %w", path, err)
+		}
+	}
 }
 
 // stream opens one stream, and returns once it is ready.

@@ -157,8 +157,8 @@ func (r *reader) sums(ctx context.Context, tenant cloudlicenses.TenantID, vendor
 	return all, clock, nil
 }
 
-// TenantCosts returns what a tenant's month costs so far.
-func (s *Shard) TenantCosts(ctx context.Context, id cloudlicenses.TenantID, period billing.Month, opt ReadOptions) (billing.Costs, Freshness, error) {
+// readCosts adds up what a tenant's month costs so far.
+func (s *Shard) readCosts(ctx context.Context, id cloudlicenses.TenantID, period billing.Month, opt ReadOptions) (billing.Costs, Freshness, error) {
 	r := s.newReader(opt)
 	sums, _, err := r.sums(ctx, id, "", period.Days())
 	if err != nil {
@@ -184,7 +184,7 @@ func (s *Shard) TenantCosts(ctx context.Context, id cloudlicenses.TenantID, peri
 	}
 	costs, err := billing.TenantCosts(id, period, contracts, sums)
 	if errors.Is(err, billing.ErrContract) && !opt.Linearizable { // the directory's replica is behind
-		return s.TenantCosts(ctx, id, period, ReadOptions{Linearizable: true, MinIndex: opt.MinIndex})
+		return s.readCosts(ctx, id, period, ReadOptions{Linearizable: true, MinIndex: opt.MinIndex})
 	}
 	return costs, r.freshness(), err
 }

@@ -105,6 +105,7 @@ type Shard struct {
 	grace      time.Duration // of a deletion
 	resting    chan struct{} // taken while a report rests, see report.go
 	held       sync.Map      // TenantID → hold
+	costs      recentCosts
 
 	secrets atomic.Pointer[Secrets]
 	keys    atomic.Pointer[Keys]   // with secrets
