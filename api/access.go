@@ -51,10 +51,11 @@ type memo struct {
 	secrets       *shard.Secrets // by which keyHash was made; nil: none was yet
 }
 
-// memory returns the connection's memo, or an empty one where it has none.
+// memory returns the connection's memo, or an empty one where it has none: requests
+// side by side would get each other's key.
 func (c *call) memory() *memo {
 	g := guard.Of(c.ctx.Conn())
-	if g == nil {
+	if g == nil || g.Shared {
 		return new(memo)
 	}
 	m, ok := g.Memo.(*memo)

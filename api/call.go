@@ -121,7 +121,7 @@ func (s *Server) release(c *call) {
 	c.site, c.vendor, c.key, c.intended = site{}, "", nil, false
 	c.dec.Reset(nil)
 	c.op = body.Operation{}
-	c.caller = license.Caller{}
+	c.caller, c.session = license.Caller{}, [32]byte{}
 	if cap(c.out) > maxPooledReply {
 		c.out = nil
 	}

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -78,6 +79,7 @@ func (h *h2) serve(conn net.Conn) error {
 		return conn.Close()
 	}
 	g.Names() // from here on it is only read, by all streams
+	guard.Of(g).Shared = true
 	bare := g.Bare()
 	if err := bare.SetDeadline(time.Time{}); err != nil {
 		return err
@@ -139,7 +141,11 @@ func (s *Server) handleH2(w http.ResponseWriter, r *http.Request) {
 	case len(r.Header["Authorization"]) > 1 || len(r.Header[headerIdempotency]) > 1:
 		s.netCall(w, r).refuse(&problem{code: cloudlicenses.MalformedRequest, detail: "Authorization and Idempotency-Key may be given once"})
 		return
+	case slices.ContainsFunc(r.Header[fasthttp.HeaderHost], func(host string) bool { return host != r.Host }): // RFC 9113, 8.3.1
+		s.netCall(w, r).refuse(&problem{code: cloudlicenses.MalformedRequest, detail: "the host field is not the :authority"})
+		return
 	}
+	r.Header.Del(fasthttp.HeaderHost)
 	var ctx fasthttp.RequestCtx
 	ctx.Init2(r.Context().Value(h2Key{}).(*h2Conn).guard, quiet{}, false)
 	request := &ctx.Request

@@ -105,8 +105,11 @@ type Conn struct {
 	lingering atomic.Bool
 
 	// Memo is the handler's own, for what one request of the connection leaves
-	// to the next. Only the connection's goroutine uses it.
+	// to the next. Only the connection's goroutine uses it, and nobody where the
+	// connection is Shared.
 	Memo any
+	// Shared is set, before the first one, where requests come side by side.
+	Shared bool
 }
 
 // Read hands on checked bytes of at most one request.
