@@ -177,6 +177,8 @@ const (
 	// MaxAdjustmentReason what is said about one, in characters (422).
 	MaxAdjustments      = 16
 	MaxAdjustmentReason = 200
+	// MaxVoidReason bounds what is said about a voided invoice, in characters (422).
+	MaxVoidReason = 200
 	// MaxNotices bounds the notices to contacts that wait for their licenses,
 	// of a tenant or vendor, MaxVendorNotices those of one vendor at a tenant (503
 	// overloaded).

@@ -3,6 +3,7 @@ package api
 import (
 	"errors"
 	"strconv"
+	"unicode/utf8"
 
 	"github.com/valyala/fasthttp"
 
@@ -128,7 +129,18 @@ func (c *call) serveInvoice() {
 
 // serveVoidInvoice is POST /api/v1/billing/invoices/{id}/void.
 func (c *call) serveVoidInvoice() {
-	void, mirror, written, err := c.server.shard.VoidInvoice(c.context(), c.vendor, string(c.pathID), c.by())
+	var in struct {
+		Reason string `json:"reason"`
+	}
+	if !c.decodeOptional(&in) {
+		return
+	}
+	var w wrong
+	w.check(utf8.RuneCountInString(in.Reason) > cloudlicenses.MaxVoidReason, "reason", "has at most 200 characters: the vendor's people and its billing system read it")
+	if !c.valid(w) {
+		return
+	}
+	void, mirror, written, err := c.server.shard.VoidInvoice(c.context(), c.vendor, string(c.pathID), c.by(), in.Reason)
 	var refusal *shard.Refusal
 	switch {
 	case errors.As(err, &refusal):

@@ -3,6 +3,7 @@ package api
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -59,10 +60,21 @@ func TestInvoiceStory(t *testing.T) {
 
 	got := vendorDo(t, vendor.key, "GET", "/api/v1/billing/invoices/"+id, "").wants(t, 200, "")
 	require.Equal(t, "issued", got.text("state"))
-	void := vendorDo(t, vendor.key, "POST", "/api/v1/billing/invoices/"+id+"/void", "").wants(t, 200, "")
+	for _, bad := range []string{`{"reason":"` + strings.Repeat("ü", cloudlicenses.MaxVoidReason+1) + `"}`, `{"reason":1}`} {
+		vendorDo(t, vendor.key, "POST", "/api/v1/billing/invoices/"+id+"/void", bad).wants(t, 422, "invalid_field")
+	}
+	reason := strings.Repeat("ü", cloudlicenses.MaxVoidReason)
+	void := vendorDo(t, vendor.key, "POST", "/api/v1/billing/invoices/"+id+"/void", `{"reason":"`+reason+`"}`).wants(t, 200, "")
 	require.Equal(t, "-2500.00", fmt.Sprint(void.body["credit_note"].(map[string]any)["total"]))
 	require.Equal(t, "void", void.body["invoice"].(map[string]any)["state"])
-	vendorDo(t, vendor.key, "POST", "/api/v1/billing/invoices/"+id+"/void", "").wants(t, 200, "")
+	for _, again := range []string{"", `{"reason":"another"}`} {
+		void = vendorDo(t, vendor.key, "POST", "/api/v1/billing/invoices/"+id+"/void", again).wants(t, 200, "")
+		for _, part := range []string{"invoice", "credit_note"} {
+			require.Equal(t, reason, void.body[part].(map[string]any)["void_reason"])
+		}
+	}
+	require.Equal(t, reason, vendorDo(t, vendor.key, "GET", "/api/v1/billing/invoices/void-"+id, "").wants(t, 200, "").text("void_reason"))
+	require.Contains(t, sentInvoices(t, vendor.tenant)[1], `"voids":"`+id+`","void_reason":"`+reason+`",`)
 	require.Len(t, sentInvoices(t, vendor.tenant), 2)
 	mirror := void.body["credit_note"].(map[string]any)["invoice_id"].(string)
 	vendorDo(t, vendor.key, "POST", "/api/v1/billing/invoices/"+mirror+"/void", "").wants(t, 422, "invalid_field")
@@ -94,6 +106,7 @@ func TestInvoiceStory(t *testing.T) {
 	audit := sessionAudit(t, vendor.tenant)
 	require.Contains(t, audit, "invoice.issue")
 	require.Contains(t, audit, "invoice.void")
+	require.Contains(t, audit, "void-"+id+": "+reason)
 }
 
 // sentInvoices are the bodies that leave for an account's billing system.

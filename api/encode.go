@@ -132,6 +132,7 @@ func appendLease(b []byte, l *license.Lease) []byte {
 	b = appendNumber(b, `,"count":`, l.Count)
 	b = appendNumber(b, `,"overage_count":`, l.OverageCount)
 	b = appendMember(b, `,"hostname":`, l.Hostname)
+	b = appendMember(b, `,"api_key_id":`, string(l.KeyID))
 	b = appendTime(append(b, `,"issued_at":`...), l.IssuedMillis)
 	b = appendTime(append(b, `,"expires_at":`...), l.ExpiresMillis)
 	return append(b, '}')

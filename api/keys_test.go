@@ -393,6 +393,7 @@ func TestRotation(t *testing.T) {
 	p.as(session, "POST", at+"/rotate", "").wants(t, 422, "invalid_field")
 	leases := p.as(session, "GET", "/api/v1/leases?consistency=linearizable", "").wants(t, 200, "")
 	require.Contains(t, string(leases.raw), held.text("lease_id"), "a revocation leaves the key's leases")
+	require.Equal(t, id, leases.body["items"].([]any)[0].(map[string]any)["api_key_id"])
 	p.as(session, "POST", at+"/revoke", `{"release_leases":true}`).wants(t, 200, "")
 	leases = p.as(session, "GET", "/api/v1/leases?consistency=linearizable", "").wants(t, 200, "")
 	require.NotContains(t, string(leases.raw), held.text("lease_id"))

@@ -57,6 +57,7 @@ type Invoice struct {
 	State        InvoiceState
 	Revision     int       // from 1; a voided invoice is replaced by the next one
 	Voids        InvoiceID // of a mirror: the invoice that it cancels
+	VoidReason   string    // why it was voided, or empty; a mirror has that of its invoice
 	Vendor       cloudlicenses.VendorID
 	CRMAccount   string                 // the customer, or empty
 	Tenant       cloudlicenses.TenantID // the customer where there is no CRM account, else empty

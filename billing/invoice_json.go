@@ -6,12 +6,15 @@ import "strconv"
 // seed's JSON ("Automatic Invoicing Integration"), without blanks. source is
 // the platform's domain. A customer without CRM account has crm_account_id
 // null, and a tenant_id after it. A credit note is the same with negative
-// amounts, and names the invoice that it cancels. Error: cloudlicenses.ErrCurrency.
+// amounts, and names the invoice that it cancels, and why where that was said. Error: cloudlicenses.ErrCurrency.
 func (v *Invoice) AppendWebhook(b []byte, source string) ([]byte, error) {
 	b = append(b, '{')
 	b = appendTextField(b, "source", source)
 	if v.Voids != "" {
 		b = appendTextField(b, "voids", v.Voids)
+		if v.VoidReason != "" {
+			b = appendTextField(b, "void_reason", v.VoidReason)
+		}
 	}
 	b = appendTextField(b, "period", v.Period.String())
 	return v.appendBody(b)
@@ -26,6 +29,7 @@ func (v *Invoice) AppendJSON(b []byte) ([]byte, error) {
 	b = appendTextField(b, "kind", v.Kind)
 	b = appendTextField(b, "state", v.State)
 	b = appendOptional(appendName(b, "voids"), v.Voids)
+	b = appendOptional(appendName(b, "void_reason"), v.VoidReason)
 	b = appendTextField(b, "vendor_id", v.Vendor)
 	b = appendTextField(b, "customer_name", v.CustomerName)
 	b = appendTextField(b, "period", v.Period.String())

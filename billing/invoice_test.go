@@ -47,7 +47,7 @@ func TestSeedInvoice(t *testing.T) {
 
 	shown, err := list[0].AppendJSON(nil)
 	require.NoError(t, err)
-	require.Equal(t, `{"invoice_id":"inv-2025-11-42342056bb9ae2ee642e","kind":"invoice","state":"issued","voids":null,"vendor_id":"vector-de",`+
+	require.Equal(t, `{"invoice_id":"inv-2025-11-42342056bb9ae2ee642e","kind":"invoice","state":"issued","voids":null,"void_reason":null,"vendor_id":"vector-de",`+
 		`"customer_name":"Mercedes-Benz AG","period":"2025-11","crm_account_id":"ACC-98765",`+
 		`"line_items":[{"description":"DaVinci Configurator SE - Commit (5 licenses)","amount":5000.00,"quantity":1},`+
 		`{"description":"DaVinci Configurator SE - Overage (44 checkouts)","amount":22000.00,"unit_price":500.00,"quantity":44}],`+
@@ -137,8 +137,16 @@ func TestNoZeroInvoice(t *testing.T) {
 func TestVoid(t *testing.T) {
 	m := mercedes(t)
 	v := invoices(t, "2025-11", []*ContractLine{m}, uses(t, m, "2025-11", 44))[0]
+	v.VoidReason = "canceled"
 	void, note, err := v.Void()
 	require.NoError(t, err)
+	require.Equal(t, "canceled", void.VoidReason)
+	body, err := note.AppendWebhook(nil, "cloudlicenses.com")
+	require.NoError(t, err)
+	require.Contains(t, string(body), `{"source":"cloudlicenses.com","voids":"`+string(v.ID)+`","void_reason":"canceled","period":"2025-11",`)
+	shown, err := note.AppendJSON(nil)
+	require.NoError(t, err)
+	require.Contains(t, string(shown), `"voids":"`+string(v.ID)+`","void_reason":"canceled",`)
 	require.Equal(t, InvoiceIssued, v.State)
 	require.Equal(t, InvoiceVoid, void.State)
 	require.Equal(t, v.ID, void.ID)

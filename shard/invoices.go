@@ -153,7 +153,7 @@ func (s *Shard) tick(ctx context.Context, group cluster.GroupID) (uint64, error)
 func keptInvoice(v *billing.Invoice) license.Invoice {
 	kept := license.Invoice{
 		ID: string(v.ID), CreditNote: v.Kind == billing.KindCreditNote, Void: v.State == billing.InvoiceVoid, Revision: int64(v.Revision),
-		Voids: string(v.Voids), CRMAccount: v.CRMAccount, TenantID: v.Tenant, CustomerName: v.CustomerName, Month: uint32(v.Period),
+		Voids: string(v.Voids), VoidReason: v.VoidReason, CRMAccount: v.CRMAccount, TenantID: v.Tenant, CustomerName: v.CustomerName, Month: uint32(v.Period),
 		Currency: v.Currency, Total: v.Total,
 	}
 	for _, l := range v.Lines {
@@ -168,7 +168,7 @@ func keptInvoice(v *billing.Invoice) license.Invoice {
 func BilledInvoice(vendor cloudlicenses.VendorID, kept *license.Invoice) billing.Invoice {
 	v := billing.Invoice{
 		ID: billing.InvoiceID(kept.ID), Kind: billing.KindInvoice, State: billing.InvoiceIssued, Revision: int(kept.Revision),
-		Voids: billing.InvoiceID(kept.Voids), Vendor: vendor, CRMAccount: kept.CRMAccount, Tenant: kept.TenantID, CustomerName: kept.CustomerName,
+		Voids: billing.InvoiceID(kept.Voids), VoidReason: kept.VoidReason, Vendor: vendor, CRMAccount: kept.CRMAccount, Tenant: kept.TenantID, CustomerName: kept.CustomerName,
 		Period: billing.Month(kept.Month), Currency: kept.Currency, Total: kept.Total,
 	}
 	if kept.CreditNote {
@@ -186,9 +186,9 @@ func BilledInvoice(vendor cloudlicenses.VendorID, kept *license.Invoice) billing
 }
 
 // VoidInvoice voids an invoice of a vendor by a mirror of it, which it returns
-// beside it. Said again, it answers the same. Refusals: not_found, invalid_field
+// beside it. Said again, it answers the same, with the reason given first. Refusals: not_found, invalid_field
 // (a mirror is not voided).
-func (s *Shard) VoidInvoice(ctx context.Context, vendor cloudlicenses.VendorID, id string, by license.By) (void license.Invoice, mirror billing.Invoice, w Written, err error) {
+func (s *Shard) VoidInvoice(ctx context.Context, vendor cloudlicenses.VendorID, id string, by license.By, reason string) (void license.Invoice, mirror billing.Invoice, w Written, err error) {
 	var page license.InvoicePage
 	query := Command{Op: license.QueryInvoices, Payload: &license.ListInvoices{ID: id}, Result: &page}
 	if _, err = s.Read(ctx, vendor.Account(), query, ReadOptions{Linearizable: true}); err == nil {
@@ -198,7 +198,7 @@ func (s *Shard) VoidInvoice(ctx context.Context, vendor cloudlicenses.VendorID, 
 		return void, mirror, w, err
 	}
 	billed := BilledInvoice(vendor, &page.Items[0])
-	billed.State = billing.InvoiceIssued // said again, the mirror is the same
+	billed.State, billed.VoidReason = billing.InvoiceIssued, reason // said again, the mirror is the same
 	if _, mirror, err = billed.Void(); err != nil {
 		return void, mirror, w, &Refusal{Code: cloudlicenses.InvalidField, Detail: "id: " + err.Error()}
 	}
@@ -213,6 +213,7 @@ func (s *Shard) VoidInvoice(ctx context.Context, vendor cloudlicenses.VendorID, 
 	if err == nil {
 		err = refused(result.Code, result.Detail)
 	}
+	mirror.VoidReason = result.Invoice.VoidReason
 	return result.Invoice, mirror, w, err
 }
 

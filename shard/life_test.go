@@ -246,7 +246,7 @@ func TestNoChargeGoesWithItsTenant(t *testing.T) {
 		}
 		require.Len(t, v.Lines, 2)
 		require.Equal(t, "cad - Overage (2 checkouts)", v.Lines[1].Description)
-		_, _, _, err := s.VoidInvoice(ctx, "vector-de", v.ID, platform)
+		_, _, _, err := s.VoidInvoice(ctx, "vector-de", v.ID, platform, "")
 		require.NoError(t, err)
 	}
 	again, err := s.RunInvoices(ctx, "vector-de", month, platform, true)

@@ -41,6 +41,7 @@ type LeaseInfo struct {
 	Count        int       `json:"count"`
 	OverageCount int       `json:"overage_count"`
 	Hostname     string    `json:"hostname"`
+	APIKeyID     string    `json:"api_key_id"` // of the key that took it; empty: the server is older
 	IssuedAt     time.Time `json:"issued_at"`
 	ExpiresAt    time.Time `json:"expires_at"`
 }

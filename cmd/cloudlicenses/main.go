@@ -45,6 +45,9 @@ func execute(ctx context.Context, args []string, stdin io.Reader, stdout, stderr
 	_, _ = fmt.Fprintf(stderr, "cloudlicenses: %v\n", err)
 	var usage usageError
 	if errors.As(err, &usage) {
+		if cmd.Name() == "help" {
+			cmd = cmd.Root() // which lists the commands
+		}
 		_, _ = fmt.Fprintf(stderr, "See '%s --help'.\n", cmd.CommandPath())
 		return exitUsage
 	}

@@ -34,7 +34,20 @@ the license commands of a workstation.
 		newCheckoutCommand(), newReturnCommand(), newLeasesCommand(), newRunCommand(),
 		newBenchCommand(), newVersionCommand(),
 	)
+	root.InitDefaultHelpCmd()
+	help, _, _ := root.Find([]string{"help"})
+	help.Args = knownCommand
 	return root
+}
+
+// knownCommand demands words that lead to a command, as a usage error: cobra's help
+// answers others by the help of the last command that it knew.
+func knownCommand(cmd *cobra.Command, args []string) error {
+	found, left, err := cmd.Root().Find(args)
+	if err == nil && len(left) > 0 {
+		return usagef("%s", unknownCommand(found, left[0]))
+	}
+	return err
 }
 
 // newGroup returns a command that only holds others. Alone it prints its help;

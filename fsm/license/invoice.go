@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"strings"
 
+	"github.com/tinylib/msgp/msgp"
+
 	"github.com/cloudlicenses/cloudlicenses"
 	"github.com/cloudlicenses/cloudlicenses/fsm"
 )
@@ -31,7 +33,8 @@ const InvoiceEndpoint cloudlicenses.EndpointID = "invoices"
 // kindInvoice is the kind of what is sent.
 const kindInvoice = "invoice.issued"
 
-// Actions of audit records about invoices; User is the invoice's id.
+// Actions of audit records about invoices; User is the invoice's id and, after a
+// colon, why it was voided.
 const (
 	actionInvoiceIssue = "invoice.issue"
 	actionInvoiceVoid  = "invoice.void"
@@ -102,6 +105,27 @@ func invoice(store *fsm.Store, t *tenant, id string) (*Invoice, error) {
 }
 
 func (m *Machine) storeInvoice(t *tenant, inv *Invoice) { m.put(invoiceKey(t, inv.Month, inv.ID), inv) }
+
+// MarshalMsg appends a tuple of 16 or, without a VoidReason, the one of 15 that it
+// was before there were reasons: commands, records and results are what they were.
+func (v *Invoice) MarshalMsg(b []byte) ([]byte, error) {
+	const head = 3 // of an array of 16
+	at := len(b)
+	b, err := (*invoiceTuple)(v).MarshalMsg(b)
+	if err == nil && v.VoidReason == "" {
+		b = append(msgp.AppendArrayHeader(b[:at], 15), b[at+head:len(b)-1]...)
+	}
+	return b, err
+}
+
+// UnmarshalMsg reads either of them.
+func (v *Invoice) UnmarshalMsg(b []byte) ([]byte, error) {
+	*v = Invoice{}
+	return (*invoiceTuple)(v).UnmarshalMsg(b)
+}
+
+// Msgsize bounds what MarshalMsg appends.
+func (v *Invoice) Msgsize() int { return (*invoiceTuple)(v).Msgsize() }
 
 func refusedInvoice(code cloudlicenses.Code, detail string) reply {
 	return &InvoiceResult{Code: code, Detail: detail}
@@ -176,7 +200,7 @@ func (m *Machine) applyPutInvoice(t *tenant, payload []byte) (reply, error) {
 			return refusedInvoice(cloudlicenses.InvalidField, "revision: the one before it is not void"), nil
 		}
 	}
-	v.Void, v.VoidedMillis = false, 0
+	v.Void, v.VoidedMillis, v.VoidReason = false, 0, ""
 	m.issue(t, v, p.Body, actionInvoiceIssue, actor, &p.By)
 	m.emit(t, cloudlicenses.EventInvoiceIssued, dataOf(v))
 	return &InvoiceResult{Invoice: *v, Fresh: true}, nil
@@ -187,6 +211,7 @@ func (m *Machine) applyPutInvoice(t *tenant, payload []byte) (reply, error) {
 type invoiceData struct {
 	InvoiceID    string                 `json:"invoice_id"`
 	Voids        *string                `json:"voids"` // the invoice that it cancels
+	VoidReason   *string                `json:"void_reason"`
 	Period       string                 `json:"period"`
 	CRMAccount   string                 `json:"crm_account_id"`
 	TenantID     cloudlicenses.TenantID `json:"tenant_id"`
@@ -203,6 +228,9 @@ func dataOf(v *Invoice) *invoiceData {
 	if v.Voids != "" {
 		d.Voids = &v.Voids
 	}
+	if v.VoidReason != "" {
+		d.VoidReason = &v.VoidReason
+	}
 	return d
 }
 
@@ -211,7 +239,11 @@ func (m *Machine) issue(t *tenant, v *Invoice, body []byte, action, actor string
 	v.CreatedMillis, v.Sent = m.state.clock, InvoiceDelivery{}
 	m.sendInvoice(t, v, body)
 	m.storeInvoice(t, v)
-	m.entry = Audit{Action: action, Result: resultSuccess, User: v.ID, Actor: actor, Address: by.Address}
+	about := v.ID
+	if v.VoidReason != "" {
+		about += ": " + v.VoidReason
+	}
+	m.entry = Audit{Action: action, Result: resultSuccess, User: about, Actor: actor, Address: by.Address}
 	m.recordAudit(t)
 }
 
@@ -276,7 +308,7 @@ func (m *Machine) applyVoidInvoice(t *tenant, payload []byte) (reply, error) {
 	case mirror.invalid() != "" || mirror.ID != "void-"+v.ID || mirror.Voids != v.ID || mirror.Total != -v.Total || mirror.Month != v.Month:
 		return refusedInvoice(cloudlicenses.InvalidField, "mirror: does not cancel the invoice"), nil
 	}
-	v.Void, v.VoidedMillis = true, m.state.clock
+	v.Void, v.VoidedMillis, v.VoidReason = true, m.state.clock, mirror.VoidReason
 	m.storeInvoice(t, v)
 	m.issue(t, mirror, p.Body, actionInvoiceVoid, actor, &p.By)
 	m.emit(t, cloudlicenses.EventInvoiceVoided, dataOf(mirror))

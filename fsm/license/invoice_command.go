@@ -43,8 +43,13 @@ type InvoiceLine struct {
 // Invoice is an invoice or a credit note as kept, computed outside. ID follows
 // from customer, month, currency and revision, and Month from it.
 //
-//msgp:tuple Invoice
-type Invoice struct {
+//msgp:ignore Invoice
+type Invoice invoiceTuple
+
+// invoiceTuple is an Invoice as written with its VoidReason; see MarshalMsg.
+//
+//msgp:vartuple invoiceTuple
+type invoiceTuple struct {
 	ID            string
 	CreditNote    bool
 	Void          bool
@@ -60,6 +65,7 @@ type Invoice struct {
 	CreatedMillis int64 // set by the machine
 	VoidedMillis  int64 // set by the machine; 0: not
 	Sent          InvoiceDelivery
+	VoidReason    string // why it is void, or empty; a mirror has that of its invoice
 }
 
 // InvoiceDelivery is how far an invoice has come on its way to the vendor's
@@ -86,8 +92,8 @@ type PutInvoice struct {
 	Body    []byte // JSON, as the vendor's billing system takes it
 }
 
-// VoidInvoice voids an invoice by its mirror, which is kept and sent beside it.
-// Said again, it changes nothing.
+// VoidInvoice voids an invoice by its mirror, which is kept and sent beside it, for
+// the mirror's VoidReason. Said again, it changes nothing.
 //
 //msgp:tuple VoidInvoice
 type VoidInvoice struct {

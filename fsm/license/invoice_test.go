@@ -115,6 +115,7 @@ func TestInvoices(t *testing.T) {
 
 	samples := invoiceSamples()
 	void := samples[1].body.(*license.VoidInvoice)
+	void.Mirror.VoidReason = "the customer had canceled"
 	voided := func(v license.VoidInvoice) (result license.InvoiceResult) {
 		do(license.OpVoidInvoice, account, &v, &result)
 		return result
@@ -125,8 +126,12 @@ func TestInvoices(t *testing.T) {
 	wrong = *void
 	wrong.ID = "inv-2026-10-none"
 	require.Equal(t, cl.NotFound, voided(wrong).Code)
-	require.True(t, voided(*void).Invoice.Void)
-	require.True(t, voided(*void).Invoice.Void, "said again, it changes nothing")
+	require.Equal(t, void.Mirror.VoidReason, voided(*void).Invoice.VoidReason)
+	wrong = *void
+	wrong.Mirror.VoidReason = "something else"
+	again = voided(wrong)
+	require.True(t, again.Invoice.Void, "said again, it changes nothing")
+	require.Equal(t, void.Mirror.VoidReason, again.Invoice.VoidReason)
 	require.Len(t, pending(), 1, "the mirror is sent")
 	wrong = *void
 	wrong.ID = void.Mirror.ID
@@ -138,16 +143,21 @@ func TestInvoices(t *testing.T) {
 	require.True(t, put(second).Fresh)
 
 	var page license.InvoicePage
-	var ids []string
+	var ids, reasons []string
 	list := license.ListInvoices{Limit: 1}
 	for more := true; more; list.Cursor, more = page.Next, page.Next != "" {
 		page = license.InvoicePage{}
 		askAt(t, r.m, account, 1, license.QueryInvoices, &list, &page)
 		for _, v := range page.Items {
-			ids = append(ids, v.ID)
+			ids, reasons = append(ids, v.ID), append(reasons, v.VoidReason)
 		}
 	}
 	require.Equal(t, []string{sampleInvoice().ID, second.ID, void.Mirror.ID}, ids)
+	require.Equal(t, []string{void.Mirror.VoidReason, "", void.Mirror.VoidReason}, reasons)
+	var log license.AuditPage
+	askAt(t, r.m, account, 1, license.QueryAudit, &license.ListAudit{Limit: 100, User: void.Mirror.ID + ": " + void.Mirror.VoidReason}, &log)
+	require.Len(t, log.Items, 1)
+	require.Equal(t, "invoice.void", log.Items[0].Action)
 	page = license.InvoicePage{}
 	askAt(t, r.m, account, 1, license.QueryInvoices, &license.ListInvoices{Month: 2026*12 + 8}, &page)
 	require.Empty(t, page.Items)
@@ -164,4 +174,27 @@ func TestInvoices(t *testing.T) {
 		applyEntry(t, twin.m, e)
 	}
 	require.Equal(t, hashOf(t, r.m), hashOf(t, twin.m))
+}
+
+// TestInvoicesAreWhatTheyWere: without a reason an invoice has the bytes that it had
+// before there were reasons, and those read as one without.
+func TestInvoicesAreWhatTheyWere(t *testing.T) {
+	const fields, withReason = 15, 16
+	v := sampleInvoice()
+	for reason, want := range map[string]uint32{"": fields, "by mistake": withReason} {
+		v.VoidReason = reason
+		b, err := v.MarshalMsg([]byte("before"))
+		require.NoError(t, err)
+		b = b[len("before"):]
+		n, _, err := msgp.ReadArrayHeaderBytes(b)
+		require.NoError(t, err)
+		require.Equal(t, want, n)
+		read := license.Invoice{VoidReason: "of another"}
+		decode(t, b, &read)
+		require.Equal(t, v, read)
+		for cut := range b {
+			_, err = read.UnmarshalMsg(b[:cut])
+			require.Error(t, err)
+		}
+	}
 }

@@ -115,11 +115,14 @@ test('a month is invoiced, and an invoice voided by a credit note', async () => 
   await shoot(page, 'vendors', 'invoice');
   const id = (await page.getByRole('heading', { level: 1 }).textContent()) ?? '';
   await page.getByRole('button', { name: 'Void' }).click();
+  await page.getByLabel('Reason').fill('The contract was canceled');
+  await axe(page);
   await page.getByLabel(`Type ${id} to confirm`).fill(id);
   await page.keyboard.press('Enter');
   await page.getByText('its credit note is made').waitFor();
   await page.getByText('Cancels').waitFor();
-  expect((await asVendor(cluster, 'GET', `/api/v1/billing/invoices/${id}?consistency=linearizable`)).json()).toMatchObject({ state: 'void' });
+  await page.getByText('The contract was canceled').waitFor();
+  expect((await asVendor(cluster, 'GET', `/api/v1/billing/invoices/${id}?consistency=linearizable`)).json()).toMatchObject({ state: 'void', void_reason: 'The contract was canceled' });
   noErrors();
   await context.close();
 });

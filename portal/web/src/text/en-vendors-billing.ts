@@ -62,6 +62,7 @@ export const billingText = {
   void: 'Void',
   voidTitle: (id: string) => `Void ${id}?`,
   voidText: 'A credit note over the same lines is made and sent. Running the month again makes a new revision.',
+  voidReasonHint: 'Optional: shown with the invoice, and sent with its credit note.',
   isVoid: (id: string) => `${id} is void; its credit note is made.`,
 
   recordsText: 'Each overage use is one record that never changes. Taking uses back makes a record that points to it, in the running month.',

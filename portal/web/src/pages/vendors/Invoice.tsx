@@ -1,4 +1,4 @@
-import { Anchor, Button, Group, SimpleGrid, Skeleton, Stack, Table, Title } from '@mantine/core';
+import { Anchor, Button, Group, SimpleGrid, Skeleton, Stack, Table, TextInput, Title } from '@mantine/core';
 import { IconSend } from '@tabler/icons-react';
 import { useState } from 'react';
 import { Link, useNavigate, useParams } from 'react-router';
@@ -44,6 +44,7 @@ export default function Invoice() {
               [text.revision, i.revision],
               [text.issued, <When key="issued" at={i.issued_at} />],
               [text.voided, i.voided_at ? <When key="voided" at={i.voided_at} /> : undefined],
+              [text.reason, i.void_reason ?? undefined],
             ]}
           />
           <Facts
@@ -105,8 +106,9 @@ function Actions({ invoice }: { invoice: Kept }) {
   const navigate = useNavigate();
   const sends = useSendsInvoices();
   const [asked, setAsked] = useState(false);
+  const [reason, setReason] = useState('');
   const id = invoice.invoice_id;
-  const cancel = useWrite(() => api.POST('/api/v1/billing/invoices/{id}/void', { params: { path: { id } } }), {
+  const cancel = useWrite(() => api.POST('/api/v1/billing/invoices/{id}/void', { params: { path: { id } }, body: { reason: reason.trim() } }), {
     stale: ['invoices'],
     done: text.isVoid(id),
     failed: 'self',
@@ -124,7 +126,10 @@ function Actions({ invoice }: { invoice: Kept }) {
       {unsent && <Button variant="default" leftSection={<IconSend size={16} />} loading={resend.isPending} onClick={() => resend.mutate(undefined)}>{text.resend}</Button>}
       {invoice.kind === 'invoice' && invoice.state === 'issued' && <Button variant="default" c="var(--portal-bad)" onClick={() => setAsked(true)}>{text.void}</Button>}
       <ConfirmByName opened={asked} onClose={() => setAsked(false)} title={text.voidTitle(id)} name={id} action={text.void} busy={cancel.isPending} error={cancel.error} onConfirm={() => cancel.mutate(undefined)}>
-        {text.voidText}
+        <Stack gap="md">
+          {text.voidText}
+          <TextInput label={text.reason} description={text.voidReasonHint} maxLength={200} value={reason} onChange={(e) => setReason(e.currentTarget.value)} error={cancel.error?.field('reason')} />
+        </Stack>
       </ConfirmByName>
     </Group>
   );
