@@ -9,12 +9,12 @@ import { formatCount, formatMoney, formatMonth } from '../../format';
 import { DataTable, type Column } from '../../parts/DataTable';
 import { Count, Money } from '../../parts/numbers';
 import { PageHeader } from '../../parts/PageHeader';
+import { lastMonths, month } from '../../parts/period';
 import { ProblemAlert } from '../../parts/ProblemAlert';
 import { useFilters, useSetFilters } from '../../parts/UrlFilters';
 import { When } from '../../parts/When';
 import { text as shared } from '../../text/en';
 import { billingText as text } from '../../text/en-vendors-billing';
-import { lastMonths, month } from './period';
 
 type Charged = Schemas['OverageRecord'];
 const filters = ['period'] as const;

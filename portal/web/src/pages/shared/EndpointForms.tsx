@@ -8,9 +8,8 @@ import type { Problem } from '../../api/problem';
 import { ConfirmByName } from '../../parts/ConfirmByName';
 import { ProblemAlert } from '../../parts/ProblemAlert';
 import { text as shared } from '../../text/en';
-import { settingsText } from '../../text/en-vendors-settings';
+import { webhooksText as text } from '../../text/en-webhooks';
 
-const text = settingsText.webhooks;
 type Endpoint = Schemas['Webhook'];
 type Kind = Schemas['EventKind'];
 
