@@ -34,7 +34,7 @@ export const webhooksText = {
   removeText: 'It is removed with its deliveries. What is on its way to it is not tried again.',
   removed: 'The endpoint is removed.',
   emptyTitle: 'No endpoints yet',
-  emptyText: 'Add one to be told of invoices that are made or voided, and of your users.',
+  emptyText: 'Add one to be told of your licenses and customers, of invoices that are made or voided, and of your users.',
   emptyTextCustomer: 'Add one to be told when licenses are provisioned, amended or revoked, when users change, and when overage nears a limit.',
   deliveries: 'Deliveries',
   deliveriesText: 'What is on its way, and the last hundred of each endpoint.',

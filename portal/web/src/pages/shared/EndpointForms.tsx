@@ -7,14 +7,18 @@ import { useWrite } from '../../api/hooks';
 import type { Problem } from '../../api/problem';
 import { ConfirmByName } from '../../parts/ConfirmByName';
 import { ProblemAlert } from '../../parts/ProblemAlert';
+import { site } from '../../site';
 import { text as shared } from '../../text/en';
 import { webhooksText as text } from '../../text/en-webhooks';
 
 type Endpoint = Schemas['Webhook'];
 type Kind = Schemas['EventKind'];
 
-// What a vendor's account is told of; licenses' events go to their tenants.
-const kinds: readonly Kind[] = ['invoice.issued', 'invoice.voided', 'user.created', 'user.removed'];
+// What an account is told of (docs/webhooks.md).
+const ofBoth: readonly Kind[] = ['license.provisioned', 'license.amended', 'license.suspended', 'license.resumed', 'license.revoked', 'user.created', 'user.removed'];
+const kinds: readonly Kind[] = site.name === 'tenant'
+  ? [...ofBoth, 'overage.warning']
+  : [...ofBoth, 'license.expired', 'license.renewed', 'customer.linked', 'customer.blocked', 'invoice.issued', 'invoice.voided'];
 const stale = ['webhooks', 'deliveries'] as const;
 
 export function EndpointForm({ opened, onClose, onSecret }: { opened: boolean; onClose: () => void; onSecret: (secret: string) => void }) {
