@@ -6,7 +6,7 @@ import { api, type Schemas } from '../../api/client';
 import { useWrite } from '../../api/hooks';
 import type { Problem } from '../../api/problem';
 import { ConfirmByName } from '../../parts/ConfirmByName';
-import { ProblemAlert } from '../../parts/ProblemAlert';
+import { FormProblem } from '../../parts/form';
 import { site } from '../../site';
 import { text as shared } from '../../text/en';
 import { webhooksText as text } from '../../text/en-webhooks';
@@ -56,7 +56,7 @@ function Fields({ was, action, busy, error, onClose, onSubmit }: {
       <Stack gap="md">
         <TextInput data-autofocus type="url" label={text.url} description={text.urlHint} required withAsterisk={false} maxLength={2048} autoComplete="off" value={url} error={error?.field('url')} onChange={(e) => setUrl(e.currentTarget.value)} />
         <MultiSelect label={text.events} description={text.eventsHint} data={[...kinds]} value={events} error={error?.field('events')} onChange={(chosen) => setEvents(kinds.filter((k) => chosen.includes(k)))} />
-        {error !== null && error.fields.size === 0 && <ProblemAlert error={error} />}
+        <FormProblem error={error} shown={['url', 'events']} />
         <Group justify="flex-end" gap="xs">
           <Button variant="default" onClick={onClose}>{shared.actions.cancel}</Button>
           <Button type="submit" loading={busy}>{action}</Button>

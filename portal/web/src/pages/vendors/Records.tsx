@@ -7,10 +7,10 @@ import { useList, useWrite } from '../../api/hooks';
 import { useMay } from '../../api/session';
 import { formatCount, formatMoney, formatMonth } from '../../format';
 import { DataTable, type Column } from '../../parts/DataTable';
+import { FormProblem } from '../../parts/form';
 import { Count, Money } from '../../parts/numbers';
 import { PageHeader } from '../../parts/PageHeader';
 import { lastMonths, month } from '../../parts/period';
-import { ProblemAlert } from '../../parts/ProblemAlert';
 import { useFilters, useSetFilters } from '../../parts/UrlFilters';
 import { When } from '../../parts/When';
 import { text as shared } from '../../text/en';
@@ -91,7 +91,7 @@ function Adjust({ record, onClose }: { record: Charged; onClose: () => void }) {
         <Text size="sm" c="dimmed">{text.adjustText(formatCount(record.uses), formatMoney(record.amount, record.currency))}</Text>
         <NumberInput label={text.adjustUses} min={1} max={record.uses} allowDecimal={false} value={uses} onChange={setUses} error={adjust.error?.field('uses')} />
         <TextInput data-autofocus label={text.reason} description={text.reasonHint} maxLength={200} value={reason} onChange={(e) => setReason(e.currentTarget.value)} error={adjust.error?.field('reason')} />
-        {adjust.error !== null && adjust.error.fields.size === 0 && <ProblemAlert error={adjust.error} />}
+        <FormProblem error={adjust.error} shown={['uses', 'reason']} />
         <Group justify="flex-end" gap="xs">
           <Button variant="default" onClick={onClose}>{shared.actions.cancel}</Button>
           <Button type="submit" loading={adjust.isPending} disabled={!ready}>{text.adjust}</Button>
