@@ -44,6 +44,7 @@ export const text = {
     },
     recent: 'Recent activity',
     recentEmpty: 'Nothing has happened since you opened this page. Checkouts and returns appear here as they happen.',
+    recentNone: 'Nothing has happened yet. Checkouts and returns appear here as they happen.',
     granted: (user: string, product: string) => `${user} checked out ${product}`,
     returned: (user: string, product: string) => `${user} returned ${product}`,
     released: (user: string, product: string) => `${product} of ${user} was released`,
