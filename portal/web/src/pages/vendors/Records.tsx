@@ -51,8 +51,18 @@ export default function Records() {
 }
 
 const facts: readonly Column<Charged>[] = [
-  { accessor: 'record_id', title: text.record, render: (r) => <><Text span className="mono" style={{ whiteSpace: 'nowrap' }}>{r.record_id}</Text>{r.adjusts !== null && <Text size="xs" c="dimmed">{text.adjusts(r.adjusts)}</Text>}</> },
-  { accessor: 'charged_at', title: text.charged, render: (r) => <When at={r.charged_at} /> },
+  {
+    accessor: 'record_id',
+    title: text.record,
+    render: (r) => (
+      <>
+        <Text span className="mono" style={{ whiteSpace: 'nowrap' }}>{r.record_id}</Text>
+        {r.adjusts !== null && <Text size="xs" c="dimmed">{text.adjusts(r.adjusts)}</Text>}
+        <Text size="xs" c="dimmed" component="div" hiddenFrom="sm"><When at={r.charged_at} /></Text>
+      </>
+    ),
+  },
+  { accessor: 'charged_at', title: text.charged, wide: true, render: (r) => <When at={r.charged_at} /> },
   { accessor: 'lease_id', title: text.lease, wide: true, render: (r) => <Text span className="mono" style={{ overflowWrap: 'anywhere' }}>{r.lease_id}</Text> },
   { accessor: 'uses', title: text.uses, number: true, wide: true, render: (r) => <Count value={r.uses} /> },
   { accessor: 'unit_price', title: text.unitPrice, number: true, wide: true, render: (r) => <Money amount={r.unit_price} currency={r.currency} /> },
