@@ -70,6 +70,20 @@ export async function axe(page: Page): Promise<void> {
   await page.emulateMedia({ colorScheme: 'light' });
 }
 
+/** Waits until nothing scrolls sideways on a phone. */
+export async function fitsPhone(page: Page): Promise<void> {
+  await page.setViewportSize(phone);
+  await until('nothing to scroll sideways', async () => {
+    const wider = await page.evaluate(() =>
+      [...document.querySelectorAll('html, main *')]
+        .filter((e) => e.scrollWidth > e.clientWidth && (e.tagName === 'HTML' || ['auto', 'scroll'].includes(getComputedStyle(e).overflowX)))
+        .map((e) => e.className),
+    );
+    return wider.length === 0 || undefined;
+  });
+  await page.setViewportSize(wide);
+}
+
 /**
  * Takes the four pictures of a page: docs/screenshots/<site>-<name>-<light|dark>-<wide|phone>.png.
  * With SCREENSHOTS=off, as in CI, nothing is written.

@@ -181,8 +181,10 @@ test('a password is set while another is logged in: that session ends, and the t
   await page.getByLabel('New password').fill(vera.password);
   await page.keyboard.press('Enter');
   await page.waitForURL('**/login');
-  await page.getByText('Your password is set. Log in with it.').waitFor();
+  const notice = page.getByText('Your password is set. Log in with it.');
+  await notice.waitFor();
   expect((await cluster.ask(demo.tenant_id, 'GET', '/api/v1/me', { token: session })).status).toBe(401);
+  await notice.waitFor({ state: 'detached' }); // it leaves by itself
   await context.close();
 });
 

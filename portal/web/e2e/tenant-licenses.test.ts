@@ -42,6 +42,24 @@ test('home shows seats, overage and costs, and moves with every checkout', async
   await row.getByText('7 / 20').waitFor({ timeout: 5_000 });
   await page.getByText('zoe@mercedes.com returned').waitFor();
 
+  // A page that is opened later has what was before, goes on live, and tells nothing twice.
+  await page.reload();
+  const recent = page.getByRole('region', { name: 'Recent activity' });
+  await recent.getByText('zoe@mercedes.com returned').waitFor();
+  await page.locator('[data-live="live"]').waitFor();
+  const [yara] = await checkouts(cluster, ['yara@mercedes.com']);
+  await recent.getByText('yara@mercedes.com checked out').waitFor({ timeout: 5_000 });
+  await giveBack(cluster, [yara as Granted]);
+  await recent.getByText('yara@mercedes.com returned').waitFor({ timeout: 5_000 });
+  const told = (): Promise<string[]> => recent.getByText(/^(zoe|yara)@mercedes.com (checked out|returned)/).allTextContents();
+  const names = (await told()).map((t) => t.split(' DaVinci')[0]);
+  expect(names).toEqual(['yara@mercedes.com returned', 'yara@mercedes.com checked out', 'zoe@mercedes.com returned', 'zoe@mercedes.com checked out']);
+  await page.getByRole('link', { name: 'DaVinci Configurator SE' }).click();
+  await page.getByRole('heading', { name: 'DaVinci Configurator SE', level: 1 }).waitFor();
+  await recent.getByText('zoe@mercedes.com checked out').waitFor();
+  expect((await told()).map((t) => t.split(' DaVinci')[0])).toEqual(names);
+  await page.getByRole('link', { name: 'Home', exact: true }).click();
+
   await makeLicenses(cluster);
   await page.reload();
   await page.getByRole('row').filter({ hasText: 'Multi 8.2' }).getByText('8 / 20').waitFor();

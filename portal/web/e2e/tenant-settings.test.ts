@@ -157,12 +157,16 @@ test('a webhook endpoint is added, and its secret shown once', async () => {
   await page.getByRole('button', { name: 'Add endpoint' }).first().click();
   const form = page.getByRole('dialog', { name: 'Add a webhook endpoint' });
   await form.getByLabel('URL').fill('https://127.0.0.1:9/hooks');
+  await form.getByRole('combobox', { name: 'Events' }).press('ArrowDown');
+  await page.getByRole('option', { name: 'overage.warning' }).click();
+  expect(await page.getByRole('option', { name: 'invoice.issued' }).count()).toBe(0);
+  await form.getByLabel('URL').click();
   await form.getByRole('button', { name: 'Add endpoint' }).click();
   const secret = page.getByRole('dialog', { name: 'Your new endpoint' });
   await secret.getByText(/^whsec_/).waitFor();
   await secret.getByRole('button', { name: 'I have stored it safely' }).click();
   await page.getByRole('row').filter({ hasText: 'https://127.0.0.1:9/hooks' }).waitFor();
-  expect((await read<{ items: { url: string }[] }>(cluster, token, '/api/v1/webhooks')).items.map((w) => w.url)).toEqual(['https://127.0.0.1:9/hooks']);
+  expect((await read<{ items: unknown[] }>(cluster, token, '/api/v1/webhooks')).items).toMatchObject([{ url: 'https://127.0.0.1:9/hooks', events: ['overage.warning'] }]);
   await axe(page);
   await shoot(page, 'tenant', 'webhooks');
   await end();

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import { axe, openBrowser, openPage, shoot, signIn } from './browser';
+import { axe, fitsPhone, openBrowser, openPage, shoot, signIn } from './browser';
 import { Cluster } from './cluster';
 import { asVendor, checkOut, makeCustomers, people, type Customer } from './vendor-data';
 
@@ -85,6 +85,7 @@ test('overage is exported, and a use taken back', async () => {
   await page.getByText('The uses are taken back.').waitFor();
   await records.getByText('-€500.00').waitFor();
   await axe(page);
+  await fitsPhone(page);
   await shoot(page, 'vendors', 'records');
 
   await page.getByRole('link', { name: 'Billing', exact: true }).click();
@@ -132,10 +133,15 @@ test('analytics tell who uses what, when, and what was refused', async () => {
   await signIn(page, cluster, 'vendor');
   await page.getByRole('link', { name: 'Analytics' }).click();
   const lost = page.getByRole('region', { name: 'Lost demand' });
-  await lost.getByText('All overage seats were taken').waitFor();
+  await lost.getByRole('cell', { name: 'All overage seats were taken', exact: true }).waitFor();
   await page.getByRole('region', { name: 'Checkouts by customer and product' }).getByText(/^\d+ refused$/).first().waitFor();
   await page.getByRole('region', { name: 'Peak times: seats in use on average' }).waitFor();
   await axe(page);
+  await fitsPhone(page);
+  await page.getByRole('region', { name: 'Peak times' }).getByRole('button', { name: 'Show as a table' }).click();
+  await fitsPhone(page);
+  await axe(page);
+  await page.getByRole('button', { name: 'Show as a chart' }).click();
   await shoot(page, 'vendors', 'analytics', { fullPage: true });
   const csv = await download(page, 'CSV');
   expect(csv.content.split('\n')[0]).toContain('CRM_Account_ID,Customer_Name,Product');

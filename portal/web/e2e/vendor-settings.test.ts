@@ -141,6 +141,11 @@ test('the catalog and the settings are changed, and a white-label host verified'
   await page.getByLabel('Product ID').fill('canape');
   await page.getByLabel('Name', { exact: true }).fill('CANape');
   await axe(page);
+  // What is wrong with a field that has no input of its own is said below the others.
+  const errors = [{ pointer: '/name', detail: 'is taken' }, { pointer: '/archived', detail: 'is not for new products' }];
+  await page.route('**/api/v1/products', (route) => route.fulfill({ status: 422, contentType: 'application/problem+json', json: { code: 'invalid_field', title: 'Invalid field', status: 422, errors } }), { times: 1 });
+  await page.keyboard.press('Enter');
+  await page.getByRole('dialog').getByRole('alert').getByText('Is not for new products').waitFor();
   await page.keyboard.press('Enter');
   await page.getByRole('table').getByText('CANape', { exact: true }).waitFor();
   await axe(page);

@@ -1,9 +1,12 @@
-import { Group, Stack, Text, Title } from '@mantine/core';
+import { Group, Skeleton, Stack, Text, Title } from '@mantine/core';
 import { IconArrowDownLeft, IconArrowUpRight, IconBan, IconClockX } from '@tabler/icons-react';
 
+import { useMay } from '../api/session';
+import { ProblemAlert } from '../parts/ProblemAlert';
 import { When } from '../parts/When';
 import { text } from '../text/en';
-import { useLive, type Activity } from './live';
+import { useActivity } from './activity';
+import type { Activity } from './live';
 
 const icons = {
   'lease.granted': IconArrowUpRight,
@@ -29,15 +32,16 @@ function sentence(a: Activity, named: Named): string {
   }
 }
 
-/** What happened since the page was opened, newest first. */
+/** What happened lately, and what happens, newest first. */
 export function RecentActivity({ named, license, most = 12 }: { named: Named; license?: string; most?: number }) {
-  const { recent } = useLive();
-  const shown = recent.filter((a) => license === undefined || a.license_id === license).slice(0, most);
+  const { items, pending, error, retry } = useActivity(license, most);
+  const seesAudit = useMay('view_audit');
   return (
     <Stack className="card" p="md" gap="sm" component="section" aria-label={text.live.recent}>
       <Title order={2} size="h3">{text.live.recent}</Title>
-      {shown.length === 0 && <Text size="sm" c="dimmed">{text.live.recentEmpty}</Text>}
-      {shown.map((a) => {
+      {error !== null && <ProblemAlert error={error} onRetry={retry} />}
+      {items.length === 0 && error === null && (pending ? <Skeleton h={120} aria-label={text.shell.loading} /> : <Text size="sm" c="dimmed">{seesAudit ? text.live.recentNone : text.live.recentEmpty}</Text>)}
+      {items.map((a) => {
         const Icon = icons[a.type];
         return (
           <Group key={a.id} gap="xs" wrap="nowrap" align="flex-start">

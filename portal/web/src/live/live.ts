@@ -27,6 +27,9 @@ export interface Live {
   recent: readonly Activity[];
 }
 
+/** Names what was before the stream began. */
+export const activityKey = ['activity'] as const;
+
 const maxRecent = 50;
 const activityTypes: ReadonlySet<string> = new Set(['lease.granted', 'lease.returned', 'lease.expired', 'checkout.denied']);
 /** A hidden tab lets its connection go: a browser has six of them per host. */
@@ -99,9 +102,14 @@ export function useLiveStream(enabled: boolean): void {
     if (!enabled) return undefined;
     let close: (() => void) | undefined;
     let hidden: ReturnType<typeof setTimeout> | undefined;
+    let begun = false; // the stream that is open
     let missed = document.visibilityState !== 'visible'; // what has changed since the page was read
     const onState = (state: StreamState): void => {
       set({ state });
+      if (state === 'live' && !begun) {
+        begun = true;
+        void queryClient.invalidateQueries({ queryKey: activityKey }); // up to here nothing is told
+      }
       if (state === 'ended') void queryClient.invalidateQueries({ queryKey: meKey }); // it leads to the log-in
     };
     const seen = (): void => {
@@ -109,7 +117,9 @@ export function useLiveStream(enabled: boolean): void {
       if (document.visibilityState === 'visible') {
         if (missed) void queryClient.invalidateQueries();
         missed = false;
-        close ??= openStream('/api/v1/events', { onEvent, onState });
+        if (close !== undefined) return;
+        begun = false;
+        close = openStream('/api/v1/events', { onEvent, onState });
         return;
       }
       hidden = setTimeout(() => {

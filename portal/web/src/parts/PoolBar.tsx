@@ -28,6 +28,16 @@ export function PoolBar({ pool, height = 6 }: { pool: Pool; height?: number }) {
   );
 }
 
+/** Seats in use of all, as numbers, with a bar beside them where there is room. */
+export function PoolUse({ pool }: { pool: Pool }) {
+  return (
+    <Group gap="sm" wrap="nowrap" justify="flex-end">
+      <Box w={72} visibleFrom="sm"><PoolBar pool={pool} /></Box>
+      <Text span inherit className="num" miw={56} ta="right" style={{ whiteSpace: 'nowrap' }}>{formatCount(pool.in_use)} / {formatCount(pool.total_licenses)}</Text>
+    </Group>
+  );
+}
+
 /** What the colors of a pool's bar stand for, with their numbers. */
 export function PoolLegend({ pool }: { pool: Pool }) {
   const parts: [string, number, string][] = [

@@ -77,42 +77,56 @@ export function AreaCommitOverage({ title, points, capacity, formatAt }: {
 
 export const chartHeight = 260;
 
+const hours = Array.from({ length: 24 }, (_, h) => h);
+/** Of which hours a phone has room for the number. */
+const phoneHours = 6;
+
 /** Use by weekday (0: Monday) and hour of the day in UTC. */
 export function HeatMap({ title, cells, unit }: { title: string; cells: readonly { weekday: number; hour: number; value: number }[]; unit: string }) {
   const most = Math.max(...cells.map((c) => c.value)) || 1;
-  const at = new Map(cells.map((c) => [`${c.weekday}-${c.hour}`, c.value]));
-  const hours = Array.from({ length: 24 }, (_, h) => h);
-  const grid = (shaded: boolean) => (
-    <Table.ScrollContainer minWidth={640}>
+  const known = new Map(cells.map((c) => [`${c.weekday}-${c.hour}`, c.value]));
+  const at = (day: number, hour: number): number => known.get(`${day}-${hour}`) ?? 0;
+  const table = (
+    <Table className="num" verticalSpacing={2} horizontalSpacing={4} striped>
+      <Table.Thead>
+        <Table.Tr>
+          <Table.Th>{text.chart.hour}</Table.Th>
+          {text.chart.weekdays.map((name) => <Table.Th key={name} ta="right">{name}</Table.Th>)}
+        </Table.Tr>
+      </Table.Thead>
+      <Table.Tbody>
+        {hours.map((h) => (
+          <Table.Tr key={h}>
+            <Table.Th scope="row" fw={400}>{h}</Table.Th>
+            {text.chart.weekdays.map((name, day) => <Table.Td key={name} ta="right">{formatCount(Math.round(at(day, h) * 10) / 10)}</Table.Td>)}
+          </Table.Tr>
+        ))}
+      </Table.Tbody>
+    </Table>
+  );
+  return (
+    <ChartCard title={title} table={table}>
       <table style={{ width: '100%', borderSpacing: 2, tableLayout: 'fixed' }} className="num">
         <caption style={{ captionSide: 'bottom' }}><Text size="xs" c="dimmed">{text.chart.hour}</Text></caption>
         <thead>
           <tr>
-            <td style={{ width: 40 }} />
-            {hours.map((h) => <th key={h} scope="col"><Text size="xs" c="dimmed" fw={400}>{h}</Text></th>)}
+            <td style={{ width: 36 }} />
+            {hours.map((h) => <th key={h} scope="col"><Text size="xs" c="dimmed" fw={400} visibleFrom={h % phoneHours === 0 ? undefined : 'sm'}>{h}</Text></th>)}
           </tr>
         </thead>
         <tbody>
           {text.chart.weekdays.map((name, day) => (
             <tr key={name}>
               <th scope="row"><Text size="xs" c="dimmed" fw={400} ta="left">{name}</Text></th>
-              {hours.map((h) => {
-                const value = at.get(`${day}-${h}`) ?? 0;
-                return (
-                  <td key={h} title={`${name} ${h}:00 · ${formatCount(value)} ${unit}`} style={shaded ? heat(value / most) : { textAlign: 'center' }}>
-                    {shaded ? <span className="visually-hidden">{formatCount(value)}</span> : <Text size="xs" span>{formatCount(Math.round(value * 10) / 10)}</Text>}
-                  </td>
-                );
-              })}
+              {hours.map((h) => (
+                <td key={h} title={`${name} ${h}:00 · ${formatCount(at(day, h))} ${unit}`} style={heat(at(day, h) / most)}>
+                  <span className="visually-hidden">{formatCount(at(day, h))}</span>
+                </td>
+              ))}
             </tr>
           ))}
         </tbody>
       </table>
-    </Table.ScrollContainer>
-  );
-  return (
-    <ChartCard title={title} table={grid(false)}>
-      {grid(true)}
       <HeatLegend most={`${formatCount(Math.round(most * 100) / 100)} ${unit}`} />
     </ChartCard>
   );

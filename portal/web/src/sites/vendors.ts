@@ -6,6 +6,7 @@ import { text } from '../text/en';
 import { vendorText } from '../text/en-vendors';
 import { billingText } from '../text/en-vendors-billing';
 import { settingsText } from '../text/en-vendors-settings';
+import { webhooksText } from '../text/en-webhooks';
 
 /** The vendors' portal, on vendors.<domain> and white-label hosts. */
 export const definition: SiteDefinition = {
@@ -25,8 +26,8 @@ export const definition: SiteDefinition = {
     { path: 'analytics', permission: 'view_licenses', nav: { label: vendorText.analytics.nav, icon: IconChartBar }, load: () => import('../pages/vendors/Analytics') },
     { path: 'products', permission: 'view_licenses', nav: { label: settingsText.products.nav, icon: IconPackage }, load: () => import('../pages/vendors/Products') },
     { path: 'keys', permission: 'view_keys', nav: { label: settingsText.keys.nav, icon: IconKey }, load: () => import('../pages/vendors/Keys') },
-    { path: 'webhooks', permission: 'view_settings', nav: { label: settingsText.webhooks.nav, icon: IconWebhook }, load: () => import('../pages/vendors/Webhooks') },
-    { path: 'users', permission: 'view_users', nav: { label: text.users.nav, icon: IconUsers }, load: () => import('../pages/tenant/Users') },
+    { path: 'webhooks', permission: 'view_settings', nav: { label: webhooksText.nav, icon: IconWebhook }, load: () => import('../pages/shared/Webhooks') },
+    { path: 'users', permission: 'view_users', nav: { label: text.users.nav, icon: IconUsers }, load: () => import('../pages/shared/Users') },
     { path: 'settings', permission: 'view_settings', nav: { label: settingsText.settings.nav, icon: IconSettings }, load: () => import('../pages/vendors/Settings') },
     { path: 'account', load: () => import('../pages/shared/Account') },
   ],

@@ -1,5 +1,5 @@
-// Every text that all portals share. Texts of one site alone stand beside it:
-// en-tenant.ts, en-vendors.ts, en-apex.ts, en-admin.ts.
+// Every text that all portals share. Texts of one site alone stand beside it
+// (en-tenant.ts, en-vendors.ts, en-apex.ts, en-admin.ts), and those of webhooks.
 
 export const text = {
   product: 'cloudlicenses',
@@ -44,6 +44,7 @@ export const text = {
     },
     recent: 'Recent activity',
     recentEmpty: 'Nothing has happened since you opened this page. Checkouts and returns appear here as they happen.',
+    recentNone: 'Nothing has happened yet. Checkouts and returns appear here as they happen.',
     granted: (user: string, product: string) => `${user} checked out ${product}`,
     returned: (user: string, product: string) => `${user} returned ${product}`,
     released: (user: string, product: string) => `${product} of ${user} was released`,
@@ -206,6 +207,16 @@ export const text = {
     empty: 'Nothing was used in this period.',
     weekdays: ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'],
     hour: 'Hour (UTC)',
+  },
+
+  range: {
+    preset: 'Period',
+    presets: { week: 'Last 7 days', month: 'Last 30 days', quarter: 'Last 90 days', year: 'Last 12 months' },
+    days: (n: string) => (n === '1' ? '1 day' : `${n} days`),
+    from: 'From',
+    to: 'To',
+    by: 'By',
+    resolutions: { hour: 'Hour', day: 'Day', month: 'Month' },
   },
 
   pool: {

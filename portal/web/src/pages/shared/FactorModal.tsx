@@ -4,7 +4,7 @@ import { useEffect, useState, type FormEvent } from 'react';
 
 import { api } from '../../api/client';
 import { useWrite } from '../../api/hooks';
-import { ProblemAlert } from '../../parts/ProblemAlert';
+import { FormProblem } from '../../parts/form';
 import { Snippet } from '../../parts/Snippet';
 import { text } from '../../text/en';
 
@@ -35,7 +35,6 @@ function SetUp({ onClose }: { onClose: () => void }) {
     event.preventDefault();
     confirm.mutate(code.trim());
   };
-  const error = begin.error ?? confirm.error;
   return (
     <form onSubmit={submit}>
       <Stack gap="md">
@@ -46,7 +45,7 @@ function SetUp({ onClose }: { onClose: () => void }) {
         {begin.data === undefined ? <Skeleton h={42} /> : <Snippet label={text.account.factorSecret}>{begin.data.secret}</Snippet>}
         {begin.data !== undefined && <Anchor size="sm" href={begin.data.otpauth_url}>{text.account.factorOpen}</Anchor>}
         <TextInput data-autofocus label={text.login.totp} inputMode="numeric" autoComplete="one-time-code" maxLength={6} className="num" value={code} onChange={(e) => setCode(e.currentTarget.value)} error={confirm.error?.field('code')} />
-        {error !== null && error.fields.size === 0 && <ProblemAlert error={error} />}
+        <FormProblem error={begin.error ?? confirm.error} shown={['code']} />
         <Group justify="flex-end" gap="xs">
           <Button variant="default" onClick={onClose}>{text.actions.cancel}</Button>
           <Button type="submit" loading={confirm.isPending} disabled={code.trim().length !== 6}>{text.account.factorConfirm}</Button>

@@ -8,7 +8,7 @@ import { api } from '../../api/client';
 import { notifyFailure, useWrite } from '../../api/hooks';
 import { useSession } from '../../api/session';
 import { endSession } from '../../app/log-out';
-import { ProblemAlert } from '../../parts/ProblemAlert';
+import { FormProblem } from '../../parts/form';
 import { text } from '../../text/en';
 import { OpenPage } from './OpenPage';
 import { rememberVendor } from './vendor-id';
@@ -55,7 +55,6 @@ export default function Welcome() {
   };
   const short = touched && password.length < minPassword ? text.welcome.tooShort : undefined;
   const over = set.error?.field('token') !== undefined;
-  const known = over || set.error?.field('password') !== undefined;
   return (
     <OpenPage title={text.welcome.title} description={text.welcome.text}>
       {other !== undefined && <Alert variant="outline" color="yellow" icon={<IconUserCircle />}>{text.welcome.loggedIn(other.name, other.email)}</Alert>}
@@ -63,7 +62,7 @@ export default function Welcome() {
         <Stack gap="md">
           <PasswordInput label={text.welcome.password} autoComplete="new-password" autoFocus value={password} onChange={(e) => setPassword(e.currentTarget.value)} error={short ?? set.error?.field('password')} />
           {over && <Text size="sm" c="var(--mantine-color-error)" role="alert">{text.welcome.tokenOver} <Anchor inherit component={Link} to="/reset" underline="always">{text.welcome.newLink}</Anchor></Text>}
-          {set.error !== null && !known && <ProblemAlert error={set.error} />}
+          <FormProblem error={set.error} shown={['token', 'password']} />
           <Button type="submit" size="md" loading={set.isPending}>{text.welcome.submit}</Button>
         </Stack>
       </form>

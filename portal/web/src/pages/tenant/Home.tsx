@@ -12,8 +12,9 @@ import { ProblemAlert } from '../../parts/ProblemAlert';
 import { Restricted } from '../../parts/Restricted';
 import { Stat } from '../../parts/Stat';
 import { Count, Money } from '../../parts/numbers';
+import { month } from '../../parts/period';
 import { tenantText as text } from '../../text/en-tenant';
-import { overageCheckouts, thisMonth, useCosts, useLicenses, type License } from './data';
+import { overageCheckouts, useCosts, useLicenses, type License } from './data';
 import { licensePath, useLicenseColumns } from './license-columns';
 import { noLicenses } from './no-licenses';
 import { useShownList } from './shown-list';
@@ -59,7 +60,7 @@ export default function Home() {
 function Figures() {
   const licenses = useLicenses();
   const seesCosts = useMay('view_costs');
-  const costs = useCosts(thisMonth());
+  const costs = useCosts(month());
   const sum = (of: (l: License) => number): number => (licenses.data?.items ?? []).reduce((n, l) => n + of(l), 0);
   const pending = licenses.data === undefined; // an error is told by the table
   return (
@@ -85,7 +86,7 @@ function Figures() {
 }
 
 function MonthCost() {
-  const costs = useCosts(thisMonth());
+  const costs = useCosts(month());
   const totals = costs.data?.totals ?? [];
   return (
     <Stat

@@ -1,24 +1,20 @@
-import { Group, SegmentedControl, SimpleGrid, Stack, Text, TextInput } from '@mantine/core';
+import { SimpleGrid, Stack } from '@mantine/core';
 
 import { api } from '../../api/client';
 import { useApi } from '../../api/hooks';
 import { ProblemAlert } from '../../parts/ProblemAlert';
+import { RangeBar } from '../../parts/RangeBar';
 import { Stat } from '../../parts/Stat';
-import { useFilters, useSetFilters } from '../../parts/UrlFilters';
 import { AreaCommitOverage } from '../../parts/charts';
 import { Count } from '../../parts/numbers';
-import { formatPeriod, pointsOf, type Resolution } from '../vendors/series';
+import { useRange } from '../../parts/range';
+import { formatPeriod, pointsOf } from '../../parts/series';
 import { tenantText as text } from '../../text/en-tenant';
-import { fitRange } from './range';
 import type { License } from './data';
-
-const names = ['from', 'to', 'by'] as const;
-const resolutions: readonly Resolution[] = ['hour', 'day', 'month'];
 
 /** What a license was used for: a chart over days that stand in the URL. */
 export function LicenseUsage({ license }: { license: License }) {
-  const { range, cut } = fitRange(useFilters(names));
-  const set = useSetFilters();
+  const range = useRange();
   const usage = useApi(
     ['usage', license.license_id, range],
     (signal) => api.GET('/api/v1/licenses/{id}/usage', { params: { path: { id: license.license_id }, query: { start_date: range.from, end_date: range.to, resolution: range.by } }, signal }),
@@ -28,12 +24,7 @@ export function LicenseUsage({ license }: { license: License }) {
   const pending = usage.isPending;
   return (
     <Stack gap="sm">
-      <Group gap="xs" align="flex-end">
-        <TextInput size="sm" w={150} type="date" label={text.license.from} value={range.from} max={range.to} onChange={(e) => set({ from: e.currentTarget.value })} />
-        <TextInput size="sm" w={150} type="date" label={text.license.to} value={range.to} onChange={(e) => set({ to: e.currentTarget.value })} />
-        <SegmentedControl aria-label={text.license.by} value={range.by} onChange={(by) => set({ by })} data={resolutions.map((r) => ({ value: r, label: text.license.resolutions[r] }))} />
-      </Group>
-      {cut && <Text size="xs" c="dimmed">{text.license.tooLong[range.by]}</Text>}
+      <RangeBar />
       {usage.error !== null && usage.data === undefined ? (
         <ProblemAlert error={usage.error} onRetry={() => void usage.refetch()} />
       ) : (

@@ -2,7 +2,6 @@ import { describe, expect, test } from 'vitest';
 
 import { costsCSV } from './costs-csv';
 import { elapsedPart, forecast } from './forecast';
-import { fitRange } from './range';
 
 const now = Date.parse('2026-11-16T00:00:00Z'); // half of November is over
 
@@ -26,15 +25,4 @@ test('the CSV has amounts with their decimals, and no formulas', () => {
     totals: [],
   });
   expect(csv.split('\r\n')[1]).toBe(`2026-11,v,'=SUM(A1),p,"A, ""B""",l,5,5000.00,2,0.10,5000.10,EUR`);
-});
-
-describe('the range of a chart', () => {
-  test('is thirty days where the URL says nothing', () => {
-    expect(fitRange({}, now)).toEqual({ range: { from: '2026-10-18', to: '2026-11-16', by: 'day' }, cut: false });
-  });
-
-  test('is cut to what one reply covers', () => {
-    expect(fitRange({ from: '2026-01-01', to: '2026-11-16', by: 'hour' }, now)).toEqual({ range: { from: '2026-10-17', to: '2026-11-16', by: 'hour' }, cut: true });
-    expect(fitRange({ from: 'nonsense', to: '2026-02-30x' }, now).range.to).toBe('2026-11-16');
-  });
 });

@@ -1,10 +1,12 @@
-import type { UseQueryResult } from '@tanstack/react-query';
+import { useQuery, type UseQueryResult } from '@tanstack/react-query';
 import { useMemo } from 'react';
 
 import { api, type Schemas } from '../../api/client';
 import { useApi, type Page } from '../../api/hooks';
-import { unwrap, type Answer, type Problem } from '../../api/problem';
+import type { Answer, Problem } from '../../api/problem';
 import { useMay } from '../../api/session';
+import { walk } from '../../api/walk';
+import { month } from '../../parts/period';
 
 // What several pages of a tenant read. On a tenant's host licenses and settings
 // have the tenant's form, which the API describes beside the vendor's.
@@ -18,7 +20,8 @@ export type Cap = Settings['overage']['caps'][number];
 export type Key = Schemas['Key'];
 
 const pageLimit = 100;
-const mostPages = 20;
+const mostLicenses = 2_000;
+const mostKeys = 1_000;
 
 /** All licenses of the tenant; `more` where there are more than 2,000. */
 export interface AllLicenses {
@@ -26,37 +29,19 @@ export interface AllLicenses {
   more: boolean;
 }
 
-async function readLicenses(signal: AbortSignal): Promise<Answer<AllLicenses>> {
-  const items: License[] = [];
-  let cursor = '';
-  for (let n = 0; ; n++) {
-    // One page names the next.
-    // oxlint-disable-next-line no-await-in-loop
-    const answer = await api.GET('/api/v1/licenses', { params: { query: { limit: pageLimit, cursor } }, signal });
-    if (answer.data === undefined) return { error: answer.error, response: answer.response };
-    const page = answer.data as Page<License>;
-    items.push(...page.items);
-    if (page.next_cursor === null || n + 1 === mostPages) {
-      return { data: { items, more: page.next_cursor !== null }, response: answer.response };
-    }
-    cursor = page.next_cursor;
-  }
-}
-
 // Pools move by events; a license that is new or amended has none.
 const licensesMillis = 30_000;
 
 export function useLicenses(): UseQueryResult<AllLicenses, Problem> {
-  return useApi<AllLicenses>(['licenses', 'all'], readLicenses, { refetchInterval: licensesMillis });
+  return useQuery<AllLicenses, Problem>({
+    queryKey: ['licenses', 'all'],
+    queryFn: ({ signal }) => walk((cursor) => api.GET('/api/v1/licenses', { params: { query: { limit: pageLimit, cursor } }, signal }) as Promise<Answer<Page<License>>>, { enough: mostLicenses }),
+    refetchInterval: licensesMillis,
+  });
 }
 
 export function useLicense(id: string): UseQueryResult<License, Problem> {
   return useApi<License>(['license', id], (signal) => api.GET('/api/v1/licenses/{id}', { params: { path: { id } }, signal }) as Promise<Answer<License>>, { refetchInterval: licensesMillis });
-}
-
-/** The running month in UTC, YYYY-MM. */
-export function thisMonth(now = Date.now()): string {
-  return new Date(now).toISOString().slice(0, 7);
 }
 
 /** A month's costs, for those who may see them. */
@@ -73,30 +58,23 @@ export function useSettings(): UseQueryResult<Settings, Problem> {
 /** All keys of the tenant, for choices and names: a thousand at most. */
 export function useAllKeys(): UseQueryResult<Key[], Problem> {
   const sees = useMay('view_keys');
-  return useApi<Key[]>(['keys', 'all'], async (signal) => {
-    const items: Key[] = [];
-    let cursor = '';
-    for (let n = 0; n < 10; n++) {
-      // oxlint-disable-next-line no-await-in-loop -- one page names the next
-      const page = await unwrap(api.GET('/api/v1/keys', { params: { query: { limit: pageLimit, cursor } }, signal }));
-      items.push(...page.items);
-      if (page.next_cursor === null) break;
-      cursor = page.next_cursor;
-    }
-    return { data: items, response: new Response() };
-  }, { enabled: sees });
+  return useQuery<Key[], Problem>({
+    queryKey: ['keys', 'all'],
+    queryFn: async ({ signal }) => (await walk((cursor) => api.GET('/api/v1/keys', { params: { query: { limit: pageLimit, cursor } }, signal }), { enough: mostKeys })).items,
+    enabled: sees,
+  });
 }
 
 /** A license's costs of the running month, by its id; empty for those who may not see costs. */
 export function useCostsByLicense(): { costs: Costs | undefined; of: ReadonlyMap<string, ProductCost> } {
-  const { data } = useCosts(thisMonth());
+  const { data } = useCosts(month());
   const of = useMemo(() => new Map((data?.vendors ?? []).flatMap((v) => v.products.map((p) => [p.license_id, p] as const))), [data]);
   return { costs: data, of };
 }
 
 /** Names of vendors, as far as who is logged in may know them. */
 export function useVendorName(): (vendorId: string) => string {
-  const { data } = useCosts(thisMonth());
+  const { data } = useCosts(month());
   return useMemo(() => {
     const names = new Map((data?.vendors ?? []).map((v) => [v.vendor_id, v.vendor_name] as const));
     return (id) => names.get(id) || id;

@@ -3,10 +3,10 @@ import { useMemo } from 'react';
 import { Link } from 'react-router';
 
 import { useMay } from '../../api/session';
-import { formatCount, formatDay } from '../../format';
+import { formatDay } from '../../format';
 import { Clip } from '../../parts/Clip';
 import type { Column } from '../../parts/DataTable';
-import { PoolBar } from '../../parts/PoolBar';
+import { PoolUse } from '../../parts/PoolBar';
 import { StatusBadge } from '../../parts/StatusBadge';
 import { Count, Money } from '../../parts/numbers';
 import { tenantText as text } from '../../text/en-tenant';
@@ -28,7 +28,7 @@ export function useLicenseColumns(catalog: boolean): Column<License>[] {
     ];
     if (catalog) columns.push({ accessor: 'status', title: text.licenses.status, wide: true, render: (l) => <StatusBadge status={l.status} /> });
     columns.push(
-      { accessor: 'in_use', title: text.licenses.inUse, number: true, render: (l) => <InUse license={l} /> },
+      { accessor: 'in_use', title: text.licenses.inUse, number: true, render: (l) => <PoolUse pool={l} /> },
       { accessor: 'available', title: text.licenses.available, number: true, wide: true, render: (l) => <Count value={l.available} /> },
     );
     if (seesCosts) {
@@ -53,14 +53,5 @@ function Product({ license, status, vendor }: { license: License; status: boolea
       <Text size="xs" c="dimmed" hiddenFrom="sm">{vendor}</Text>
       {!status && <Clip fz="xs" c="dimmed" className="mono" visibleFrom="sm" maw={240}>{license.license_id}</Clip>}
     </Box>
-  );
-}
-
-function InUse({ license }: { license: License }) {
-  return (
-    <Group gap="sm" wrap="nowrap" justify="flex-end">
-      <Box w={72} visibleFrom="sm"><PoolBar pool={license} /></Box>
-      <Text span inherit className="num" miw={56} ta="right" style={{ whiteSpace: 'nowrap' }}>{formatCount(license.in_use)} / {formatCount(license.total_licenses)}</Text>
-    </Group>
   );
 }

@@ -4,13 +4,13 @@ import { IconDownload } from '@tabler/icons-react';
 import { api } from '../../api/client';
 import { DownloadButton } from '../../parts/DownloadButton';
 import { PageHeader } from '../../parts/PageHeader';
+import { firstDay, lastDay, month } from '../../parts/period';
 import { useFilters, useSetFilters } from '../../parts/UrlFilters';
 import { billingText as text } from '../../text/en-vendors-billing';
 import { BillingTabs } from './BillingTabs';
 import { CustomerSelect } from './CustomerSelect';
 import { exportQuery } from './overage';
 import { OverageTable } from './OverageTable';
-import { firstDay, lastDay, month } from './period';
 
 const filters = ['start_date', 'end_date', 'customer_crm_id'] as const;
 const formats = ['csv', 'json', 'pdf'] as const;

@@ -6,11 +6,13 @@ import { api } from '../../api/client';
 import { useApi, useWrite } from '../../api/hooks';
 import type { Problem } from '../../api/problem';
 import { useMay } from '../../api/session';
+import { walk } from '../../api/walk';
 import { formatMonth } from '../../format';
 import { DataTable } from '../../parts/DataTable';
 import { EmptyState } from '../../parts/EmptyState';
 import { Facts } from '../../parts/Facts';
 import { PageHeader } from '../../parts/PageHeader';
+import { firstDay, lastDay, month } from '../../parts/period';
 import { ProblemAlert } from '../../parts/ProblemAlert';
 import { Restricted } from '../../parts/Restricted';
 import { StatusBadge } from '../../parts/StatusBadge';
@@ -24,8 +26,6 @@ import { InvoiceTable } from './InvoiceTable';
 import { ownColumns } from './license-columns';
 import { useInvoicesOf } from './invoices';
 import { OverageTable } from './OverageTable';
-import { firstDay, lastDay, month } from './period';
-import { walk } from './walk';
 
 /** A customer: its licenses, this month's overage, its invoices. */
 export default function Customer() {

@@ -8,13 +8,13 @@ import { formatCount, formatMoney, formatMonth, formatPercent } from '../../form
 import { DataTable } from '../../parts/DataTable';
 import { Count, Money } from '../../parts/numbers';
 import { PageHeader } from '../../parts/PageHeader';
+import { month } from '../../parts/period';
 import { ProblemAlert } from '../../parts/ProblemAlert';
 import { Restricted } from '../../parts/Restricted';
 import { Stat } from '../../parts/Stat';
 import { vendorText as text } from '../../text/en-vendors';
 import { useLicenses, type License } from './data';
 import { activeColumns, licensePath } from './license-columns';
-import { month } from './period';
 
 const refreshMillis = 30_000;
 

@@ -5,13 +5,13 @@ import { useNavigate, useSearchParams } from 'react-router';
 import { api, type Schemas } from '../../api/client';
 import { useWrite } from '../../api/hooks';
 import { PageHeader } from '../../parts/PageHeader';
+import { addDays, today } from '../../parts/period';
 import { ProblemAlert } from '../../parts/ProblemAlert';
 import { text as shared } from '../../text/en';
 import { vendorText as text } from '../../text/en-vendors';
 import { wrongQuantities } from './entitlement';
 import { GeneratedCard } from './GeneratedCard';
 import { CustomerFields, ProductFields, type WhatFor } from './GenerateFields';
-import { addDays, today } from './period';
 import { QuantityFields, type Terms } from './QuantityFields';
 
 type Body = Schemas['NewLicense'];

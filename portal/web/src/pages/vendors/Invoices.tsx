@@ -8,6 +8,7 @@ import { useWrite } from '../../api/hooks';
 import { useMay } from '../../api/session';
 import { formatCount, formatMonth } from '../../format';
 import { PageHeader } from '../../parts/PageHeader';
+import { lastMonths } from '../../parts/period';
 import { ProblemAlert } from '../../parts/ProblemAlert';
 import { Restricted } from '../../parts/Restricted';
 import { UrlFilters, useFilters } from '../../parts/UrlFilters';
@@ -17,7 +18,6 @@ import { BillingTabs } from './BillingTabs';
 import { useSettings } from './data';
 import { InvoiceTable } from './InvoiceTable';
 import { useInvoices } from './invoices';
-import { lastMonths } from './period';
 
 const filters = ['period'] as const;
 const months = 24;

@@ -7,18 +7,17 @@ import { AreaCommitOverage } from '../../parts/charts';
 import { Facts } from '../../parts/Facts';
 import { PageHeader } from '../../parts/PageHeader';
 import { ProblemAlert } from '../../parts/ProblemAlert';
+import { useRange } from '../../parts/range';
+import { RangeBar } from '../../parts/RangeBar';
+import { formatPeriod, pointsOf } from '../../parts/series';
 import { useMay } from '../../api/session';
 import { StatusBadge } from '../../parts/StatusBadge';
 import { When } from '../../parts/When';
 import { vendorText as text } from '../../text/en-vendors';
 import { useLicense, type License } from './data';
-import { Overage } from './license-columns';
+import { Overage, Seats } from './license-columns';
 import { LicenseActions } from './LicenseActions';
 import { PackageLink } from './PackageLink';
-import { RangeBar } from './RangeBar';
-import { useRange } from './range';
-import { Seats } from './Seats';
-import { formatPeriod, pointsOf } from './series';
 import { askUsage, type Usage } from './usage';
 
 /** One license: what was agreed, what is in use, what happened. */

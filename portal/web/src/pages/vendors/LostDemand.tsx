@@ -40,29 +40,31 @@ export function LostDemand({ used }: { used: readonly Usage[] }) {
         <Text size="sm" c="dimmed">{lost.length === 0 ? text.analytics.lostNone : text.analytics.lostText}</Text>
       </div>
       {lost.length > 0 && (
-        <Table.ScrollContainer minWidth={480} scrollAreaProps={{ viewportProps: { tabIndex: 0, role: 'group', 'aria-label': text.analytics.lost } }}>
-          <Table>
-            <Table.Thead>
-              <Table.Tr>
-                <Table.Th>{text.analytics.customer}</Table.Th>
-                <Table.Th>{text.analytics.product}</Table.Th>
-                <Table.Th>{text.analytics.reason}</Table.Th>
-                <Table.Th ta="right" colSpan={2}>{text.analytics.refusals}</Table.Th>
+        <Table>
+          <Table.Thead>
+            <Table.Tr>
+              <Table.Th>{text.analytics.customer}</Table.Th>
+              <Table.Th visibleFrom="sm">{text.analytics.product}</Table.Th>
+              <Table.Th visibleFrom="sm">{text.analytics.reason}</Table.Th>
+              <Table.Th ta="right" colSpan={2}>{text.analytics.refusals}</Table.Th>
+            </Table.Tr>
+          </Table.Thead>
+          <Table.Tbody>
+            {lost.map((l) => (
+              <Table.Tr key={l.key}>
+                <Table.Td>
+                  {l.customer}
+                  <Text size="xs" c="dimmed" hiddenFrom="sm">{l.product}</Text>
+                  <Text size="xs" c="dimmed" hiddenFrom="sm">{l.reason}</Text>
+                </Table.Td>
+                <Table.Td visibleFrom="sm">{l.product}</Table.Td>
+                <Table.Td visibleFrom="sm">{l.reason}</Table.Td>
+                <Table.Td w={{ base: 72, sm: 120 }}><Box h={10} ml="auto" w={`${(l.count / most) * 100}%`} style={{ background: hatched, borderRadius: 2 }} /></Table.Td>
+                <Table.Td w={{ base: 56, sm: 72 }} ta="right" className="num">{formatCount(l.count)}</Table.Td>
               </Table.Tr>
-            </Table.Thead>
-            <Table.Tbody>
-              {lost.map((l) => (
-                <Table.Tr key={l.key}>
-                  <Table.Td>{l.customer}</Table.Td>
-                  <Table.Td>{l.product}</Table.Td>
-                  <Table.Td>{l.reason}</Table.Td>
-                  <Table.Td w={120}><Box h={10} ml="auto" w={`${(l.count / most) * 100}%`} style={{ background: hatched, borderRadius: 2 }} /></Table.Td>
-                  <Table.Td w={72} ta="right" className="num">{formatCount(l.count)}</Table.Td>
-                </Table.Tr>
-              ))}
-            </Table.Tbody>
-          </Table>
-        </Table.ScrollContainer>
+            ))}
+          </Table.Tbody>
+        </Table>
       )}
     </Stack>
   );

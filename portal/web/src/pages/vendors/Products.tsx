@@ -7,8 +7,8 @@ import { useList, useWrite } from '../../api/hooks';
 import { useMay } from '../../api/session';
 import { Clip } from '../../parts/Clip';
 import { DataTable, type Column } from '../../parts/DataTable';
+import { FormProblem } from '../../parts/form';
 import { PageHeader } from '../../parts/PageHeader';
-import { ProblemAlert } from '../../parts/ProblemAlert';
 import { StatusBadge } from '../../parts/StatusBadge';
 import { When } from '../../parts/When';
 import { text as shared } from '../../text/en';
@@ -16,6 +16,7 @@ import { settingsText } from '../../text/en-vendors-settings';
 import type { Product } from './data';
 
 const text = settingsText.products;
+const changeable = ['name', 'version', 'min_lib_version'];
 
 /** The catalog: add, change and archive products. */
 export default function Products() {
@@ -77,7 +78,7 @@ function ProductForm({ product, onClose }: { product: Product | undefined; onClo
         <TextInput label={text.version} description={text.versionHint} maxLength={100} autoComplete="off" spellCheck={false} value={form.version} error={wrong('version')} onChange={(e) => set({ version: e.currentTarget.value })} />
         <TextInput label={text.lib} description={text.libHint} maxLength={100} autoComplete="off" spellCheck={false} value={form.min_lib_version} error={wrong('min_lib_version')} onChange={(e) => set({ min_lib_version: e.currentTarget.value })} />
         <Checkbox label={text.archived} description={text.archiveHint} checked={form.archived} onChange={(e) => set({ archived: e.currentTarget.checked })} />
-        {save.error !== null && save.error.fields.size === 0 && <ProblemAlert error={save.error} />}
+        <FormProblem error={save.error} shown={product === undefined ? ['product_id', ...changeable] : changeable} />
         <Group justify="flex-end" gap="xs">
           <Button variant="default" onClick={onClose}>{shared.actions.cancel}</Button>
           <Button type="submit" loading={save.isPending}>{shared.actions.save}</Button>

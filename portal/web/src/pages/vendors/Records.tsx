@@ -7,14 +7,14 @@ import { useList, useWrite } from '../../api/hooks';
 import { useMay } from '../../api/session';
 import { formatCount, formatMoney, formatMonth } from '../../format';
 import { DataTable, type Column } from '../../parts/DataTable';
+import { FormProblem } from '../../parts/form';
 import { Count, Money } from '../../parts/numbers';
 import { PageHeader } from '../../parts/PageHeader';
-import { ProblemAlert } from '../../parts/ProblemAlert';
+import { lastMonths, month } from '../../parts/period';
 import { useFilters, useSetFilters } from '../../parts/UrlFilters';
 import { When } from '../../parts/When';
 import { text as shared } from '../../text/en';
 import { billingText as text } from '../../text/en-vendors-billing';
-import { lastMonths, month } from './period';
 
 type Charged = Schemas['OverageRecord'];
 const filters = ['period'] as const;
@@ -51,8 +51,18 @@ export default function Records() {
 }
 
 const facts: readonly Column<Charged>[] = [
-  { accessor: 'record_id', title: text.record, render: (r) => <><Text span className="mono" style={{ whiteSpace: 'nowrap' }}>{r.record_id}</Text>{r.adjusts !== null && <Text size="xs" c="dimmed">{text.adjusts(r.adjusts)}</Text>}</> },
-  { accessor: 'charged_at', title: text.charged, render: (r) => <When at={r.charged_at} /> },
+  {
+    accessor: 'record_id',
+    title: text.record,
+    render: (r) => (
+      <>
+        <Text span className="mono" style={{ whiteSpace: 'nowrap' }}>{r.record_id}</Text>
+        {r.adjusts !== null && <Text size="xs" c="dimmed">{text.adjusts(r.adjusts)}</Text>}
+        <Text size="xs" c="dimmed" component="div" hiddenFrom="sm"><When at={r.charged_at} /></Text>
+      </>
+    ),
+  },
+  { accessor: 'charged_at', title: text.charged, wide: true, render: (r) => <When at={r.charged_at} /> },
   { accessor: 'lease_id', title: text.lease, wide: true, render: (r) => <Text span className="mono" style={{ overflowWrap: 'anywhere' }}>{r.lease_id}</Text> },
   { accessor: 'uses', title: text.uses, number: true, wide: true, render: (r) => <Count value={r.uses} /> },
   { accessor: 'unit_price', title: text.unitPrice, number: true, wide: true, render: (r) => <Money amount={r.unit_price} currency={r.currency} /> },
@@ -91,7 +101,7 @@ function Adjust({ record, onClose }: { record: Charged; onClose: () => void }) {
         <Text size="sm" c="dimmed">{text.adjustText(formatCount(record.uses), formatMoney(record.amount, record.currency))}</Text>
         <NumberInput label={text.adjustUses} min={1} max={record.uses} allowDecimal={false} value={uses} onChange={setUses} error={adjust.error?.field('uses')} />
         <TextInput data-autofocus label={text.reason} description={text.reasonHint} maxLength={200} value={reason} onChange={(e) => setReason(e.currentTarget.value)} error={adjust.error?.field('reason')} />
-        {adjust.error !== null && adjust.error.fields.size === 0 && <ProblemAlert error={adjust.error} />}
+        <FormProblem error={adjust.error} shown={['uses', 'reason']} />
         <Group justify="flex-end" gap="xs">
           <Button variant="default" onClick={onClose}>{shared.actions.cancel}</Button>
           <Button type="submit" loading={adjust.isPending} disabled={!ready}>{text.adjust}</Button>

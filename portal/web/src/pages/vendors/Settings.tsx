@@ -5,6 +5,7 @@ import { api, type Schemas } from '../../api/client';
 import { useWrite } from '../../api/hooks';
 import type { Problem } from '../../api/problem';
 import { useMay } from '../../api/session';
+import { FormProblem } from '../../parts/form';
 import { PageHeader } from '../../parts/PageHeader';
 import { ProblemAlert } from '../../parts/ProblemAlert';
 import { text as shared } from '../../text/en';
@@ -42,13 +43,15 @@ export function useSettingsChange(onSuccess?: () => void) {
 }
 
 /** A card with a form; those who may not change settings see its fields disabled. */
-export function SettingsCard({ title, description, children, onSave, busy, error }: {
+export function SettingsCard({ title, description, children, onSave, busy, error, shown }: {
   title: string;
   description?: string;
   children: ReactNode;
   onSave: () => void;
   busy: boolean;
   error: Problem | null;
+  /** Pointers of the fields that have an input. */
+  shown: readonly string[];
 }) {
   const manages = useMay('manage_settings');
   const submit = (event: FormEvent): void => {
@@ -64,7 +67,7 @@ export function SettingsCard({ title, description, children, onSave, busy, error
             {description !== undefined && <Text size="sm" c="dimmed">{description}</Text>}
           </div>
           {children}
-          {error !== null && error.fields.size === 0 && <ProblemAlert error={error} />}
+          <FormProblem error={error} shown={shown} />
           {manages && <Group justify="flex-end"><Button type="submit" loading={busy}>{shared.actions.save}</Button></Group>}
         </Stack>
       </fieldset>
@@ -77,7 +80,7 @@ function Company({ settings: s }: { settings: Values }) {
   const [provision, setProvision] = useState(s.auto_provision);
   const save = useSettingsChange();
   return (
-    <SettingsCard title={text.company} onSave={() => save.mutate({ display_name: name.trim(), auto_provision: provision })} busy={save.isPending} error={save.error}>
+    <SettingsCard title={text.company} onSave={() => save.mutate({ display_name: name.trim(), auto_provision: provision })} busy={save.isPending} error={save.error} shown={['display_name']}>
       <SimpleGrid cols={{ base: 1, xs: 3 }} spacing="sm">
         <TextInput label={text.vendorId} value={s.vendor_id} readOnly variant="filled" />
         <TextInput label={text.prefix} value={s.license_prefix} readOnly variant="filled" />
@@ -97,7 +100,7 @@ function Branding({ settings: { branding, display_name: company } }: { settings:
   const save = useSettingsChange();
   const name = form.name.trim() || company;
   return (
-    <SettingsCard title={text.branding} description={text.brandingText} onSave={() => save.mutate({ branding: form })} busy={save.isPending} error={save.error}>
+    <SettingsCard title={text.branding} description={text.brandingText} onSave={() => save.mutate({ branding: form })} busy={save.isPending} error={save.error} shown={['branding/name', 'branding/color', 'branding/logo_url']}>
       <SimpleGrid cols={{ base: 1, xs: 2 }} spacing="sm">
         <TextInput label={text.brandName} maxLength={100} value={form.name} error={save.error?.field('branding/name')} onChange={(e) => set({ name: e.currentTarget.value })} />
         <ColorInput label={text.color} placeholder={text.colorHint} format="hex" swatches={swatches} value={form.color} error={save.error?.field('branding/color')} onChange={(color) => set({ color })} eyeDropperButtonProps={{ 'aria-label': text.color }} />
@@ -122,6 +125,7 @@ function InvoiceWebhook({ settings: { invoice_webhook: hook } }: { settings: Val
       onSave={() => save.mutate({ invoice_webhook: { ...(url === hook.url ? {} : { url: url.trim() }), ...(token === '' ? {} : { bearer_token: token }) } })}
       busy={save.isPending}
       error={save.error}
+      shown={['invoice_webhook/url', 'invoice_webhook/bearer_token']}
     >
       <TextInput label={text.url} type="url" placeholder="https://" maxLength={2048} value={url} error={save.error?.field('invoice_webhook/url')} onChange={(e) => setUrl(e.currentTarget.value)} />
       <PasswordInput label={text.token} description={hook.bearer_token_set ? text.tokenSet : text.tokenUnset} autoComplete="new-password" maxLength={4096} value={token} error={save.error?.field('invoice_webhook/bearer_token')} onChange={(e) => setToken(e.currentTarget.value)} />

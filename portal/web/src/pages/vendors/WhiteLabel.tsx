@@ -19,7 +19,7 @@ export function WhiteLabel({ settings }: { settings: Settings }) {
   const [host, setHost] = useState(label?.host ?? '');
   const save = useSettingsChange();
   return (
-    <SettingsCard title={text.whiteLabel} description={text.whiteLabelText} onSave={() => save.mutate({ white_label: { host: host.trim() } })} busy={save.isPending} error={save.error}>
+    <SettingsCard title={text.whiteLabel} description={text.whiteLabelText} onSave={() => save.mutate({ white_label: { host: host.trim() } })} busy={save.isPending} error={save.error} shown={['white_label/host']}>
       <TextInput label={text.host} description={text.hostHint} maxLength={253} autoComplete="off" spellCheck={false} value={host} error={save.error?.field('white_label/host')} onChange={(e) => setHost(e.currentTarget.value)} />
       {label !== null && <StatusBadge status={label.status} label={label.status === 'active' ? text.active : text.pending} />}
       {label?.dns_record !== undefined && label.status !== 'active' && <Verify record={label.dns_record} />}

@@ -3,8 +3,8 @@ import { useQuery, type UseQueryResult } from '@tanstack/react-query';
 import { api } from '../../api/client';
 import { useList, type List } from '../../api/hooks';
 import type { Problem } from '../../api/problem';
+import { walk } from '../../api/walk';
 import type { Invoice } from './data';
-import { walk } from './walk';
 
 /** Invoices and credit notes, the newest month first. */
 export function useInvoices(period?: string): List<Invoice> {

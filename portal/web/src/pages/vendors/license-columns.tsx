@@ -5,10 +5,10 @@ import { formatCount, formatDay } from '../../format';
 import { Clip } from '../../parts/Clip';
 import type { Column } from '../../parts/DataTable';
 import { Money } from '../../parts/numbers';
+import { PoolUse } from '../../parts/PoolBar';
 import { StatusBadge } from '../../parts/StatusBadge';
 import { vendorText as text } from '../../text/en-vendors';
 import type { License } from './data';
-import { Seats } from './Seats';
 
 export function licensePath(id: string): string {
   return `/licenses/${encodeURIComponent(id)}`;
@@ -69,4 +69,11 @@ export function Overage({ license }: { license: License }) {
       {formatCount(charged.overage_checkouts)} (<Money amount={charged.overage_cost} currency={license.entitlement.pricing.currency} />)
     </Text>
   );
+}
+
+/** Seats in use of all; of a license that its tenant does not have, all alone. */
+export function Seats({ license: { pool, entitlement } }: { license: License }) {
+  const total = entitlement.total_licenses;
+  if (pool === undefined) return <Text span inherit c="dimmed" className="num">– / {formatCount(total)}</Text>;
+  return <PoolUse pool={{ ...pool, total_licenses: total }} />;
 }

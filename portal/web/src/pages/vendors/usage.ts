@@ -1,9 +1,9 @@
 import { api, type Schemas } from '../../api/client';
 import type { Page } from '../../api/hooks';
 import type { Answer } from '../../api/problem';
-import type { Range } from './range';
-import type { Resolution } from './series';
-import { walk } from './walk';
+import { walk } from '../../api/walk';
+import type { Range } from '../../parts/range';
+import type { Resolution } from '../../parts/series';
 
 /** What one license was used for: an item of /analytics/usage. */
 export interface Usage {

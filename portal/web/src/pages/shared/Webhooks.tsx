@@ -14,11 +14,10 @@ import { StatusBadge } from '../../parts/StatusBadge';
 import { When } from '../../parts/When';
 import { site } from '../../site';
 import { text as shared } from '../../text/en';
-import { settingsText } from '../../text/en-vendors-settings';
+import { webhooksText as text } from '../../text/en-webhooks';
 import { Deliveries } from './Deliveries';
 import { EndpointActions, EndpointForm } from './EndpointForms';
 
-const text = settingsText.webhooks;
 type Endpoint = Schemas['Webhook'];
 type Secret = { title: string; secret: string };
 
@@ -52,7 +51,7 @@ const facts: readonly Column<Endpoint>[] = [
     render: (e) => <StatusBadge status={e.enabled ? 'on' : 'off'} mood={e.enabled ? 'good' : e.disabled_reason === 'by_user' ? 'quiet' : 'bad'} label={e.enabled ? text.on : (text.reasons[e.disabled_reason ?? ''] ?? text.off)} />,
   },
   { accessor: 'consecutive_failures', title: text.failures, number: true, wide: true, render: (e) => formatCount(e.consecutive_failures) },
-  { accessor: 'created_at', title: settingsText.keys.created, wide: true, render: (e) => <When at={e.created_at} /> },
+  { accessor: 'created_at', title: text.created, wide: true, render: (e) => <When at={e.created_at} /> },
 ];
 
 function actions(onSecret: (secret: string) => void): Column<Endpoint> {

@@ -1,6 +1,6 @@
-import type { Schemas } from '../../api/client';
-import type { UsePoint } from '../../parts/charts';
-import { formatDay, formatMonth } from '../../format';
+import type { Schemas } from '../api/client';
+import { formatDay, formatMonth } from '../format';
+import type { UsePoint } from './charts';
 
 export type Resolution = 'hour' | 'day' | 'month';
 type Point = Schemas['UsagePoint'];

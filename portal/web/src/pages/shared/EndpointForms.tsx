@@ -6,16 +6,19 @@ import { api, type Schemas } from '../../api/client';
 import { useWrite } from '../../api/hooks';
 import type { Problem } from '../../api/problem';
 import { ConfirmByName } from '../../parts/ConfirmByName';
-import { ProblemAlert } from '../../parts/ProblemAlert';
+import { FormProblem } from '../../parts/form';
+import { site } from '../../site';
 import { text as shared } from '../../text/en';
-import { settingsText } from '../../text/en-vendors-settings';
+import { webhooksText as text } from '../../text/en-webhooks';
 
-const text = settingsText.webhooks;
 type Endpoint = Schemas['Webhook'];
 type Kind = Schemas['EventKind'];
 
-// What a vendor's account is told of; licenses' events go to their tenants.
-const kinds: readonly Kind[] = ['invoice.issued', 'invoice.voided', 'user.created', 'user.removed'];
+// What an account is told of (docs/webhooks.md).
+const ofBoth: readonly Kind[] = ['license.provisioned', 'license.amended', 'license.suspended', 'license.resumed', 'license.revoked', 'user.created', 'user.removed'];
+const kinds: readonly Kind[] = site.name === 'tenant'
+  ? [...ofBoth, 'overage.warning']
+  : [...ofBoth, 'license.expired', 'license.renewed', 'customer.linked', 'customer.blocked', 'invoice.issued', 'invoice.voided'];
 const stale = ['webhooks', 'deliveries'] as const;
 
 export function EndpointForm({ opened, onClose, onSecret }: { opened: boolean; onClose: () => void; onSecret: (secret: string) => void }) {
@@ -53,7 +56,7 @@ function Fields({ was, action, busy, error, onClose, onSubmit }: {
       <Stack gap="md">
         <TextInput data-autofocus type="url" label={text.url} description={text.urlHint} required withAsterisk={false} maxLength={2048} autoComplete="off" value={url} error={error?.field('url')} onChange={(e) => setUrl(e.currentTarget.value)} />
         <MultiSelect label={text.events} description={text.eventsHint} data={[...kinds]} value={events} error={error?.field('events')} onChange={(chosen) => setEvents(kinds.filter((k) => chosen.includes(k)))} />
-        {error !== null && error.fields.size === 0 && <ProblemAlert error={error} />}
+        <FormProblem error={error} shown={['url', 'events']} />
         <Group justify="flex-end" gap="xs">
           <Button variant="default" onClick={onClose}>{shared.actions.cancel}</Button>
           <Button type="submit" loading={busy}>{action}</Button>

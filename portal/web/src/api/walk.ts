@@ -1,5 +1,5 @@
-import type { Page } from '../../api/hooks';
-import { unwrap, type Answer } from '../../api/problem';
+import type { Page } from './hooks';
+import { unwrap, type Answer } from './problem';
 
 /**
  * Reads a list page by page until enough is found or it ends. `more` says that

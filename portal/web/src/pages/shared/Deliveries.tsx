@@ -12,9 +12,8 @@ import { Snippet } from '../../parts/Snippet';
 import { StatusBadge } from '../../parts/StatusBadge';
 import { UrlFilters, useFilters } from '../../parts/UrlFilters';
 import { When } from '../../parts/When';
-import { settingsText } from '../../text/en-vendors-settings';
+import { webhooksText as text } from '../../text/en-webhooks';
 
-const text = settingsText.webhooks;
 type Delivery = Schemas['Delivery'];
 const filters = ['endpoint_id'] as const;
 

@@ -15,10 +15,14 @@ export function addDays(day: string, days: number): string {
   return dayOf(Date.parse(`${day}T00:00:00Z`) + days * dayMillis);
 }
 
+/** YYYY-MM of some months before or after a day's. */
+export function monthOf(day: string, offset = 0): string {
+  return dayOf(Date.UTC(Number(day.slice(0, 4)), Number(day.slice(5, 7)) - 1 + offset, 1)).slice(0, 7);
+}
+
 /** YYYY-MM of now, or of some months before or after. */
 export function month(offset = 0): string {
-  const now = new Date();
-  return dayOf(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + offset, 1)).slice(0, 7);
+  return monthOf(today(), offset);
 }
 
 export function firstDay(of: string): string {
