@@ -188,6 +188,11 @@ const (
 	// BlockedEventPause is the least time between two events that tell a vendor that
 	// the same tenant has blocked it.
 	BlockedEventPause = time.Hour
+	// RefusedRevisionMemory is how long a tenant's group goes on refusing a revision
+	// of a license that it has refused: longer than anybody may be at it.
+	// MaxRefusedRevisions bounds how many it remembers; one more forgets the oldest.
+	RefusedRevisionMemory = 24 * time.Hour
+	MaxRefusedRevisions   = 10_000
 	// NoticeLife is how long such a notice waits: it names a person.
 	NoticeLife = 365 * 24 * time.Hour
 	// MaxNoticeMessage bounds a notification's message, in characters (422).
