@@ -226,11 +226,17 @@ func (s *state) want(l *License) {
 	l.Status, l.Fresh = cloudlicenses.LicenseWaitingForTenant, false
 }
 
-// tryUnfit provisions what did not fit a tenant's plan, now that it may.
+// tryUnfit provisions what did not fit a tenant's plan, now that it may. The first
+// revision of a license that is on its way may have been refused before, and stays
+// refused: there is another one.
 func (s *state) tryUnfit(id cloudlicenses.TenantID) {
 	for _, l := range s.licenses.byTenant[id] {
-		if l.Unfit && !l.over() && s.refuseTenantOf(id, l.VendorID) == nil && s.licenses.holder(l, &l.Terms) == nil {
+		switch {
+		case l.over():
+		case l.Unfit && s.refuseTenantOf(id, l.VendorID) == nil && s.licenses.holder(l, &l.Terms) == nil:
 			s.changeLicense(l, func() { s.want(l) })
+		case l.Synced == 0 && !l.Fresh:
+			s.changeLicense(l, l.revise)
 		}
 	}
 }
