@@ -2,8 +2,9 @@ package cloudlicenses
 
 import "time"
 
-// Every limit of the platform stands in this file. A limit that a client can
-// meet is named with the reply it gets.
+// Every limit that somebody outside can meet stands in this file, with the reply
+// that a client gets. The engine's own stand in cluster/limits.go; what bounds the
+// inside of one file stands there.
 const (
 	// MaxBodyBytes bounds a request body; past it 413 body_too_large.
 	MaxBodyBytes = 1 << 20
@@ -30,12 +31,16 @@ const (
 
 	// MaxIDLength bounds every id in a request, in bytes (422).
 	MaxIDLength = 100
+	// MaxNameLength bounds the names of companies, vendors and products, and the
+	// range of versions of a license, in bytes (422).
+	MaxNameLength = 300
 	// MaxLicensePrefix bounds a vendor's license prefix (422), so that a license
 	// id stays within MaxIDLength.
 	MaxLicensePrefix = 30
 	// MaxProducts bounds a vendor's catalog (402 plan_limit_exceeded).
 	MaxProducts = 10_000
-	// MaxVersionLength bounds a version and a range of versions, in bytes (422).
+	// MaxVersionLength bounds a version and a range of versions of the catalog, in
+	// bytes (422).
 	MaxVersionLength = 100
 	// MaxURLLength bounds a URL in a vendor's settings, in bytes (422).
 	MaxURLLength = 2048
@@ -56,6 +61,10 @@ const (
 	MaxSeatsPerCheckout = 1_000_000
 	// MaxSeats bounds T, C and M of a license (422 invalid_entitlement).
 	MaxSeats = 100_000_000
+
+	// MaxProvisionedLicenses bounds the licenses that an operator makes of one kind
+	// for a tenant at once (422).
+	MaxProvisionedLicenses = 1_000_000
 
 	// HourSeriesKept is for how long what a license was used for is known by
 	// hour, at the least; by day and by month it is known for good.
@@ -110,6 +119,9 @@ const (
 
 	// MaxExportDays bounds the days of an overage export (422).
 	MaxExportDays = 3 * 366
+	// MaxPDFRows bounds a PDF, which is held in memory as a whole: some 340 pages
+	// (422). CSV and JSON have no bound.
+	MaxPDFRows = 10_000
 
 	// MinShareRate and MaxShareRate bound the platform's share of a vendor's
 	// overage revenue, in hundredths of a percent (422).
@@ -239,6 +251,9 @@ const (
 	// MaxAuditExport bounds the records of one audit log as CSV; a Link header
 	// names the rest.
 	MaxAuditExport = 50_000
+	// MaxIntended bounds what an account's people and keys have under way elsewhere
+	// at once (503 overloaded).
+	MaxIntended = 1000
 	// RefusalMinutes is how long refusals are counted by minute, layer and
 	// address, and RefusalRows bounds the addresses of a minute; what is past it
 	// is counted together.
@@ -263,6 +278,11 @@ const (
 	// RegistrationWindow (429 rate_limited).
 	MaxRegistrations   = 30
 	RegistrationWindow = time.Hour
+	// MaxWrongTries and MaxRightTries bound the tries of a sign-up's token in an hour
+	// (429 rate_limited). Those of the right one are counted apart: a stranger who
+	// guesses must not lock out whom the token belongs to.
+	MaxWrongTries = 20
+	MaxRightTries = 120
 	// DeletionGrace is how long a deletion of a tenant can be taken back where
 	// nothing else is configured, MaxDeletionGrace the longest such time.
 	DeletionGrace    = 30 * 24 * time.Hour

@@ -68,7 +68,7 @@ func (s *state) refuseGeneration(c *GenerateLicense, customer *Customer) *Licens
 		return refuseLicense(cloudlicenses.InvalidField, "customer/crm_account_id: "+cloudlicenses.ErrForeignID.Error())
 	case cloudlicenses.ValidateID(string(c.ProductID)) != nil:
 		return refuseLicense(cloudlicenses.InvalidField, "product/id: "+cloudlicenses.ErrID.Error())
-	case len(c.ProductName) > maxNameLength, len(c.Company) > maxNameLength:
+	case len(c.ProductName) > cloudlicenses.MaxNameLength, len(c.Company) > cloudlicenses.MaxNameLength:
 		return refuseLicense(cloudlicenses.InvalidField, "customer/name: a name has at most 300 bytes")
 	case c.TenantID == "":
 		return refuseLicense(cloudlicenses.InvalidField, "customer/tenant_id: is missing, and the CRM account is not linked with a tenant yet")
