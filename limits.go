@@ -42,7 +42,7 @@ const (
 	// MaxVersionLength bounds a version and a range of versions of the catalog, in
 	// bytes (422).
 	MaxVersionLength = 100
-	// MaxURLLength bounds a URL in a vendor's settings, in bytes (422).
+	// MaxURLLength bounds a URL in settings and of a webhook, in bytes (422).
 	MaxURLLength = 2048
 	// MaxBearerToken bounds the bearer token of a webhook, in bytes (422).
 	MaxBearerToken = 4096

@@ -75,8 +75,6 @@ const (
 	// roomPause is how long a leader without room waits before it tries again to
 	// hand its group over: while it does, it takes nothing at all.
 	roomPause = 10 * time.Second
-	// minIndexWait is how long a read waits for ReadOptions.MinIndex.
-	minIndexWait = 2 * time.Second
 
 	// dialTimeout bounds a connection to a peer, and callTimeout a control
 	// call without a deadline of its own.
