@@ -10,6 +10,9 @@ const (
 	MaxBodyBytes = 1 << 20
 	// MaxHeaderBytes bounds request line and headers together; past it 431.
 	MaxHeaderBytes = 16 << 10
+	// MaxCommandBytes bounds one command of a machine: what is made of a body is
+	// within it, and what is more fails (500).
+	MaxCommandBytes = 2 << 20
 	// MaxJSONDepth bounds nesting of a JSON body; past it 400.
 	MaxJSONDepth = 32
 	// HeaderTimeout is how long a client may take to send its headers.

@@ -16,8 +16,6 @@ const (
 	maxWaiting = 64 << 10
 	// maxWaitingBytes bounds the same by size.
 	maxWaitingBytes = 64 << 20
-	// maxCommandBytes bounds one command; an API body is at most 1 MiB.
-	maxCommandBytes = 2 << 20
 
 	// electionTimeout is Raft's heartbeat and election time-out.
 	electionTimeout = 200 * time.Millisecond
