@@ -65,6 +65,8 @@ const (
 	// MaxSeats bounds T, C and M of a license (422 invalid_entitlement).
 	MaxSeats = 100_000_000
 
+	// MaxPrices bounds how often a license's price may change (503 overloaded).
+	MaxPrices = 1000
 	// MaxProvisionedLicenses bounds the licenses that an operator makes of one kind
 	// for a tenant at once (422).
 	MaxProvisionedLicenses = 1_000_000
