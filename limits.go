@@ -2,13 +2,17 @@ package cloudlicenses
 
 import "time"
 
-// Every limit of the platform stands in this file. A limit that a client can
-// meet is named with the reply it gets.
+// Every limit that somebody outside can meet stands in this file, with the reply
+// that a client gets. The engine's own stand in cluster/limits.go; what bounds the
+// inside of one file stands there.
 const (
 	// MaxBodyBytes bounds a request body; past it 413 body_too_large.
 	MaxBodyBytes = 1 << 20
 	// MaxHeaderBytes bounds request line and headers together; past it 431.
 	MaxHeaderBytes = 16 << 10
+	// MaxCommandBytes bounds one command of a machine: what is made of a body is
+	// within it, and what is more fails (500).
+	MaxCommandBytes = 2 << 20
 	// MaxJSONDepth bounds nesting of a JSON body; past it 400.
 	MaxJSONDepth = 32
 	// HeaderTimeout is how long a client may take to send its headers.
@@ -30,14 +34,18 @@ const (
 
 	// MaxIDLength bounds every id in a request, in bytes (422).
 	MaxIDLength = 100
+	// MaxNameLength bounds the names of companies, vendors and products, and the
+	// range of versions of a license, in bytes (422).
+	MaxNameLength = 300
 	// MaxLicensePrefix bounds a vendor's license prefix (422), so that a license
 	// id stays within MaxIDLength.
 	MaxLicensePrefix = 30
 	// MaxProducts bounds a vendor's catalog (402 plan_limit_exceeded).
 	MaxProducts = 10_000
-	// MaxVersionLength bounds a version and a range of versions, in bytes (422).
+	// MaxVersionLength bounds a version and a range of versions of the catalog, in
+	// bytes (422).
 	MaxVersionLength = 100
-	// MaxURLLength bounds a URL in a vendor's settings, in bytes (422).
+	// MaxURLLength bounds a URL in settings and of a webhook, in bytes (422).
 	MaxURLLength = 2048
 	// MaxBearerToken bounds the bearer token of a webhook, in bytes (422).
 	MaxBearerToken = 4096
@@ -56,6 +64,12 @@ const (
 	MaxSeatsPerCheckout = 1_000_000
 	// MaxSeats bounds T, C and M of a license (422 invalid_entitlement).
 	MaxSeats = 100_000_000
+
+	// MaxPrices bounds how often a license's price may change (503 overloaded).
+	MaxPrices = 1000
+	// MaxProvisionedLicenses bounds the licenses that an operator makes of one kind
+	// for a tenant at once (422).
+	MaxProvisionedLicenses = 1_000_000
 
 	// HourSeriesKept is for how long what a license was used for is known by
 	// hour, at the least; by day and by month it is known for good.
@@ -110,6 +124,9 @@ const (
 
 	// MaxExportDays bounds the days of an overage export (422).
 	MaxExportDays = 3 * 366
+	// MaxPDFRows bounds a PDF, which is held in memory as a whole: some 340 pages
+	// (422). CSV and JSON have no bound.
+	MaxPDFRows = 10_000
 
 	// MinShareRate and MaxShareRate bound the platform's share of a vendor's
 	// overage revenue, in hundredths of a percent (422).
@@ -190,6 +207,11 @@ const (
 	// BlockedEventPause is the least time between two events that tell a vendor that
 	// the same tenant has blocked it.
 	BlockedEventPause = time.Hour
+	// RefusedRevisionMemory is how long a tenant's group goes on refusing a revision
+	// of a license that it has refused: longer than anybody may be at it.
+	// MaxRefusedRevisions bounds how many it remembers; one more forgets the oldest.
+	RefusedRevisionMemory = 24 * time.Hour
+	MaxRefusedRevisions   = 10_000
 	// NoticeLife is how long such a notice waits: it names a person.
 	NoticeLife = 365 * 24 * time.Hour
 	// MaxNoticeMessage bounds a notification's message, in characters (422).
@@ -236,6 +258,9 @@ const (
 	// MaxAuditExport bounds the records of one audit log as CSV; a Link header
 	// names the rest.
 	MaxAuditExport = 50_000
+	// MaxIntended bounds what an account's people and keys have under way elsewhere
+	// at once (503 overloaded).
+	MaxIntended = 1000
 	// RefusalMinutes is how long refusals are counted by minute, layer and
 	// address, and RefusalRows bounds the addresses of a minute; what is past it
 	// is counted together.
@@ -260,6 +285,11 @@ const (
 	// RegistrationWindow (429 rate_limited).
 	MaxRegistrations   = 30
 	RegistrationWindow = time.Hour
+	// MaxWrongTries and MaxRightTries bound the tries of a sign-up's token in an hour
+	// (429 rate_limited). Those of the right one are counted apart: a stranger who
+	// guesses must not lock out whom the token belongs to.
+	MaxWrongTries = 20
+	MaxRightTries = 120
 	// DeletionGrace is how long a deletion of a tenant can be taken back where
 	// nothing else is configured, MaxDeletionGrace the longest such time.
 	DeletionGrace    = 30 * 24 * time.Hour

@@ -13,9 +13,6 @@ import (
 	"github.com/cloudlicenses/cloudlicenses/fsm/license"
 )
 
-// maxLicenseText bounds names, and the range of versions, in bytes.
-const maxLicenseText = 300
-
 // millisPerDay is a UTC day's length.
 const millisPerDay = 24 * 60 * 60 * 1000
 
@@ -171,7 +168,7 @@ func (n *changedLicense) check(currency cloudlicenses.Currency) (a directory.Ame
 // name checks a text that people have chosen.
 func (w *wrong) name(value, member string, required bool) {
 	if value != "" || required {
-		w.text(member, value, maxLicenseText)
+		w.text(member, value, cloudlicenses.MaxNameLength)
 	}
 }
 

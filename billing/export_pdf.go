@@ -8,13 +8,11 @@ import (
 	"strconv"
 
 	"codeberg.org/go-pdf/fpdf"
+
+	"github.com/cloudlicenses/cloudlicenses"
 )
 
-// MaxPDFRows bounds a PDF, which is held in memory as a whole: some 340 pages.
-// Past it ErrTooLong; CSV and JSON have no bound.
-const MaxPDFRows = 10_000
-
-// ErrTooLong: more rows than a PDF may have. Nothing was written.
+// ErrTooLong: more rows than a PDF may have, see MaxPDFRows. Nothing was written.
 var ErrTooLong = errors.New("too many rows for a PDF: take CSV or JSON, or a shorter period")
 
 // The page: A4 across, in millimeters.
@@ -97,7 +95,7 @@ func (e *Export) pdfLines(s *statement, charges iter.Seq2[Charge, error]) ([]pdf
 		if err != nil {
 			return nil, err
 		}
-		if len(lines) == MaxPDFRows {
+		if len(lines) == cloudlicenses.MaxPDFRows {
 			return nil, ErrTooLong
 		}
 		count, err := row.currency.Decimals()

@@ -131,7 +131,7 @@ func TestPDFPages(t *testing.T) {
 	last := pdfTexts(t, pdfOf(t, november(t), false, charges(200)...))[6]
 	require.Equal(t, []string{"Total", "400", "133000.00", "EUR", "6700000", "JPY", "Page 7 of 7"}, last[len(last)-7:])
 	var b bytes.Buffer
-	require.ErrorIs(t, november(t).WritePDF(&b, each(charges(MaxPDFRows+1)...)), ErrTooLong)
+	require.ErrorIs(t, november(t).WritePDF(&b, each(charges(cl.MaxPDFRows+1)...)), ErrTooLong)
 	require.Zero(t, b.Len())
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/hashicorp/raft"
 
+	"github.com/cloudlicenses/cloudlicenses"
 	"github.com/cloudlicenses/cloudlicenses/internal/plant"
 )
 
@@ -132,7 +133,7 @@ func (a *applier) wake() {
 	a.waiters = kept
 }
 
-// wait returns once index is applied, or ErrNotCaughtUp after minIndexWait.
+// wait returns once index is applied, or ErrNotCaughtUp after MinIndexWait.
 func (a *applier) wait(ctx context.Context, index uint64) error {
 	if a.applied.Load() >= index {
 		return nil
@@ -144,7 +145,7 @@ func (a *applier) wait(ctx context.Context, index uint64) error {
 	a.mu.Unlock()
 	a.wake() // it may have come between the look and the registration
 
-	timer := time.NewTimer(minIndexWait)
+	timer := time.NewTimer(cloudlicenses.MinIndexWait)
 	defer timer.Stop()
 	select {
 	case <-w.done:

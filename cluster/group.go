@@ -15,6 +15,7 @@ import (
 
 	"github.com/hashicorp/raft"
 
+	"github.com/cloudlicenses/cloudlicenses"
 	"github.com/cloudlicenses/cloudlicenses/internal/plant"
 )
 
@@ -366,8 +367,8 @@ func (g *group) propose(ctx context.Context, commands [][]byte) ([]Reply, error)
 	refusals, low, grows := 0, g.node.space.low.Load(), false
 	nowMillis := g.node.cfg.Now().UnixMilli()
 	for i, c := range commands {
-		if len(c) > maxCommandBytes {
-			return nil, fmt.Errorf("command of %d bytes: at most %d", len(c), maxCommandBytes)
+		if len(c) > cloudlicenses.MaxCommandBytes {
+			return nil, fmt.Errorf("command of %d bytes: at most %d", len(c), cloudlicenses.MaxCommandBytes)
 		}
 		if r := g.machine.Admit(nowMillis, c); r != nil {
 			replies[i].Value = r

@@ -16,8 +16,6 @@ const (
 	maxWaiting = 64 << 10
 	// maxWaitingBytes bounds the same by size.
 	maxWaitingBytes = 64 << 20
-	// maxCommandBytes bounds one command; an API body is at most 1 MiB.
-	maxCommandBytes = 2 << 20
 
 	// electionTimeout is Raft's heartbeat and election time-out.
 	electionTimeout = 200 * time.Millisecond
@@ -75,8 +73,6 @@ const (
 	// roomPause is how long a leader without room waits before it tries again to
 	// hand its group over: while it does, it takes nothing at all.
 	roomPause = 10 * time.Second
-	// minIndexWait is how long a read waits for ReadOptions.MinIndex.
-	minIndexWait = 2 * time.Second
 
 	// dialTimeout bounds a connection to a peer, and callTimeout a control
 	// call without a deadline of its own.

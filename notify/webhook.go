@@ -11,14 +11,11 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/cloudlicenses/cloudlicenses"
 )
 
-const (
-	maxSecrets     = 5       // in force at once, while they are rotated
-	maxURLLength   = 2048    // bytes
-	maxBearer      = 4096    // bytes
-	maxWebhookBody = 1 << 20 // bytes
-)
+const maxWebhookBody = 1 << 20 // bytes
 
 var (
 	// ErrWebhook: the webhook cannot be sent by anybody. Permanent.
@@ -63,8 +60,8 @@ func EventBody(kind string, at time.Time, data json.RawMessage) ([]byte, error) 
 func CheckURL(text string, allowHTTP bool) error {
 	u, err := url.Parse(text)
 	switch {
-	case err != nil || len(text) > maxURLLength:
-		return fmt.Errorf("%w: not a URL, or longer than %d bytes", ErrURL, maxURLLength)
+	case err != nil || len(text) > cloudlicenses.MaxURLLength:
+		return fmt.Errorf("%w: not a URL, or longer than %d bytes", ErrURL, cloudlicenses.MaxURLLength)
 	case u.Scheme != "https" && (u.Scheme != "http" || !allowHTTP):
 		return fmt.Errorf("%w: the scheme must be https", ErrURL)
 	case u.Hostname() == "" || u.Opaque != "":
@@ -90,9 +87,9 @@ func (w *Webhook) check() error {
 		return fmt.Errorf("%w: id %q", ErrWebhook, w.ID)
 	case len(w.Secrets) == 0 && w.Bearer == "":
 		return fmt.Errorf("%w: neither a secret nor a key", ErrWebhook)
-	case len(w.Secrets) > maxSecrets:
-		return fmt.Errorf("%w: %d secrets, at most %d", ErrWebhook, len(w.Secrets), maxSecrets)
-	case len(w.Bearer) > maxBearer || strings.ContainsFunc(w.Bearer, func(r rune) bool { return r <= ' ' || r > '~' }):
+	case len(w.Secrets) > cloudlicenses.MaxWebhookSecrets:
+		return fmt.Errorf("%w: %d secrets, at most %d", ErrWebhook, len(w.Secrets), cloudlicenses.MaxWebhookSecrets)
+	case len(w.Bearer) > cloudlicenses.MaxBearerToken || strings.ContainsFunc(w.Bearer, func(r rune) bool { return r <= ' ' || r > '~' }):
 		return fmt.Errorf("%w: the key is not printable ASCII", ErrWebhook)
 	case len(w.Body) > maxWebhookBody || !json.Valid(w.Body):
 		return fmt.Errorf("%w: the body is no JSON, or past %d bytes", ErrWebhook, maxWebhookBody)

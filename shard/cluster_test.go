@@ -350,7 +350,7 @@ func TestClusterProvisions(t *testing.T) {
 			{ID: "bad", Region: "nowhere"},
 			{ID: "bad", Licenses: []LicenseSpec{{ProductID: "cad", CommitQty: 2, Total: 1}}},
 			{ID: "bad", Licenses: []LicenseSpec{{ProductID: ""}}},
-			{ID: "bad", Licenses: []LicenseSpec{{ProductID: "cad", Count: MaxProvisionedLicenses + 1}}},
+			{ID: "bad", Licenses: []LicenseSpec{{ProductID: "cad", Count: cloudlicenses.MaxProvisionedLicenses + 1}}},
 		} {
 			var refusal *Refusal
 			_, err := s.CreateTenant(ctx, request)

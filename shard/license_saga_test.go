@@ -376,3 +376,46 @@ func TestContractsEndByThemselves(t *testing.T) {
 	r, _ = c.checkout(0, tenant, "renewing", 3)
 	require.Equal(t, cloudlicenses.OK, r.Code, r.Detail)
 }
+
+// TestLateRefusal: where two nodes are at the first revision of a license and the
+// plan grows between them, both are refused: no seats are left that the directory
+// does not know of.
+func TestLateRefusal(t *testing.T) {
+	c := newTrio(t)
+	c.start(0, 1, 2)
+	ctx := t.Context()
+	s := c.shards[0]
+	_, _, err := s.CreateVendor(ctx, CreateVendorRequest{ID: "vector-de", Name: "Vector", LicensePrefix: "vector"})
+	require.NoError(t, err)
+	tenant, err := s.CreateTenant(ctx, CreateTenantRequest{ID: "mercedes", Plan: "free"})
+	require.NoError(t, err)
+	g, contact := wish("mercedes", "cad")
+	var generated directory.LicenseResult
+	_, err = s.DoDirectory(ctx, Command{Op: directory.OpLicenseGenerate, Payload: &g, Result: &generated})
+	require.NoError(t, err)
+	l := &generated.License
+	provision := func() (ack license.Ack) {
+		_, err := s.Do(ctx, "mercedes", Command{Op: license.OpProvision, Payload: &license.Provision{License: granted(l)}, Result: &ack})
+		require.NoError(t, err)
+		return ack
+	}
+	first := provision()
+	require.Equal(t, cloudlicenses.PlanLimitExceeded, first.Code)
+	_, _, err = s.ChangeTenant(ctx, "mercedes", TenantChange{Plan: cloudlicenses.PlanEnterprise, Actor: "operator"})
+	require.NoError(t, err)
+	second := provision()
+	require.Equal(t, first, second)
+	for _, ack := range []*license.Ack{&first, &second} {
+		var refusal *Refusal
+		require.ErrorAs(t, s.failLicense(ctx, l, ack), &refusal)
+		require.Equal(t, cloudlicenses.PlanLimitExceeded, refusal.Code)
+	}
+	require.Empty(t, c.of("cad"))
+	lease, _ := c.checkout(0, tenant, "cad", 1)
+	require.Equal(t, cloudlicenses.ProductNotFound, lease.Code)
+
+	again, _, err := s.Generate(ctx, g, contact)
+	require.NoError(t, err)
+	require.False(t, again.Replayed)
+	c.provisionedOnce(&again.License)
+}

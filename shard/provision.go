@@ -20,13 +20,8 @@ const bothScopes = cloudlicenses.ScopeCheckout | cloudlicenses.ScopeReturn
 // DefaultPlan is a tenant's plan where none is named.
 const DefaultPlan = string(cloudlicenses.PlanEnterprise)
 
-// Limits of provisioning.
-const (
-	// licensesPerCommand bounds a PutLicenses: some 100 KiB.
-	licensesPerCommand = 500
-	// MaxProvisionedLicenses bounds the count of a LicenseSpec.
-	MaxProvisionedLicenses = 1_000_000
-)
+// licensesPerCommand bounds a PutLicenses: some 100 KiB.
+const licensesPerCommand = 500
 
 // Refusal is a machine's refusal as an error, where a saga ends by it.
 type Refusal struct {

@@ -23,8 +23,8 @@ func (l *LicenseSpec) validate() error {
 	if cloudlicenses.ValidateID(string(product)) != nil {
 		return &Refusal{Code: cloudlicenses.InvalidField, Detail: "product: " + cloudlicenses.ErrID.Error()}
 	}
-	if l.Count < 0 || l.Count > MaxProvisionedLicenses {
-		return &Refusal{Code: cloudlicenses.InvalidField, Detail: fmt.Sprintf("count must be 1–%d", MaxProvisionedLicenses)}
+	if l.Count < 0 || l.Count > cloudlicenses.MaxProvisionedLicenses {
+		return &Refusal{Code: cloudlicenses.InvalidField, Detail: fmt.Sprintf("count must be 1–%d", cloudlicenses.MaxProvisionedLicenses)}
 	}
 	entitlement := cloudlicenses.Entitlement{Total: l.total(), CommitQty: l.CommitQty, MaxOverage: l.MaxOverage}
 	if !entitlement.Valid() {

@@ -68,7 +68,7 @@ func (s *state) refuseGeneration(c *GenerateLicense, customer *Customer) *Licens
 		return refuseLicense(cloudlicenses.InvalidField, "customer/crm_account_id: "+cloudlicenses.ErrForeignID.Error())
 	case cloudlicenses.ValidateID(string(c.ProductID)) != nil:
 		return refuseLicense(cloudlicenses.InvalidField, "product/id: "+cloudlicenses.ErrID.Error())
-	case len(c.ProductName) > maxNameLength, len(c.Company) > maxNameLength:
+	case len(c.ProductName) > cloudlicenses.MaxNameLength, len(c.Company) > cloudlicenses.MaxNameLength:
 		return refuseLicense(cloudlicenses.InvalidField, "customer/name: a name has at most 300 bytes")
 	case c.TenantID == "":
 		return refuseLicense(cloudlicenses.InvalidField, "customer/tenant_id: is missing, and the CRM account is not linked with a tenant yet")
@@ -226,11 +226,17 @@ func (s *state) want(l *License) {
 	l.Status, l.Fresh = cloudlicenses.LicenseWaitingForTenant, false
 }
 
-// tryUnfit provisions what did not fit a tenant's plan, now that it may.
+// tryUnfit provisions what did not fit a tenant's plan, now that it may. The first
+// revision of a license that is on its way may have been refused before, and stays
+// refused: there is another one.
 func (s *state) tryUnfit(id cloudlicenses.TenantID) {
 	for _, l := range s.licenses.byTenant[id] {
-		if l.Unfit && !l.over() && s.refuseTenantOf(id, l.VendorID) == nil && s.licenses.holder(l, &l.Terms) == nil {
+		switch {
+		case l.over():
+		case l.Unfit && s.refuseTenantOf(id, l.VendorID) == nil && s.licenses.holder(l, &l.Terms) == nil:
 			s.changeLicense(l, func() { s.want(l) })
+		case l.Synced == 0 && !l.Fresh:
+			s.changeLicense(l, l.revise)
 		}
 	}
 }

@@ -15,12 +15,8 @@ func init() {
 	register(OpLicensesEnd, (*state).endLicenses)
 }
 
-const (
-	// endBatch bounds how many licenses one EndLicenses ends.
-	endBatch = 1024
-	// maxPrices bounds how often a license's price may change.
-	maxPrices = 1000
-)
+// endBatch bounds how many licenses one EndLicenses ends.
+const endBatch = 1024
 
 // amend returns the terms with the fields of an amendment.
 func (c *AmendLicense) amend(t Terms) Terms {
@@ -116,7 +112,7 @@ func (s *state) refuseAmendment(l *License, terms *Terms) *LicenseResult {
 	if terms.AutoRenew && s.succeeded(l, terms) {
 		return refuseLicense(cloudlicenses.InvalidField, "contract/auto_renew: another license follows this one")
 	}
-	if len(l.Prices) >= maxPrices {
+	if len(l.Prices) >= cloudlicenses.MaxPrices {
 		return refuseLicense(cloudlicenses.Overloaded, "the license was amended too often: generate a new one")
 	}
 	if l.Before != nil {

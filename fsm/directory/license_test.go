@@ -506,6 +506,32 @@ func TestRevisionsRise(t *testing.T) {
 	require.EqualValues(t, 2, r.License.Synced)
 }
 
+// TestPlanGrowsBeforeRefusal: a license that was refused by the plan before, which
+// the directory hears of after a larger one is in force, is tried by it too.
+func TestPlanGrowsBeforeRefusal(t *testing.T) {
+	for _, late := range []bool{false, true} {
+		s, _ := agreed(t)
+		generate := sampleGenerate()
+		generate.VendorID, generate.CRMAccount, generate.TenantID = "vector-de", "ACC-1", "mercedes"
+		generate.OpportunityID, generate.ProductID, generate.AutoProvision = "SF-2", "canoe", false
+		var r LicenseResult
+		s.apply(OpLicenseGenerate, generate, &r)
+		require.Equal(t, cloudlicenses.OK, r.Code, r.Detail)
+		s.apply(OpLicenseProvision, &ProvisionLicense{VendorID: "vector-de", ID: r.License.ID, CRMAccount: "ACC-1"}, &r)
+		require.EqualValues(t, 1, r.License.Revision)
+		refused := &LicenseFailed{ID: r.License.ID, Revision: 1, Code: cloudlicenses.PlanLimitExceeded}
+		if !late {
+			s.apply(OpLicenseFailed, refused, &Ack{})
+		}
+		var life LifeResult
+		s.apply(OpChangeTenant, &ChangeTenant{ID: "mercedes", Plan: "startup"}, &life)
+		require.Equal(t, cloudlicenses.OK, life.Code, life.Detail)
+		s.apply(OpTenantSettled, &TenantSettled{ID: "mercedes", Revision: life.Life.Revision}, &life)
+		s.apply(OpLicenseFailed, refused, &Ack{})
+		require.EqualValues(t, 2, s.find(r.License.ID).Revision, "late: %t", late)
+	}
+}
+
 // TestTwoAmendmentsInOneMoment: the prices ascend in time, and the later one
 // holds.
 func TestTwoAmendmentsInOneMoment(t *testing.T) {

@@ -148,7 +148,7 @@ func (s *state) refuseRegistration(c *Register) msgp.Marshaler {
 	switch {
 	case err != nil:
 		return refuse(cloudlicenses.InvalidField, "id: "+err.Error())
-	case c.Company == "" || len(c.Company) > maxNameLength, c.Domain == "" || len(c.Domain) > 253, !valid:
+	case c.Company == "" || len(c.Company) > cloudlicenses.MaxNameLength, c.Domain == "" || len(c.Domain) > 253, !valid:
 		return refuse(cloudlicenses.InvalidField, "company, domain, plan or license prefix: empty, too long or not valid")
 	case g.looks[c.ID.Skeleton()] > 0:
 		return refuse(cloudlicenses.AlreadyExists, "id")

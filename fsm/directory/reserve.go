@@ -8,9 +8,6 @@ import (
 	"github.com/cloudlicenses/cloudlicenses"
 )
 
-// maxReservation bounds the ids drawn by one command.
-const maxReservation = 1_000_000
-
 // Years of a license id have four digits.
 const (
 	minYear = 1970
@@ -59,7 +56,7 @@ func validateReservation(c *ReserveLicenses) *Reserved {
 		detail = cloudlicenses.ErrTenantID.Error()
 	case c.Year < minYear || c.Year > maxYear:
 		detail = "the year must be 1970–9999"
-	case c.Count < 1 || c.Count > maxReservation:
+	case c.Count < 1 || c.Count > cloudlicenses.MaxProvisionedLicenses:
 		detail = "1–1,000,000 ids can be reserved at once"
 	default:
 		return nil

@@ -43,7 +43,7 @@ func (s *state) createTenant(c *CreateTenant) msgp.Marshaler {
 		return refuseTenant(cloudlicenses.AlreadyExists, "somebody has signed up under this id")
 	}
 	switch {
-	case len(c.Company) > maxNameLength:
+	case len(c.Company) > cloudlicenses.MaxNameLength:
 		return refuseTenant(cloudlicenses.InvalidField, "the company's name is longer than 300 bytes")
 	case !cloudlicenses.Plan(c.Plan).Valid():
 		return refuseTenant(cloudlicenses.InvalidField, "plan: is none of the plans")

@@ -8,9 +8,6 @@ import (
 	"github.com/cloudlicenses/cloudlicenses"
 )
 
-// maxNameLength bounds names of companies and vendors, in bytes.
-const maxNameLength = 300
-
 // putVendor creates a vendor and places its account.
 func (s *state) putVendor(c *PutVendor) msgp.Marshaler {
 	switch {
@@ -18,7 +15,7 @@ func (s *state) putVendor(c *PutVendor) msgp.Marshaler {
 		return refuseVendor(cloudlicenses.InvalidField, "vendor id: "+cloudlicenses.ErrID.Error())
 	case cloudlicenses.ValidateLicensePrefix(c.LicensePrefix) != nil:
 		return refuseVendor(cloudlicenses.InvalidField, cloudlicenses.ErrLicensePrefix.Error())
-	case len(c.Name) > maxNameLength:
+	case len(c.Name) > cloudlicenses.MaxNameLength:
 		return refuseVendor(cloudlicenses.InvalidField, "the vendor's name is longer than 300 bytes")
 	}
 	if known := s.vendors[c.ID]; known != nil {

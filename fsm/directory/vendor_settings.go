@@ -41,9 +41,9 @@ func (s *state) setVendor(c *SetVendor) msgp.Marshaler {
 		settings.HostVerified = false
 	}
 	switch owner := s.hosts[settings.Host]; {
-	case name == "" || len(name) > maxNameLength:
+	case name == "" || len(name) > cloudlicenses.MaxNameLength:
 		return refuseVendor(cloudlicenses.InvalidField, "display_name: must be 1–300 bytes")
-	case len(settings.BrandName) > maxNameLength, len(settings.BrandColor) > cloudlicenses.MaxIDLength,
+	case len(settings.BrandName) > cloudlicenses.MaxNameLength, len(settings.BrandColor) > cloudlicenses.MaxIDLength,
 		len(settings.BrandLogo) > cloudlicenses.MaxURLLength, len(settings.Host) > maxDomainLength:
 		return refuseVendor(cloudlicenses.InvalidField, "branding: is too long")
 	case settings.Host != v.Settings.Host && owner != "" && owner != v.ID:

@@ -107,6 +107,7 @@ func load(store *fsm.Store) (*state, error) {
 		{prefixEndpoint, l.endpoint},
 		{prefixLink, l.link},
 		{prefixNotice, l.notice},
+		{prefixRefusal, l.refusal},
 		{prefixInvoiceHook, l.invoiceHook},
 		{prefixBook, l.book},
 		{prefixProduct, l.product},

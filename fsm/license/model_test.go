@@ -43,6 +43,7 @@ type modelTenant struct {
 	overage  []license.Overage
 	voids    []modelVoid
 	adjusted []modelAdjustment
+	refused  map[cl.LicenseID]uint64 // latest revision that was
 
 	perMinute int64
 	checkouts []int64 // when one was counted
@@ -125,7 +126,7 @@ func (m *model) one(s step) any {
 	case *license.PutTenant:
 		t := m.tenants[s.tenant]
 		if t == nil {
-			t = &modelTenant{perMinute: b.CheckoutsPerMinute}
+			t = &modelTenant{perMinute: b.CheckoutsPerMinute, refused: map[cl.LicenseID]uint64{}}
 			m.tenants[s.tenant] = t
 		}
 		t.epoch = max(t.epoch, b.Epoch)

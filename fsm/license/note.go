@@ -19,12 +19,8 @@ var (
 	_ = register(OpDropNote, operation{name: "drop note", needs: needsTenant, apply: (*Machine).applyDropNote})
 )
 
-const (
-	// noteMemory is how long what is about to be done waits for what came of it.
-	noteMemory = int64(time.Minute / time.Millisecond)
-	// maxIntended bounds what an account has under way at once.
-	maxIntended = 1000
-)
+// noteMemory is how long what is about to be done waits for what came of it.
+const noteMemory = int64(time.Minute / time.Millisecond)
 
 // applyIntend keeps who is about to do what elsewhere: if nobody says what came of
 // it, since a node was lost, the audit log has it nevertheless (see forgetIntended).
@@ -41,7 +37,7 @@ func (m *Machine) applyIntend(t *tenant, payload []byte) (reply, error) {
 		return m.acked(cloudlicenses.InvalidField, "id: is missing"), nil
 	case t.intended(p.ID) >= 0:
 		return m.acked(cloudlicenses.OK, ""), nil
-	case len(t.notes) >= maxIntended:
+	case len(t.notes) >= cloudlicenses.MaxIntended:
 		return m.acked(cloudlicenses.Overloaded, "the account has too much under way"), nil
 	}
 	s := m.state

@@ -157,7 +157,7 @@ func (l *loader) link(key, value []byte) error {
 	return nil
 }
 
-// provisioning adds a tenant's floors, links and notices.
+// provisioning adds a tenant's floors, links, notices and refusals.
 func (h *stateHasher) provisioning(t *tenant) {
 	for _, f := range t.floors {
 		h.add(&f.Floor)
@@ -168,5 +168,9 @@ func (h *stateHasher) provisioning(t *tenant) {
 	for _, n := range t.notices {
 		h.number(n.number)
 		h.add(&n.PutNotice)
+	}
+	for _, r := range t.refusals {
+		h.number(r.number)
+		h.add(&r.refusalRecord)
 	}
 }

@@ -30,22 +30,19 @@ func (m *Machine) applyProvision(t *tenant, payload []byte) (reply, error) {
 		return nil, err
 	}
 	l, known := &p.License, t.licenses[p.License.ID]
+	if r := t.refusal(l, known); r != nil {
+		m.ack = r.Ack
+		return &m.ack, nil
+	}
 	if known != nil && known.Revision >= l.Revision {
 		return m.provisioned(&known.License), nil
 	}
 	if l.Status == "" {
 		l.Status = cloudlicenses.LicenseProvisioned
 	}
-	if code, detail := m.checkLicense(l); code != cloudlicenses.OK {
-		return m.acked(code, detail), nil
-	}
-	if known == nil {
-		if other := t.foreign(l); other != "" {
-			return m.refuseOverlap(other), nil
-		}
-	}
-	if before, after, over := m.state.overPlan(t, known, l); over {
-		return m.refuseOverPlan(t, before, after), nil
+	if m.refuseProvision(t, known, l) {
+		m.keepRefusal(t, l)
+		return &m.ack, nil
 	}
 	if known != nil {
 		m.revise(t, known, l)
@@ -60,6 +57,25 @@ func (m *Machine) applyProvision(t *tenant, payload []byte) (reply, error) {
 		m.mailNotice(t, l, p.VendorName, notice)
 	}
 	return m.provisioned(l), nil
+}
+
+// refuseProvision judges a revision by what is in force; m.ack says why.
+func (m *Machine) refuseProvision(t *tenant, known *license, l *License) bool {
+	if code, detail := m.checkLicense(l); code != cloudlicenses.OK {
+		m.acked(code, detail)
+		return true
+	}
+	if known == nil {
+		if other := t.foreign(l); other != "" {
+			m.refuseOverlap(other)
+			return true
+		}
+	}
+	before, after, over := m.state.overPlan(t, known, l)
+	if over {
+		m.refuseOverPlan(t, before, after)
+	}
+	return over
 }
 
 func (m *Machine) provisioned(l *License) reply {

@@ -9,6 +9,7 @@ import (
 //msgp:limit arrays:65536 maps:0
 //msgp:shim cloudlicenses.Code as:string using:string/cloudlicenses.Code mode:cast
 //msgp:shim cloudlicenses.VendorID as:string using:string/cloudlicenses.VendorID mode:cast
+//msgp:shim cloudlicenses.LicenseID as:string using:string/cloudlicenses.LicenseID mode:cast
 
 // The commands by which vendors' licenses come to a tenant; 60–69 are theirs.
 // Append only.
@@ -28,7 +29,8 @@ const (
 // it is made, or its terms and status are replaced. One that has that revision
 // is left as it is, so that the saga may repeat itself. A new license may be
 // refused with already_exists (LicenseID: one in the way that the directory
-// does not know of), never a later revision of it.
+// does not know of), never a later revision of it. What was refused once stays
+// refused, with the same Ack: a next try is a next revision.
 //
 // A license that is made is told to its contact, by the notice that is kept
 // here under NoticeKey, or by one that was kept elsewhere and comes along.
@@ -98,4 +100,15 @@ type linkRecord struct {
 	VendorID cloudlicenses.VendorID
 	Name     string
 	AtMillis int64
+}
+
+// refusalRecord is the latest refusal of a license. Its key is its number, in order
+// of time.
+//
+//msgp:tuple refusalRecord
+type refusalRecord struct {
+	LicenseID cloudlicenses.LicenseID
+	Revision  uint64
+	AtMillis  int64
+	Ack       Ack
 }

@@ -472,3 +472,65 @@ func (z linkRecord) Msgsize() (s int) {
 	s = 1 + msgp.StringPrefixSize + len(string(z.VendorID)) + msgp.StringPrefixSize + len(z.Name) + msgp.Int64Size
 	return
 }
+
+// MarshalMsg implements msgp.Marshaler
+func (z *refusalRecord) MarshalMsg(b []byte) (o []byte, err error) {
+	o = msgp.Require(b, z.Msgsize())
+	// array header, size 4
+	o = append(o, 0x94)
+	o = msgp.AppendString(o, string(z.LicenseID))
+	o = msgp.AppendUint64(o, z.Revision)
+	o = msgp.AppendInt64(o, z.AtMillis)
+	o, err = z.Ack.MarshalMsg(o)
+	if err != nil {
+		err = msgp.WrapError(err, "Ack")
+		return
+	}
+	return
+}
+
+// UnmarshalMsg implements msgp.Unmarshaler
+func (z *refusalRecord) UnmarshalMsg(bts []byte) (o []byte, err error) {
+	var zb0001 uint32
+	zb0001, bts, err = msgp.ReadArrayHeaderBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err)
+		return
+	}
+	if zb0001 != 4 {
+		err = msgp.ArrayError{Wanted: 4, Got: zb0001}
+		return
+	}
+	{
+		var zb0002 string
+		zb0002, bts, err = msgp.ReadStringBytes(bts)
+		if err != nil {
+			err = msgp.WrapError(err, "LicenseID")
+			return
+		}
+		z.LicenseID = cloudlicenses.LicenseID(zb0002)
+	}
+	z.Revision, bts, err = msgp.ReadUint64Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Revision")
+		return
+	}
+	z.AtMillis, bts, err = msgp.ReadInt64Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "AtMillis")
+		return
+	}
+	bts, err = z.Ack.UnmarshalMsg(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Ack")
+		return
+	}
+	o = bts
+	return
+}
+
+// Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
+func (z *refusalRecord) Msgsize() (s int) {
+	s = 1 + msgp.StringPrefixSize + len(string(z.LicenseID)) + msgp.Uint64Size + msgp.Int64Size + z.Ack.Msgsize()
+	return
+}

@@ -103,10 +103,14 @@ func (g *generator) provisioned(tenant cl.TenantID) step {
 // revise is the model's part for a Provision without a notice.
 func (m *model) revise(t *modelTenant, b *license.Provision) license.Ack {
 	known := t.license(b.License.ID)
+	refused := t.refused[b.License.ID]
 	switch {
+	case refused > 0 && (refused == b.License.Revision || known == nil && refused > b.License.Revision):
+		return license.Ack{Code: cl.InvalidEntitlement}
 	case known != nil && known.Revision >= b.License.Revision:
 		return license.Ack{}
 	case !entitled(b.License):
+		t.refused[b.License.ID] = b.License.Revision
 		return license.Ack{Code: cl.InvalidEntitlement}
 	case known != nil:
 		before, next := known.License, b.License

@@ -48,7 +48,7 @@ import (
 //	'a' tenant(4) record(8)                    adjustedRecord
 //	'b'                                        of tenants that are gone, see kept.go
 //	'w'                                        of catalogs' floors, see floor.go
-//	'J', 'N'                                   of provisioning, see provision.go and notice.go
+//	'J', 'N', 'r'                              of provisioning, see provision.go, notice.go and refusal.go
 //	'F', 'I'                                   of invoices, see invoice.go
 //	'B', 'D'                                   of vendors' accounts, see vendor.go
 //

@@ -48,6 +48,7 @@ var recordKinds = []recordKind{
 	{prefix: prefixGuard, tenantAt: 1, sealed: true},
 	{prefix: prefixLink, tenantAt: 1, sealed: true},
 	{prefix: prefixNotice, tenantAt: 1, sealed: true},
+	{prefix: prefixRefusal, tenantAt: 1, sealed: true},
 	{prefix: prefixEndpoint, tenantAt: 1, sealed: true},
 	{prefix: prefixDelivery, tenantAt: 1, sealed: true},
 	{prefix: prefixInvoiceHook, tenantAt: 1, sealed: true},

@@ -18,13 +18,6 @@ var (
 // prefixSignUp begins the key of a signUpRecord: 'R' number(8).
 const prefixSignUp = 'R'
 
-// Tries of a token in an hour. Those of the right one are counted apart: a
-// stranger who guesses must not lock out whom the token belongs to.
-const (
-	maxWrongTries = 20
-	maxRightTries = 120
-)
-
 // signUps are the sign-ups whose tokens have not expired.
 type signUps struct {
 	byTenant map[cloudlicenses.TenantID]*signUp
@@ -114,9 +107,9 @@ func (m *Machine) applyTrySignUp(name cloudlicenses.TenantID, payload []byte) (r
 		u.HourMillis, u.Wrong, u.Right = s.clock, 0, 0
 	}
 	right := subtle.ConstantTimeCompare(p.TokenHash, u.Put.TokenHash[:]) == 1
-	tries, limit := &u.Wrong, int64(maxWrongTries)
+	tries, limit := &u.Wrong, int64(cloudlicenses.MaxWrongTries)
 	if right {
-		tries, limit = &u.Right, maxRightTries
+		tries, limit = &u.Right, cloudlicenses.MaxRightTries
 	}
 	if *tries >= limit {
 		return m.acked(cloudlicenses.RateLimited, "too many tries; wait an hour"), nil

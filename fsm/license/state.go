@@ -93,6 +93,8 @@ type tenant struct {
 	notes   []noteRecord // of what is about to be done elsewhere, in order of time
 	notices []*notice    // to contacts of licenses that wait, by number
 
+	refusals []*refusal // of revisions of licenses, by number, which is in order of time
+
 	leaseSequence   uint64
 	overageSequence uint64
 	creditSequence  uint64
