@@ -255,7 +255,7 @@ const (
 	WebhookSecretOverlap = 24 * time.Hour
 	MaxWebhookSecrets    = 5
 	// MaxRegistrations bounds sign-ups of one address (IPv6: /64) at a node in
-	// RegistrationWindow (429 rate_limited).
+	// RegistrationWindow, of tenants and vendors together (429 rate_limited).
 	MaxRegistrations   = 30
 	RegistrationWindow = time.Hour
 	// DeletionGrace is how long a deletion of a tenant can be taken back where

@@ -102,6 +102,15 @@ func validEmail(s string) bool {
 	return err == nil && address.Address == s && len(s) <= maxEmail && printable([]byte(s)) && !strings.ContainsAny(s, " \"")
 }
 
+// mayRegister counts a sign-up against its address, or refuses it.
+func (c *call) mayRegister() bool {
+	wait := c.server.registrations.take(c.address(), time.Now())
+	if wait > 0 {
+		c.refuse(&problem{code: cloudlicenses.RateLimited, detail: "too many registrations from this address; wait", retryIn: max(1, int(wait/time.Second))})
+	}
+	return wait == 0
+}
+
 // serveRegister is POST /api/v1/tenants/register.
 func (c *call) serveRegister() {
 	var n newRegistration
@@ -112,8 +121,7 @@ func (c *call) serveRegister() {
 	if !c.valid(w) {
 		return
 	}
-	if wait := c.server.registrations.take(c.address(), time.Now()); wait > 0 {
-		c.refuse(&problem{code: cloudlicenses.RateLimited, detail: "too many registrations from this address; wait", retryIn: max(1, int(wait/time.Second))})
+	if !c.mayRegister() {
 		return
 	}
 	r, err := c.server.shard.Register(c.context(), in)
