@@ -123,7 +123,8 @@ const (
 
 	// MaxUsers bounds the users of a tenant (402 plan_limit_exceeded).
 	MaxUsers = 1000
-	// MaxEmailLength bounds an e-mail address, in bytes (422).
+	// MaxEmailLength bounds an e-mail address, in bytes (RFC 5321, 4.5.3.1.3,
+	// without its brackets; 422).
 	MaxEmailLength = 254
 	// MaxPersonNameLength bounds a user's name, in characters (422).
 	MaxPersonNameLength = 100

@@ -2,7 +2,6 @@ package api
 
 import (
 	"errors"
-	"net/mail"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,7 +20,6 @@ import (
 // Limits of a registration's fields, in bytes.
 const (
 	maxCompany = 300
-	maxEmail   = 254 // RFC 5321, 4.5.3.1.3, without its brackets
 	maxTaxID   = 50
 	maxToken   = 100
 )
@@ -77,7 +75,7 @@ func (w *wrong) signUp(company *companyFields, region string, admin *adminFields
 		w.text("company/tax_id", in.TaxID, maxTaxID)
 	}
 	in.Email, err = cloudlicenses.NormalizeEmail(admin.Email)
-	w.check(err != nil || !validEmail(in.Email), "admin/email", "must be an e-mail address of at most "+strconv.Itoa(maxEmail)+" bytes")
+	w.check(err != nil, "admin/email", cloudlicenses.ErrEmail.Error())
 	if err := cloudlicenses.ValidatePersonName(in.Name); err != nil {
 		w.check(true, "admin/name", err.Error())
 	}
@@ -94,12 +92,6 @@ func (n *newRegistration) check() (in shard.SignUp, w wrong) {
 	w.check(cloudlicenses.ValidateID(in.Region) != nil, "tenant/region", "must be a region, such as eu-central")
 	w.check(!slices.Contains(cloudlicenses.PlanNames(), in.Plan), "tenant/plan", "must be one of "+strings.Join(cloudlicenses.PlanNames(), ", "))
 	return in, w
-}
-
-// validEmail reports whether s is an address and nothing else.
-func validEmail(s string) bool {
-	address, err := mail.ParseAddress(s)
-	return err == nil && address.Address == s && len(s) <= maxEmail && printable([]byte(s)) && !strings.ContainsAny(s, " \"")
 }
 
 // mayRegister counts a sign-up against its address, or refuses it.
