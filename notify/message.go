@@ -3,9 +3,12 @@ package notify
 import (
 	"context"
 	"crypto/sha256"
+	"crypto/tls"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
+	"net"
 	netmail "net/mail"
 	"slices"
 	"strings"
@@ -31,7 +34,8 @@ type Mailer interface {
 	Send(ctx context.Context, m *Message) error
 }
 
-// MailError is why a message was not sent.
+// MailError is why a message was not sent. Servers quote whom they refuse: its
+// text is kept where it is sealed, and logs get its Class.
 type MailError struct {
 	// Permanent: the message, its recipient or its sender was refused for good.
 	// Otherwise trying again later may help.
@@ -44,6 +48,32 @@ func (e *MailError) Error() string { return "mail: " + e.Err.Error() }
 
 // Unwrap returns the cause.
 func (e *MailError) Unwrap() error { return e.Err }
+
+// Class is the error without what the server said and what the message holds.
+func (e *MailError) Class() string {
+	switch {
+	case errors.Is(e.Err, ErrMessage):
+		return "mail: " + ErrMessage.Error()
+	case e.Permanent:
+		return "mail: the server refuses it for good"
+	case e.Code != 0:
+		return "mail: the server refuses it for now"
+	}
+	var network *net.OpError
+	var certificate *tls.CertificateVerificationError
+	var file *fs.PathError
+	switch {
+	case errors.As(e.Err, &network):
+		return "mail: " + network.Error()
+	case errors.As(e.Err, &certificate):
+		return "mail: " + certificate.Error()
+	case errors.As(e.Err, &file):
+		return "mail: " + file.Error()
+	case errors.Is(e.Err, context.DeadlineExceeded):
+		return "mail: the server takes too long"
+	}
+	return "mail: it could not be handed over"
+}
 
 // ErrMessage: the message itself cannot be sent by anybody. Permanent.
 var ErrMessage = errors.New("not a message that can be sent")

@@ -197,7 +197,6 @@ func refusal(ctx context.Context, err error) error {
 	if !errors.As(err, &send) || send.ErrorCode() == 0 {
 		return temporary(ctx, err)
 	}
-	// The library adds the recipient: log lines are no place for addresses.
 	text, _, _ := strings.Cut(send.Error(), ", affected ")
 	return &MailError{Permanent: send.ErrorCode() >= 500, Code: send.ErrorCode(), Err: errors.New(text)}
 }
