@@ -171,6 +171,9 @@ const (
 	LoginFailures = 5
 	LoginWindow   = 15 * time.Minute
 	LoginLock     = 15 * time.Minute
+	// MaxPasswordsOfOne bounds the passwords from one address (IPv6: /64), and those of
+	// one account, that wait at a node for their check (503 overloaded).
+	MaxPasswordsOfOne = 16
 	// MaxLoginGuards bounds the addresses without a user whose failures a
 	// tenant remembers.
 	MaxLoginGuards = 4096
