@@ -35,6 +35,9 @@ const (
 	MaxLicensePrefix = 30
 	// MaxProducts bounds a vendor's catalog (402 plan_limit_exceeded).
 	MaxProducts = 10_000
+	// MaxWaitingLicenses bounds the licenses of a vendor that wait for their tenants
+	// or for being provisioned (402 plan_limit_exceeded).
+	MaxWaitingLicenses = 1000
 	// MaxVersionLength bounds a version and a range of versions, in bytes (422).
 	MaxVersionLength = 100
 	// MaxURLLength bounds a URL in a vendor's settings, in bytes (422).
