@@ -42,6 +42,9 @@ const (
 	MaxLicensePrefix = 30
 	// MaxProducts bounds a vendor's catalog (402 plan_limit_exceeded).
 	MaxProducts = 10_000
+	// MaxWaitingLicenses bounds the licenses of a vendor that wait for their tenants
+	// or for being provisioned (402 plan_limit_exceeded).
+	MaxWaitingLicenses = 1000
 	// MaxVersionLength bounds a version and a range of versions of the catalog, in
 	// bytes (422).
 	MaxVersionLength = 100
@@ -140,7 +143,8 @@ const (
 
 	// MaxUsers bounds the users of a tenant (402 plan_limit_exceeded).
 	MaxUsers = 1000
-	// MaxEmailLength bounds an e-mail address, in bytes (422).
+	// MaxEmailLength bounds an e-mail address, in bytes (RFC 5321, 4.5.3.1.3,
+	// without its brackets; 422).
 	MaxEmailLength = 254
 	// MaxPersonNameLength bounds a user's name, in characters (422).
 	MaxPersonNameLength = 100
@@ -187,6 +191,9 @@ const (
 	LoginFailures = 5
 	LoginWindow   = 15 * time.Minute
 	LoginLock     = 15 * time.Minute
+	// MaxPasswordsOfOne bounds the passwords from one address (IPv6: /64), and those of
+	// one account, that wait at a node for their check (503 overloaded).
+	MaxPasswordsOfOne = 16
 	// MaxLoginGuards bounds the addresses without a user whose failures a
 	// tenant remembers.
 	MaxLoginGuards = 4096
@@ -282,7 +289,7 @@ const (
 	WebhookSecretOverlap = 24 * time.Hour
 	MaxWebhookSecrets    = 5
 	// MaxRegistrations bounds sign-ups of one address (IPv6: /64) at a node in
-	// RegistrationWindow (429 rate_limited).
+	// RegistrationWindow, of tenants and vendors together (429 rate_limited).
 	MaxRegistrations   = 30
 	RegistrationWindow = time.Hour
 	// MaxWrongTries and MaxRightTries bound the tries of a sign-up's token in an hour

@@ -39,7 +39,7 @@ func (p TokenPurpose) Valid() bool {
 // Errors of what a person typed.
 var (
 	// ErrEmail: the text can't be an e-mail address.
-	ErrEmail = errors.New("must be an e-mail address of at most 254 bytes")
+	ErrEmail = errors.New("must be an e-mail address of at most 254 bytes in ASCII; an internationalized domain is written as xn--")
 	// ErrPersonName: the text can't be a name.
 	ErrPersonName = errors.New("must be 1 to 100 characters without control characters")
 	// ErrPassword: the password is too short, too long, or the e-mail address.
@@ -47,21 +47,45 @@ var (
 )
 
 // NormalizeEmail returns the one form in which an address is kept: lower case,
-// without white space around it. An address is text@host without spaces; who
-// reads its mail is known once a link has been followed.
+// without white space around it. An address is what mail can be sent to: a
+// dot-atom of up to 64 characters, "@", and a host name (RFC 5321, 4.1.2 and
+// 4.5.3.1, without what nobody uses). Who reads its mail is known once a link has
+// been followed.
 func NormalizeEmail(text string) (string, error) {
-	email := strings.ToLower(strings.TrimSpace(text))
-	local, host, found := strings.Cut(email, "@")
-	if !found || local == "" || host == "" || len(local) > 64 || len(email) > MaxEmailLength || strings.Contains(host, "@") ||
-		strings.HasPrefix(host, ".") || strings.HasSuffix(host, ".") || !utf8.ValidString(text) {
+	email := strings.TrimSpace(text)
+	local, host, _ := strings.Cut(email, "@")
+	if len(local) > 64 || len(email) > MaxEmailLength || !ValidHost(host) {
 		return "", ErrEmail
 	}
-	if strings.ContainsFunc(email, func(r rune) bool {
-		return unicode.IsSpace(r) || unicode.IsControl(r) || strings.ContainsRune(`"(),:;<>[]\`, r)
-	}) {
-		return "", ErrEmail
+	for atom := range strings.SplitSeq(local, ".") {
+		if atom == "" || strings.ContainsFunc(atom, func(r rune) bool {
+			return !alphanumeric(r) && !strings.ContainsRune("!#$%&'*+-/=?^_`{|}~", r)
+		}) {
+			return "", ErrEmail
+		}
 	}
-	return email, nil
+	return strings.ToLower(email), nil
+}
+
+// ValidHost reports whether host is labels of letters, digits and inner "-" (RFC
+// 1123, 2.1), the last not of digits alone: that would be an address.
+func ValidHost(host string) bool {
+	if len(host) > 253 {
+		return false
+	}
+	last := ""
+	for label := range strings.SplitSeq(host, ".") {
+		if label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' ||
+			strings.ContainsFunc(label, func(r rune) bool { return !alphanumeric(r) && r != '-' }) {
+			return false
+		}
+		last = label
+	}
+	return strings.Trim(last, "0123456789") != ""
+}
+
+func alphanumeric(r rune) bool {
+	return r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
 }
 
 // ValidatePersonName reports whether a text may name a person.

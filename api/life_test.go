@@ -176,5 +176,6 @@ func TestRegistrationsAreLimited(t *testing.T) {
 	t.Cleanup(func() { live.server.registrations = registrations{} })
 	limited := askApex(t, "register", signUp(freshID())).wants(t, 429, "rate_limited")
 	require.NotEmpty(t, limited.Header.Get("Retry-After"))
+	vendorDo(t, "", "POST", "/api/v1/vendors/register", vendorSignUp(freshID())).wants(t, 429, "rate_limited")
 	askApex(t, "register", `{}`).wants(t, 422, "invalid_field") // what is wrong is told, and costs nothing
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/cloudlicenses/cloudlicenses"
+	"github.com/cloudlicenses/cloudlicenses/shard"
 )
 
 // registrations counts sign-ups by the client's address over a sliding window,
@@ -22,23 +23,9 @@ type registrations struct {
 // knowledge gives way: the directory bounds pending sign-ups besides.
 const maxRegistrants = 100_000
 
-// registrant is what counts as one client.
-func registrant(address string) netip.Addr {
-	a, err := netip.ParseAddr(address)
-	if err != nil {
-		return netip.Addr{}
-	}
-	if a = a.Unmap().WithZone(""); a.Is6() {
-		if prefix, err := a.Prefix(64); err == nil {
-			return prefix.Addr()
-		}
-	}
-	return a
-}
-
 // take counts a sign-up, or tells when the next one may come.
 func (r *registrations) take(address string, now time.Time) (wait time.Duration) {
-	who := registrant(address)
+	who := shard.ClientOf(address)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.sweep(now)

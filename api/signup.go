@@ -2,7 +2,6 @@ package api
 
 import (
 	"errors"
-	"net/mail"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,7 +20,6 @@ import (
 // Limits of a registration's fields, in bytes.
 const (
 	maxCompany = 300
-	maxEmail   = 254 // RFC 5321, 4.5.3.1.3, without its brackets
 	maxTaxID   = 50
 	maxToken   = 100
 )
@@ -77,7 +75,7 @@ func (w *wrong) signUp(company *companyFields, region string, admin *adminFields
 		w.text("company/tax_id", in.TaxID, maxTaxID)
 	}
 	in.Email, err = cloudlicenses.NormalizeEmail(admin.Email)
-	w.check(err != nil || !validEmail(in.Email), "admin/email", "must be an e-mail address of at most "+strconv.Itoa(maxEmail)+" bytes")
+	w.check(err != nil, "admin/email", cloudlicenses.ErrEmail.Error())
 	if err := cloudlicenses.ValidatePersonName(in.Name); err != nil {
 		w.check(true, "admin/name", err.Error())
 	}
@@ -96,10 +94,13 @@ func (n *newRegistration) check() (in shard.SignUp, w wrong) {
 	return in, w
 }
 
-// validEmail reports whether s is an address and nothing else.
-func validEmail(s string) bool {
-	address, err := mail.ParseAddress(s)
-	return err == nil && address.Address == s && len(s) <= maxEmail && printable([]byte(s)) && !strings.ContainsAny(s, " \"")
+// mayRegister counts a sign-up against its address, or refuses it.
+func (c *call) mayRegister() bool {
+	wait := c.server.registrations.take(c.address(), time.Now())
+	if wait > 0 {
+		c.refuse(&problem{code: cloudlicenses.RateLimited, detail: "too many registrations from this address; wait", retryIn: max(1, int(wait/time.Second))})
+	}
+	return wait == 0
 }
 
 // serveRegister is POST /api/v1/tenants/register.
@@ -112,8 +113,7 @@ func (c *call) serveRegister() {
 	if !c.valid(w) {
 		return
 	}
-	if wait := c.server.registrations.take(c.address(), time.Now()); wait > 0 {
-		c.refuse(&problem{code: cloudlicenses.RateLimited, detail: "too many registrations from this address; wait", retryIn: max(1, int(wait/time.Second))})
+	if !c.mayRegister() {
 		return
 	}
 	r, err := c.server.shard.Register(c.context(), in)

@@ -117,7 +117,8 @@ func TestSignUpSaysWhichFieldIsWrong(t *testing.T) {
 		{"company.country", "de"}, {"company.country", "XX"}, {"company.tax_id", strings.Repeat("1", 51)},
 		{"tenant.id", ""}, {"tenant.id", "www"}, {"tenant.id", "vendors"}, {"tenant.id", "rnail"}, {"tenant.id", "adm1n"}, {"tenant.id", "A"},
 		{"tenant.region", ""}, {"tenant.plan", "gold"},
-		{"admin.email", "nobody"}, {"admin.email", "A <a@b.com>"}, {"admin.email", strings.Repeat("a", 250) + "@b.com"}, {"admin.name", ""},
+		{"admin.email", "nobody"}, {"admin.email", "A <a@b.com>"}, {"admin.email", strings.Repeat("a", 250) + "@b.com"},
+		{"admin.email", "jörg@mercedes.com"}, {"admin.email", "a@münchen.de"}, {"admin.name", ""},
 	} {
 		r := askApex(t, "register", signUp(freshID(), wrong[0], wrong[1])).wants(t, 422, "invalid_field")
 		require.Len(t, r.body["errors"], 1, wrong)

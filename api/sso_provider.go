@@ -116,21 +116,21 @@ func (p *provider) discover(ctx context.Context, fresh bool) (*discovery, error)
 func (p *provider) read(ctx context.Context) (*discovery, error) {
 	found, err := oidc.NewProvider(oidc.ClientContext(ctx, p.http), p.issuer)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errProvider, err)
+		return nil, providerError(err)
 	}
 	var says struct {
 		Keys        string   `json:"jwks_uri"`
 		AuthMethods []string `json:"token_endpoint_auth_methods_supported"`
 	}
 	if err := found.Claims(&says); err != nil {
-		return nil, fmt.Errorf("%w: %w", errProvider, err)
+		return nil, providerError(err)
 	}
 	d := &discovery{provider: found, endpoint: found.Endpoint()}
 	for _, u := range []string{d.endpoint.AuthURL, d.endpoint.TokenURL, says.Keys} {
 		// A browser is sent to the first one; for whether http:// may be, the
 		// issuer's own scheme speaks, which was checked.
 		if err := notify.CheckURL(u, strings.HasPrefix(p.issuer, "http://")); err != nil {
-			return nil, fmt.Errorf("%w names an endpoint that can't be used: %w", errProvider, err)
+			return nil, providerError(fmt.Errorf("it names an endpoint that can't be used: %w", err))
 		}
 	}
 	// Trying both would spend the code on the wrong one.
@@ -139,6 +139,22 @@ func (p *provider) read(ctx context.Context) (*discovery, error) {
 		d.endpoint.AuthStyle = oauth2.AuthStyleInParams
 	}
 	return d, nil
+}
+
+// maxErrorText bounds what a provider's answer adds to logs and replies, in bytes:
+// anybody may have it asked.
+const maxErrorText = 300
+
+// providerError is an errProvider, and a notify.ErrAddress where err is one.
+func providerError(err error) error {
+	if errors.Is(err, notify.ErrAddress) {
+		return fmt.Errorf("%w: %w", errProvider, notify.ErrAddress)
+	}
+	return fmt.Errorf("%w: %s", errProvider, shorten(err.Error()))
+}
+
+func shorten(text string) string {
+	return strings.ToValidUTF8(text[:min(len(text), maxErrorText)], "")
 }
 
 // check reads the provider anew.
@@ -189,7 +205,7 @@ func (p *provider) identify(ctx context.Context, s *license.SSO, pending *shard.
 	case errors.As(err, &answered) && answered.ErrorCode != "":
 		return shard.Person{}, fmt.Errorf("%w: it refused the code: %s", errIdentity, shownCode(answered.ErrorCode))
 	case err != nil:
-		return shard.Person{}, fmt.Errorf("%w: %w", errProvider, err)
+		return shard.Person{}, providerError(err)
 	}
 	text, _ := token.Extra("id_token").(string)
 	if text == "" {
@@ -198,9 +214,9 @@ func (p *provider) identify(ctx context.Context, s *license.SSO, pending *shard.
 	verified, err := d.provider.Verifier(&oidc.Config{ClientID: s.ClientID}).Verify(ctx, text)
 	switch {
 	case err != nil && strings.Contains(err.Error(), "fetching keys"): // the library's words: it wraps nothing
-		return shard.Person{}, fmt.Errorf("%w: %w", errProvider, err)
+		return shard.Person{}, providerError(err)
 	case err != nil:
-		return shard.Person{}, fmt.Errorf("%w: its ID token does not hold: %s", errIdentity, strings.TrimPrefix(err.Error(), "oidc: "))
+		return shard.Person{}, fmt.Errorf("%w: its ID token does not hold: %s", errIdentity, shorten(strings.TrimPrefix(err.Error(), "oidc: ")))
 	case verified.Nonce != pending.Nonce:
 		return shard.Person{}, fmt.Errorf("%w: its ID token is of another log-in", errIdentity)
 	}
@@ -216,7 +232,7 @@ func person(token *oidc.IDToken, clientID string) (shard.Person, error) {
 		Party    string   `json:"azp"`
 	}
 	if err := token.Claims(&claims); err != nil {
-		return shard.Person{}, fmt.Errorf("%w: its ID token can't be read: %w", errIdentity, err)
+		return shard.Person{}, fmt.Errorf("%w: its ID token can't be read: %s", errIdentity, shorten(err.Error()))
 	}
 	email, err := cloudlicenses.NormalizeEmail(claims.Email)
 	switch {

@@ -4,9 +4,12 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/x509"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cloudlicenses/cloudlicenses"
+	"github.com/cloudlicenses/cloudlicenses/fsm/license"
 	"github.com/cloudlicenses/cloudlicenses/notify"
 	"github.com/cloudlicenses/cloudlicenses/shard"
 )
@@ -473,4 +477,21 @@ func TestProvidersAreBounded(t *testing.T) {
 		require.Same(t, p.of(issuer), p.of(issuer))
 	}
 	require.Len(t, p.known, cloudlicenses.MaxSSOProviders)
+}
+
+// TestProviderErrorsAreShort: anybody may have a provider asked, and what came of it
+// is logged.
+func TestProviderErrorsAreShort(t *testing.T) {
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusInternalServerError)
+		_, _ = io.WriteString(w, strings.Repeat("x", cloudlicenses.MaxSSOReply/2))
+	}))
+	defer server.Close()
+	cfg := testProviders()
+	cfg.RootCAs = x509.NewCertPool()
+	cfg.RootCAs.AddCert(server.Certificate())
+	_, err := newProviders(cfg).of(server.URL).begin(t.Context(), &license.SSO{}, new(shard.PendingSSO), "https://x/")
+	require.ErrorIs(t, err, errProvider)
+	require.Contains(t, err.Error(), "500")
+	require.Less(t, len(err.Error()), 2*maxErrorText)
 }

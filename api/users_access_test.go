@@ -22,7 +22,7 @@ const testPassword = "correct horse battery"
 
 // testHash is of testPassword: a hash costs some time.
 var testHash = sync.OnceValue(func() []byte {
-	hash, err := shard.HashPassword(context.Background(), testPassword)
+	hash, err := shard.HashPassword(context.Background(), shard.Asker{}, testPassword)
 	if err != nil {
 		panic(err)
 	}

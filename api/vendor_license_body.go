@@ -178,7 +178,7 @@ func (w *wrong) contact(text, member string) string {
 		return ""
 	}
 	email, err := cloudlicenses.NormalizeEmail(text)
-	w.check(err != nil || !validEmail(email), member, cloudlicenses.ErrEmail.Error())
+	w.check(err != nil, member, cloudlicenses.ErrEmail.Error())
 	return email
 }
 

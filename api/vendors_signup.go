@@ -55,7 +55,7 @@ func (c *call) serveVendorRegister() {
 	} else if err := cloudlicenses.ValidateLicensePrefix(in.Prefix); err != nil {
 		w.check(true, "vendor/license_prefix", err.Error())
 	}
-	if !c.valid(w) {
+	if !c.valid(w) || !c.mayRegister() {
 		return
 	}
 	r, err := c.server.shard.Register(c.context(), in)

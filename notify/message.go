@@ -3,9 +3,12 @@ package notify
 import (
 	"context"
 	"crypto/sha256"
+	"crypto/tls"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
+	"net"
 	netmail "net/mail"
 	"slices"
 	"strings"
@@ -14,6 +17,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/wneessen/go-mail"
+
+	"github.com/cloudlicenses/cloudlicenses"
 )
 
 const (
@@ -29,7 +34,8 @@ type Mailer interface {
 	Send(ctx context.Context, m *Message) error
 }
 
-// MailError is why a message was not sent.
+// MailError is why a message was not sent. Servers quote whom they refuse: its
+// text is kept where it is sealed, and logs get its Class.
 type MailError struct {
 	// Permanent: the message, its recipient or its sender was refused for good.
 	// Otherwise trying again later may help.
@@ -42,6 +48,32 @@ func (e *MailError) Error() string { return "mail: " + e.Err.Error() }
 
 // Unwrap returns the cause.
 func (e *MailError) Unwrap() error { return e.Err }
+
+// Class is the error without what the server said and what the message holds.
+func (e *MailError) Class() string {
+	switch {
+	case errors.Is(e.Err, ErrMessage):
+		return "mail: " + ErrMessage.Error()
+	case e.Permanent:
+		return "mail: the server refuses it for good"
+	case e.Code != 0:
+		return "mail: the server refuses it for now"
+	}
+	var network *net.OpError
+	var certificate *tls.CertificateVerificationError
+	var file *fs.PathError
+	switch {
+	case errors.As(e.Err, &network):
+		return "mail: " + network.Error()
+	case errors.As(e.Err, &certificate):
+		return "mail: " + certificate.Error()
+	case errors.As(e.Err, &file):
+		return "mail: " + file.Error()
+	case errors.Is(e.Err, context.DeadlineExceeded):
+		return "mail: the server takes too long"
+	}
+	return "mail: it could not be handed over"
+}
 
 // ErrMessage: the message itself cannot be sent by anybody. Permanent.
 var ErrMessage = errors.New("not a message that can be sent")
@@ -102,7 +134,7 @@ func ParseAddress(text string) (Address, error) {
 // Check returns an [ErrMessage] where a is not an address that mail can be sent
 // to: no quoted local parts, no address literals, nothing past ASCII.
 func (a Address) Check() error {
-	if !validEmail(a.Email) {
+	if email, err := cloudlicenses.NormalizeEmail(a.Email); err != nil || !strings.EqualFold(email, a.Email) {
 		return fmt.Errorf("%w: not an address: %q", ErrMessage, a.Email)
 	}
 	if !oneLine(a.Name) || utf8.RuneCountInString(a.Name) > maxName {
@@ -172,47 +204,6 @@ func part(body string, plain bool) (string, mail.PartOption) {
 		return body, mail.WithPartEncoding(mail.EncodingQP)
 	}
 	return strings.ReplaceAll(body, "\n", "\r\n"), mail.WithPartEncoding(mail.NoEncoding)
-}
-
-// validEmail reports whether email is a dot-atom of up to 64 characters, "@",
-// and a host name (RFC 5321, 4.1.2 and 4.5.3.1, without what nobody uses).
-func validEmail(email string) bool {
-	local, domain, found := strings.Cut(email, "@")
-	if !found || len(local) > 64 || len(email) > 254 {
-		return false
-	}
-	for atom := range strings.SplitSeq(local, ".") {
-		if atom == "" {
-			return false
-		}
-		for i := range len(atom) {
-			if !alphanumeric(atom[i]) && !strings.ContainsRune("!#$%&'*+-/=?^_`{|}~", rune(atom[i])) {
-				return false
-			}
-		}
-	}
-	return validHost(domain)
-}
-
-// validHost reports whether host is labels of letters, digits and inner "-" (RFC
-// 1123, 2.1), the last not of digits alone: that would be an address.
-func validHost(host string) bool {
-	if len(host) > 253 {
-		return false
-	}
-	last := ""
-	for label := range strings.SplitSeq(host, ".") {
-		if label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' {
-			return false
-		}
-		for i := range len(label) {
-			if !alphanumeric(label[i]) && label[i] != '-' {
-				return false
-			}
-		}
-		last = label
-	}
-	return strings.Trim(last, "0123456789") != ""
 }
 
 func alphanumeric(c byte) bool {

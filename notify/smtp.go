@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/wneessen/go-mail"
+
+	"github.com/cloudlicenses/cloudlicenses"
 )
 
 // TLSMode is how a connection to a mail server is secured.
@@ -90,11 +92,11 @@ func NewSMTP(c SMTPConfig) (*SMTP, error) {
 	}
 	if c.Hello == "" {
 		c.Hello = "localhost"
-		if name, err := os.Hostname(); err == nil && validHost(name) {
+		if name, err := os.Hostname(); err == nil && cloudlicenses.ValidHost(name) {
 			c.Hello = name
 		}
 	}
-	if !validHost(c.Hello) {
+	if !cloudlicenses.ValidHost(c.Hello) {
 		return nil, fmt.Errorf("mail server: %q is no name for EHLO", c.Hello)
 	}
 	return &SMTP{config: c, tls: &tls.Config{ServerName: c.ServerName, RootCAs: c.RootCAs, MinVersion: tls.VersionTLS12}}, nil
@@ -195,7 +197,6 @@ func refusal(ctx context.Context, err error) error {
 	if !errors.As(err, &send) || send.ErrorCode() == 0 {
 		return temporary(ctx, err)
 	}
-	// The library adds the recipient: log lines are no place for addresses.
 	text, _, _ := strings.Cut(send.Error(), ", affected ")
 	return &MailError{Permanent: send.ErrorCode() >= 500, Code: send.ErrorCode(), Err: errors.New(text)}
 }

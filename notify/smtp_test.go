@@ -247,13 +247,13 @@ func TestSMTPRefusals(t *testing.T) {
 	for _, command := range []string{"MAIL", "RCPT", "DATA"} {
 		for _, code := range []int{421, 450, 451, 452, 550, 552, 554} {
 			box := newMailbox(t, nil, false, func(b *mailbox) {
-				b.refuse[command] = &smtp.SMTPError{Code: code, EnhancedCode: smtp.EnhancedCode{code / 100, 1, 1}, Message: "no, thank you"}
+				b.refuse[command] = &smtp.SMTPError{Code: code, EnhancedCode: smtp.EnhancedCode{code / 100, 1, 1}, Message: "<admin@mercedes.com>: no, thank you"}
 			})
 			failure := mailError(t, box.to(t, func(c *SMTPConfig) { c.TLS = StartTLSOptional }).Send(context.Background(), testMessage()))
 			require.Equal(t, code >= 500, failure.Permanent, "%s %d: %v", command, code, failure)
 			require.Equal(t, code, failure.Code)
 			require.Contains(t, failure.Error(), "no, thank you")
-			require.NotContains(t, failure.Error(), "admin@mercedes.com")
+			require.NotContains(t, failure.Class(), "admin@mercedes.com")
 			got, _ := box.all()
 			require.Empty(t, got)
 		}

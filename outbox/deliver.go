@@ -20,7 +20,7 @@ const (
 	// recordTries is how often the outcome of an attempt is proposed, each time
 	// for a request's deadline: until then nothing else goes to its receiver.
 	recordTries = 12
-	// maxErrorText bounds the text of an error that is kept, in bytes.
+	// maxErrorText bounds the text of an error that is kept or logged, in bytes.
 	maxErrorText = 300
 )
 
@@ -85,9 +85,13 @@ func describe(tried *license.OutboxTried, outcome notify.Outcome) {
 		tried.Result = license.TriedFailed
 	}
 	if outcome.Err != nil {
-		text := strings.Join(strings.Fields(strings.ToValidUTF8(textOf(outcome.Err), "")), " ")
-		tried.Error = strings.ToValidUTF8(text[:min(len(text), maxErrorText)], "")
+		tried.Error = shorten(textOf(outcome.Err))
 	}
+}
+
+func shorten(text string) string {
+	text = strings.Join(strings.Fields(strings.ToValidUTF8(text, "")), " ")
+	return strings.ToValidUTF8(text[:min(len(text), maxErrorText)], "")
 }
 
 // textOf is an error as an account may see it: nothing of the network that this
@@ -133,6 +137,15 @@ func (g *drain) pause() {
 	}
 }
 
+// logged is an error as a log may hold it: of a mail, no address.
+func logged(err error) string {
+	var failed *notify.MailError
+	if errors.As(err, &failed) {
+		return failed.Class()
+	}
+	return shorten(err.Error())
+}
+
 // tell counts an attempt, and logs what somebody may have to mend.
 func (g *drain) tell(o *license.Outgoing, attempt int64, outcome notify.Outcome) {
 	g.d.metrics.count(o, outcome.Result)
@@ -144,5 +157,5 @@ func (g *drain) tell(o *license.Outgoing, attempt int64, outcome notify.Outcome)
 		level = g.d.logger.Warn
 	}
 	level("a delivery has not arrived", "group", uint32(g.group), "sequence", o.Sequence, "tenant", string(o.TenantID), "kind", o.Kind,
-		"endpoint", string(o.EndpointID), "attempt", attempt, "result", outcome.Result.String(), "status", outcome.Status, "error", outcome.Err)
+		"endpoint", string(o.EndpointID), "attempt", attempt, "result", outcome.Result.String(), "status", outcome.Status, "error", logged(outcome.Err))
 }

@@ -536,7 +536,7 @@ func TestMailThatIsNotSetUp(t *testing.T) {
 // link had expired.
 func TestMailThatFails(t *testing.T) {
 	g := newGroup(t)
-	box := newBox(t, func(*mail.Message) error { return fmt.Errorf("554 no") })
+	box := newBox(t, func(*mail.Message) error { return fmt.Errorf("<u2@acme.example>: User unknown") })
 	refusing := newBox(t, nil)
 	refusing.Close()
 	g.invite(1, time.Now().Add(-time.Minute))
@@ -553,7 +553,10 @@ func TestMailThatFails(t *testing.T) {
 		require.NotContains(t, string(o.Payload), "canary")
 	}
 	l.stop()
+	require.Contains(t, dead.Items[1].Error, "<u2@acme.example>", "kept where it is sealed")
 	require.NotContains(t, l.log.String(), "canary")
+	require.NotContains(t, l.log.String(), "@acme.example")
+	require.Contains(t, l.log.String(), "refuses it for good")
 }
 
 // TestLetters: every kind that a machine leaves has its words; one of a newer

@@ -7,10 +7,14 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"net/netip"
 	"runtime"
 	"strings"
+	"sync"
 
 	"golang.org/x/crypto/argon2"
+
+	"github.com/cloudlicenses/cloudlicenses"
 )
 
 // Passwords are kept as argon2id (RFC 9106) with 19 MiB, two passes and one
@@ -37,17 +41,71 @@ var ErrHashing = errors.New("too many passwords wait to be hashed")
 // at a time, and lets few wait.
 var (
 	hashing = make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2))
-	waiting = make(chan struct{}, argonWaiters)
+	waiting = waiters{byAccount: make(map[cloudlicenses.TenantID]int), byClient: make(map[netip.Addr]int)}
 )
 
+// Asker is for whom a password is hashed: the account whose user it is, and the
+// client that sent it, as ClientOf returns it; the zero one is this process.
+type Asker struct {
+	Account cloudlicenses.TenantID
+	Client  netip.Addr
+}
+
+// waiters count who waits, and who is served. A share each keeps whoever floods
+// one account, or comes from one address, from shutting out everybody else.
+type waiters struct {
+	mu        sync.Mutex
+	all       int
+	byAccount map[cloudlicenses.TenantID]int
+	byClient  map[netip.Addr]int
+}
+
+func (w *waiters) enter(who Asker) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.all >= argonWaiters || w.byAccount[who.Account] >= cloudlicenses.MaxPasswordsOfOne ||
+		who.Client.IsValid() && w.byClient[who.Client] >= cloudlicenses.MaxPasswordsOfOne {
+		return false
+	}
+	w.all++
+	w.byAccount[who.Account]++
+	w.byClient[who.Client]++
+	return true
+}
+
+func (w *waiters) leave(who Asker) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.all--
+	if w.byAccount[who.Account]--; w.byAccount[who.Account] == 0 {
+		delete(w.byAccount, who.Account)
+	}
+	if w.byClient[who.Client]--; w.byClient[who.Client] == 0 {
+		delete(w.byClient, who.Client)
+	}
+}
+
+// ClientOf is what counts as one client of an address: of IPv6 its /64, for
+// whoever has one address has all of that.
+func ClientOf(address string) netip.Addr {
+	a, err := netip.ParseAddr(address)
+	if err != nil {
+		return netip.Addr{}
+	}
+	if a = a.Unmap().WithZone(""); a.Is6() {
+		if prefix, err := a.Prefix(64); err == nil {
+			return prefix.Addr()
+		}
+	}
+	return a
+}
+
 // derive computes argon2id when it is this one's turn.
-func derive(ctx context.Context, password string, salt []byte) ([]byte, error) {
-	select {
-	case waiting <- struct{}{}:
-		defer func() { <-waiting }()
-	default:
+func derive(ctx context.Context, who Asker, password string, salt []byte) ([]byte, error) {
+	if !waiting.enter(who) {
 		return nil, ErrHashing
 	}
+	defer waiting.leave(who)
 	select {
 	case hashing <- struct{}{}:
 		defer func() { <-hashing }()
@@ -58,10 +116,10 @@ func derive(ctx context.Context, password string, salt []byte) ([]byte, error) {
 }
 
 // HashPassword returns what is kept of a password.
-func HashPassword(ctx context.Context, password string) ([]byte, error) {
+func HashPassword(ctx context.Context, who Asker, password string) ([]byte, error) {
 	salt := make([]byte, argonSalt)
 	_, _ = rand.Read(salt) // never fails: crypto/rand ends the process first
-	hash, err := derive(ctx, password, salt)
+	hash, err := derive(ctx, who, password, salt)
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +132,7 @@ var nobody = argonForm + base64.RawStdEncoding.EncodeToString(make([]byte, argon
 
 // PasswordFits reports whether a password is the one that was hashed. An empty
 // hash is nobody's: it takes as long, and fits nothing.
-func PasswordFits(ctx context.Context, password string, kept []byte) (bool, error) {
+func PasswordFits(ctx context.Context, who Asker, password string, kept []byte) (bool, error) {
 	text := string(kept)
 	if text == "" {
 		text = nobody
@@ -86,7 +144,7 @@ func PasswordFits(ctx context.Context, password string, kept []byte) (bool, erro
 	if !ok || !found || len(want) != argonHash || errors.Join(saltErr, hashErr) != nil {
 		return false, fmt.Errorf("a password's hash of %d bytes is not of the form %s…", len(kept), argonForm)
 	}
-	got, err := derive(ctx, password, salt)
+	got, err := derive(ctx, who, password, salt)
 	if err != nil {
 		return false, err
 	}

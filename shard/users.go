@@ -63,10 +63,11 @@ func (s *Shard) LogIn(ctx context.Context, tenant cloudlicenses.TenantID, c Cred
 	}
 	ctx, cancel := withDeadline(ctx)
 	defer cancel()
+	who := Asker{tenant, ClientOf(c.Address)}
 	var facts license.LoginFacts
 	err := s.readNow(ctx, tenant, license.QueryLogin, &license.FindLogin{Email: c.Email}, &facts)
 	if noSuchVendor(tenant, err) { // reads, and takes as long, as a vendor without such a user
-		_, err := PasswordFits(ctx, c.Password, nil)
+		_, err := PasswordFits(ctx, who, c.Password, nil)
 		return LoggedIn{UserResult: license.UserResult{Code: cloudlicenses.Unauthenticated}}, Written{}, err
 	}
 	if err != nil {
@@ -76,7 +77,7 @@ func (s *Shard) LogIn(ctx context.Context, tenant cloudlicenses.TenantID, c Cred
 		refusal := license.UserResult{Code: cloudlicenses.LoginLocked, LockedMillis: facts.LockedMillis}
 		return LoggedIn{UserResult: refusal}, Written{}, nil
 	}
-	fits, err := PasswordFits(ctx, c.Password, facts.PasswordHash)
+	fits, err := PasswordFits(ctx, who, c.Password, facts.PasswordHash)
 	if err != nil {
 		return LoggedIn{}, Written{}, err
 	}
@@ -136,7 +137,7 @@ func (s *Shard) SetPassword(ctx context.Context, tenant cloudlicenses.TenantID, 
 	if err := cloudlicenses.ValidatePassword(password, facts.Email); err != nil {
 		return license.UserResult{Code: cloudlicenses.InvalidField, Detail: "password: " + err.Error()}, Written{}, nil
 	}
-	kept, err := HashPassword(ctx, password)
+	kept, err := HashPassword(ctx, Asker{tenant, ClientOf(address)}, password)
 	if err != nil {
 		return license.UserResult{}, Written{}, err
 	}
@@ -148,7 +149,7 @@ func (s *Shard) SetPassword(ctx context.Context, tenant cloudlicenses.TenantID, 
 func (s *Shard) MailReset(ctx context.Context, tenant cloudlicenses.TenantID, email, address string) error {
 	ctx, cancel := withDeadline(ctx)
 	defer cancel()
-	if _, err := PasswordFits(ctx, "", nil); err != nil {
+	if _, err := PasswordFits(ctx, Asker{tenant, ClientOf(address)}, "", nil); err != nil {
 		return err
 	}
 	result, _, err := s.DoUser(ctx, tenant, license.OpMailToken, &license.MailToken{
@@ -220,7 +221,7 @@ func (s *Shard) ConfirmFactor(ctx context.Context, tenant cloudlicenses.TenantID
 // PutOwner makes an owner who logs in with a password right away, or gives the
 // one of that id this password.
 func (s *Shard) PutOwner(ctx context.Context, tenant cloudlicenses.TenantID, id cloudlicenses.UserID, email, name, password string) error {
-	kept, err := HashPassword(ctx, password)
+	kept, err := HashPassword(ctx, Asker{Account: tenant}, password)
 	if err != nil {
 		return err
 	}
@@ -238,7 +239,7 @@ func (s *Shard) PutOwner(ctx context.Context, tenant cloudlicenses.TenantID, id 
 	if err := s.readNow(ctx, tenant, license.QueryLogin, &license.FindLogin{Email: email}, &facts); err != nil {
 		return err
 	}
-	if fits, err := PasswordFits(ctx, password, facts.PasswordHash); err != nil || fits {
+	if fits, err := PasswordFits(ctx, Asker{Account: tenant}, password, facts.PasswordHash); err != nil || fits {
 		return err
 	}
 	mail := NewMail(cloudlicenses.TokenReset)

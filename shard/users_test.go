@@ -2,32 +2,36 @@ package shard
 
 import (
 	"context"
+	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/pquerna/otp/totp"
 	"github.com/stretchr/testify/require"
+
+	"github.com/cloudlicenses/cloudlicenses"
 )
 
 func TestPasswords(t *testing.T) {
 	ctx := context.Background()
-	kept, err := HashPassword(ctx, "correct horse battery")
+	kept, err := HashPassword(ctx, Asker{}, "correct horse battery")
 	require.NoError(t, err)
 	require.True(t, strings.HasPrefix(string(kept), "$argon2id$v=19$m=19456,t=2,p=1$"))
-	again, err := HashPassword(ctx, "correct horse battery")
+	again, err := HashPassword(ctx, Asker{}, "correct horse battery")
 	require.NoError(t, err)
 	require.NotEqual(t, kept, again)
 	for password, want := range map[string]bool{"correct horse battery": true, "correct horse batterY": false, "": false} {
-		fits, err := PasswordFits(ctx, password, kept)
+		fits, err := PasswordFits(ctx, Asker{}, password, kept)
 		require.NoError(t, err)
 		require.Equal(t, want, fits, password)
 	}
-	fits, err := PasswordFits(ctx, "", nil)
+	fits, err := PasswordFits(ctx, Asker{}, "", nil)
 	require.NoError(t, err)
 	require.False(t, fits, "nobody has no password")
 	for _, damaged := range []string{"x", argonForm, argonForm + "$", argonForm + "AAAA$AAAA", string(kept[:len(kept)-2])} {
-		_, err := PasswordFits(ctx, "p", []byte(damaged))
+		_, err := PasswordFits(ctx, Asker{}, "p", []byte(damaged))
 		require.Error(t, err, damaged)
 	}
 }
@@ -43,8 +47,51 @@ func TestHashingIsCapped(t *testing.T) {
 	}()
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	_, err := HashPassword(ctx, "correct horse battery")
+	_, err := HashPassword(ctx, Asker{}, "correct horse battery")
 	require.ErrorIs(t, err, ErrHashing)
+}
+
+// TestHashingIsShared: whoever floods an account, or comes from one address, shuts
+// nobody else out.
+func TestHashingIsShared(t *testing.T) {
+	for range cap(hashing) {
+		hashing <- struct{}{}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var asking sync.WaitGroup
+	t.Cleanup(func() {
+		cancel()
+		asking.Wait()
+		for range cap(hashing) {
+			<-hashing
+		}
+	})
+	s := &Shard{}
+	// ask reports whether the request for a reset waits; one that may not is answered.
+	ask := func(tenant cloudlicenses.TenantID, address string) bool {
+		waits := func() int {
+			waiting.mu.Lock()
+			defer waiting.mu.Unlock()
+			return waiting.all
+		}
+		before, answer := waits(), make(chan error, 1)
+		asking.Go(func() { answer <- s.MailReset(ctx, tenant, "a@b.example", address) })
+		require.Eventually(t, func() bool { return waits() > before || len(answer) > 0 }, 5*time.Second, time.Millisecond)
+		if len(answer) == 0 {
+			return true
+		}
+		require.ErrorIs(t, <-answer, ErrHashing)
+		return false
+	}
+	for n := range cloudlicenses.MaxPasswordsOfOne { // one address, and the same as IPv4 in IPv6
+		require.True(t, ask(cloudlicenses.TenantID(fmt.Sprint("t", n)), "192.0.2.1"))
+	}
+	require.False(t, ask("other", "::ffff:192.0.2.1"))
+	for n := range cloudlicenses.MaxPasswordsOfOne { // one account
+		require.True(t, ask("bmw", fmt.Sprintf("2001:db8:0:%x::1", n)))
+	}
+	require.False(t, ask("bmw", "198.51.100.1"))
+	require.True(t, ask("mercedes", "198.51.100.1"))
 }
 
 func TestTokensOfSessions(t *testing.T) {

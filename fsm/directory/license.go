@@ -45,8 +45,12 @@ func (s *state) generateLicense(c *GenerateLicense) msgp.Marshaler {
 	if refusal := s.refuseGeneration(c, customer); refusal != nil {
 		return refusal
 	}
-	l := s.newLicense(vendor, c)
 	provision := c.AutoProvision && s.provisionsAlone(vendor, customer)
+	if s.licenses.waiting[c.VendorID] >= cloudlicenses.MaxWaitingLicenses && !(provision && s.takesLicenses(c.TenantID)) {
+		return refuseLicense(cloudlicenses.PlanLimitExceeded, fmt.Sprintf(
+			"%d licenses wait for their tenants or for being provisioned: provision or revoke some of them first", cloudlicenses.MaxWaitingLicenses))
+	}
+	l := s.newLicense(vendor, c)
 	s.succeed(l, &l.Terms)
 	l.Terms.AutoRenew = l.Terms.AutoRenew && !s.succeeded(l, &l.Terms)
 	s.licenses.add(l)
@@ -219,11 +223,17 @@ func (l *License) revise() {
 func (s *state) want(l *License) {
 	l.Unfit = false
 	s.succeed(l, &l.Terms)
-	if t := s.tenants[l.TenantID]; t != nil && t.Status == cloudlicenses.TenantActive {
+	if s.takesLicenses(l.TenantID) {
 		l.Status, l.Revision = cloudlicenses.LicenseGenerated, max(l.Revision, l.Refused+1)
 		return
 	}
 	l.Status, l.Fresh = cloudlicenses.LicenseWaitingForTenant, false
+}
+
+// takesLicenses reports whether a tenant is there for licenses to be provisioned to.
+func (s *state) takesLicenses(id cloudlicenses.TenantID) bool {
+	t := s.tenants[id]
+	return t != nil && t.Status == cloudlicenses.TenantActive
 }
 
 // tryUnfit provisions what did not fit a tenant's plan, now that it may. The first

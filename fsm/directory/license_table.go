@@ -17,6 +17,7 @@ type licenseTable struct {
 	order         []*License                            // by id
 	ending        []*License                            // those whose contract ends, by its end, then id
 	unfinished    []*License                            // those whose group lags behind, by id
+	waiting       map[cloudlicenses.VendorID]int        // how many wait
 }
 
 // opportunityKey is what generation is idempotent by.
@@ -32,6 +33,7 @@ func newLicenseTable() licenseTable {
 		byOpportunity: map[opportunityKey]*License{},
 		byVendor:      map[cloudlicenses.VendorID][]*License{},
 		byTenant:      map[cloudlicenses.TenantID][]*License{},
+		waiting:       map[cloudlicenses.VendorID]int{},
 	}
 }
 
@@ -58,6 +60,10 @@ func (l *License) refused() bool {
 
 // lags reports whether the license's group is to be told something.
 func (l *License) lags() bool { return l.Revision > l.Synced }
+
+// waits reports whether no group has been told of the license: its tenant is not
+// there, or its vendor has not provisioned it.
+func (l *License) waits() bool { return l.Revision == 0 && !l.over() }
 
 // ends reports whether time will bring something about. A license that is
 // being provisioned comes first to its group, then to its end.
@@ -107,6 +113,9 @@ func (t *licenseTable) list(l *License) {
 	if l.lags() {
 		t.unfinished = insertBy(t.unfinished, l, (*License).compare)
 	}
+	if l.waits() {
+		t.waiting[l.VendorID]++
+	}
 }
 
 // unlist is the inverse of list.
@@ -116,6 +125,9 @@ func (t *licenseTable) unlist(l *License) {
 	}
 	if l.lags() {
 		t.unfinished = removeBy(t.unfinished, l, (*License).compare)
+	}
+	if l.waits() {
+		t.waiting[l.VendorID]--
 	}
 }
 

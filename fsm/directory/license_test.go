@@ -402,12 +402,16 @@ func TestLicenseInvariants(t *testing.T) {
 			}
 		}
 		generated += len(s.licenses.order)
+		waiting := map[cloudlicenses.VendorID]int{}
 		for i, l := range s.licenses.order {
 			require.True(t, i == 0 || s.licenses.order[i-1].ID < l.ID)
 			require.Same(t, l, s.licenses.byID[l.ID])
 			require.LessOrEqual(t, l.Synced, l.Revision)
 			require.Equal(t, l.lags(), contains(s.licenses.unfinished, l), "%+v", l)
 			require.Equal(t, l.ends(), contains(s.licenses.ending, l), "%+v", l)
+			if l.waits() {
+				waiting[l.VendorID]++
+			}
 			if l.Status == cloudlicenses.LicenseProvisioned {
 				require.Positive(t, l.Synced, "%+v", l)
 			}
@@ -416,6 +420,9 @@ func TestLicenseInvariants(t *testing.T) {
 			}
 		}
 		require.LessOrEqual(t, len(s.licenses.unfinished), len(s.licenses.order))
+		for vendor, count := range s.licenses.waiting {
+			require.Equal(t, waiting[vendor], count)
+		}
 	}
 	require.Greater(t, generated, 200)
 }
@@ -568,4 +575,28 @@ func TestBlockedVendorResumes(t *testing.T) {
 	require.Equal(t, cloudlicenses.OK, status(cloudlicenses.LicenseProvisioned))
 	block(true)
 	require.Equal(t, cloudlicenses.OK, status(cloudlicenses.LicenseRevoked), "what ends may be ended")
+}
+
+// TestWaitingLicensesAreBounded: what a vendor leaves for tenants that are not there
+// every node has in its memory.
+func TestWaitingLicensesAreBounded(t *testing.T) {
+	s, _ := agreed(t)
+	generate := func(tenant string, n int) (r LicenseResult) {
+		c := sampleGenerate()
+		c.VendorID, c.CRMAccount, c.TenantID = "vector-de", "ACC-"+tenant, tenantID(tenant)
+		c.OpportunityID, c.ProductID = fmt.Sprint("SF-", n), cloudlicenses.ProductID(fmt.Sprint("p", n))
+		s.apply(OpLicenseGenerate, c, &r)
+		return r
+	}
+	var last LicenseResult
+	for n := range cloudlicenses.MaxWaitingLicenses {
+		last = generate("nobody", n)
+		require.Equal(t, cloudlicenses.LicenseWaitingForTenant, last.License.Status, last.Detail)
+	}
+	require.Equal(t, cloudlicenses.PlanLimitExceeded, generate("nobody", cloudlicenses.MaxWaitingLicenses).Code)
+	require.EqualValues(t, 1, generate("mercedes", cloudlicenses.MaxWaitingLicenses).License.Revision, "it need not wait")
+	var r LicenseResult
+	s.apply(OpLicenseStatus, &SetLicenseStatus{VendorID: "vector-de", ID: last.License.ID, Status: cloudlicenses.LicenseRevoked}, &r)
+	require.Equal(t, cloudlicenses.OK, r.Code, r.Detail)
+	require.Equal(t, cloudlicenses.OK, generate("nobody", cloudlicenses.MaxWaitingLicenses+1).Code)
 }

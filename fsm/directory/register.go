@@ -21,7 +21,8 @@ const (
 	// RegistrationLifeMillis is how long a token is good for. After it the id
 	// and the domain are free again.
 	RegistrationLifeMillis = 7 * 24 * 60 * 60 * 1000
-	// maxPendingRegistrations bounds what strangers may leave behind.
+	// maxPendingRegistrations bounds what strangers may leave behind, of tenants
+	// and of vendors each.
 	maxPendingRegistrations = 10_000
 	// maxUnfinished bounds an answer to QueryRegistrations.
 	maxUnfinished = 100
@@ -34,6 +35,7 @@ type registrations struct {
 	byDomain map[string]cloudlicenses.TenantID // by domainKey
 	byPrefix map[string]cloudlicenses.TenantID // of vendors
 	pending  []*Registration                   // not verified, by expiry, then id
+	vendors  int                               // of pending
 	// looks counts the ids of tenants and of registrations by skeleton.
 	looks map[string]int
 }
@@ -59,6 +61,22 @@ func domainKey(id cloudlicenses.TenantID, domain string) string {
 	return domain
 }
 
+// vendors is 1 where a vendor signs up.
+func (r *Registration) vendors() int {
+	if _, isVendor := r.ID.Vendor(); isVendor {
+		return 1
+	}
+	return 0
+}
+
+// waiting counts the pending sign-ups of vendors, or of tenants.
+func (g *registrations) waiting(vendors bool) int {
+	if vendors {
+		return g.vendors
+	}
+	return len(g.pending) - g.vendors
+}
+
 func (g *registrations) add(r *Registration) {
 	g.byID[r.ID] = r
 	g.ids = insertSorted(g.ids, r.ID)
@@ -70,6 +88,7 @@ func (g *registrations) add(r *Registration) {
 	if r.Status == RegistrationPending {
 		at, _ := slices.BinarySearchFunc(g.pending, r, (*Registration).compareExpiry)
 		g.pending = slices.Insert(g.pending, at, r)
+		g.vendors += r.vendors()
 	}
 }
 
@@ -77,6 +96,7 @@ func (g *registrations) add(r *Registration) {
 func (g *registrations) settle(r *Registration) {
 	if at, found := slices.BinarySearchFunc(g.pending, r, (*Registration).compareExpiry); found {
 		g.pending = slices.Delete(g.pending, at, at+1)
+		g.vendors -= r.vendors()
 	}
 }
 
@@ -156,7 +176,7 @@ func (s *state) refuseRegistration(c *Register) msgp.Marshaler {
 		return refuse(cloudlicenses.AlreadyExists, "domain")
 	case isVendor && s.prefixTaken(c.Prefix):
 		return refuse(cloudlicenses.AlreadyExists, "license_prefix")
-	case len(g.pending) >= maxPendingRegistrations:
+	case g.waiting(isVendor) >= maxPendingRegistrations:
 		return refuse(cloudlicenses.Overloaded, "too many registrations wait for their verification")
 	}
 	return nil

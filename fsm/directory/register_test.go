@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/cockroachdb/datadriven"
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/stretchr/testify/require"
 
 	"github.com/cloudlicenses/cloudlicenses"
@@ -75,5 +76,36 @@ func TestSignUpEncodings(t *testing.T) {
 		"0a01000000000091" + id:          command(OpAdmitted, &TenantAdmitted{ID: "mercedes"}),
 	} {
 		require.Equal(t, want, hex.EncodeToString(got))
+	}
+}
+
+// TestWaitingRegistrationsAreBounded: vendors that wait keep no tenant from signing
+// up, nor the other way round.
+func TestWaitingRegistrationsAreBounded(t *testing.T) {
+	for _, vendors := range []bool{true, false} {
+		m := open(t, vfs.NewMem(), "m", byHand)
+		log := []entry{{stamp: 1, commands: [][]byte{command(OpInit, twoRegions())}}}
+		registration := func(n int, vendor bool) []byte {
+			id := fmt.Sprintf("many%c%c%c%c", 'a'+n%10, 'a'+n/10%10, 'a'+n/100%10, 'a'+n/1000)
+			c := &Register{Intent: [16]byte{1}, ID: tenantID(id), Company: "C", Domain: id + ".com", Region: "eu", Plan: "free", Groups: []uint32{1}}
+			if vendor {
+				c.ID, c.Plan, c.Prefix = "@"+c.ID, "", id
+			}
+			return command(OpRegister, c)
+		}
+		for n := range maxPendingRegistrations {
+			log = append(log, entry{stamp: 2, commands: [][]byte{registration(n, vendors)}})
+		}
+		replay(t, m, log)
+		try := func(stamp int64, vendor bool) (r RegistrationResult) {
+			results, err := m.Apply(m.AppliedIndex()+1, stamp, [][]byte{registration(maxPendingRegistrations, vendor)}, true)
+			require.NoError(t, err)
+			require.NoError(t, decode(results[0], &r))
+			return r
+		}
+		require.Equal(t, cloudlicenses.Overloaded, try(2, vendors).Code)
+		require.Equal(t, cloudlicenses.OK, try(2, !vendors).Code)
+		require.Equal(t, cloudlicenses.OK, try(3+RegistrationLifeMillis, vendors).Code, "the others have expired")
+		require.NoError(t, m.Close())
 	}
 }
