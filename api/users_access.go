@@ -100,7 +100,11 @@ func (c *call) authenticateSession(token string, byCookie bool) *problem {
 		return problemCrossSite
 	}
 	hash := shard.HashToken(token)
-	facts, err := c.server.shard.Session(c.context(), c.tenant, hash)
+	session := c.server.shard.Session
+	if c.ctx.IsGet() || c.ctx.IsHead() {
+		session = c.server.shard.ReadSession
+	}
+	facts, err := session(c.context(), c.tenant, hash)
 	switch {
 	case errors.Is(err, shard.ErrTenantNotFound) && c.vendor != "":
 		return problemNoSession

@@ -72,6 +72,7 @@ func (n *Node) announcement(groups []*group) []byte {
 			if g.verify.check(ctx) != nil {
 				return
 			}
+			g.fresh.hear(index, at) // should it lose its office, it was up to date until now
 			mu.Lock()
 			defer mu.Unlock()
 			b = binary.BigEndian.AppendUint32(b, uint32(g.id))

@@ -1,7 +1,10 @@
 package shard
 
 import (
+	"crypto/sha256"
 	"fmt"
+	"net/http"
+	"strconv"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -82,13 +85,44 @@ func TestReportsAskNoLeader(t *testing.T) {
 		}
 	}
 	const left = 1
+	user := license.PutUser{By: license.By{Platform: true}, ID: "user-1", Email: "b@mercedes.com", Name: "B", Role: cloudlicenses.RoleBilling, PasswordHash: []byte("hash")}
+	_, _, err := c.shards[0].DoUser(t.Context(), "mercedes", license.OpPutUser, &user)
+	require.NoError(t, err)
+	token := NewSessionToken("mercedes")
+	in, entered, err := c.shards[0].DoUser(t.Context(), "mercedes", license.OpLogin, &license.Login{
+		Email: user.Email, PasswordOK: true, PasswordSum: sha256.Sum256(user.PasswordHash), Session: HashToken(token),
+	})
+	require.NoError(t, err)
+	require.Equal(t, cloudlicenses.OK, in.Code)
+	edge := OpenEdge(t, c.shards[left])
+	ask := func(min string) (status int, stale int64) {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+edge+"/api/v1/costs", nil)
+		require.NoError(t, err)
+		request.Host = "mercedes.example.test"
+		request.Header.Set("Authorization", "Bearer "+token)
+		request.Header.Set("X-Min-Index", min)
+		response, err := http.DefaultClient.Do(request)
+		require.NoError(t, err)
+		require.NoError(t, response.Body.Close())
+		stale, _ = strconv.ParseInt(response.Header.Get("X-Staleness-Ms"), 10, 64)
+		return response.StatusCode, stale
+	}
+	status, _ := ask(entered.Applied)
+	require.Equal(t, http.StatusOK, status)
+	stopped := time.Now()
 	c.stop(0)
 	c.stop(2)
+	gone := time.Now()
 	require.Eventually(t, func() bool {
 		uses, fresh := report(left, ReadOptions{})
 		require.EqualValues(t, 3, uses)
-		return fresh.StalenessMillis > 500 || fresh.StalenessMillis == -1 // it led, and knows of no announcement
+		require.NotEqualValues(t, -1, fresh.StalenessMillis)
+		require.Less(t, fresh.StalenessMillis, time.Since(stopped).Milliseconds()+2000, "it was up to date until then, also where it led")
+		return fresh.StalenessMillis > 500 && time.Since(gone) > time.Second
 	}, 20*time.Second, 50*time.Millisecond, "it says how old it is")
+	status, stale := ask("")
+	require.Equal(t, http.StatusOK, status, "people read on as well")
+	require.Greater(t, stale, int64(500))
 }
 
 // TestInvoiceSaga: a node that dies at any step of a month's run leaves nothing

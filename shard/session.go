@@ -1,10 +1,15 @@
 package shard
 
 import (
+	"context"
 	"crypto/sha256"
+	"errors"
 	"strings"
+	"time"
 
 	"github.com/cloudlicenses/cloudlicenses"
+	"github.com/cloudlicenses/cloudlicenses/cluster"
+	"github.com/cloudlicenses/cloudlicenses/fsm/license"
 )
 
 // A session's token is clus_ and 43 base62 characters (256 random bits); that
@@ -66,3 +71,22 @@ func isRandom62(text string) bool {
 
 // HashToken returns what the cluster knows a session's or one-time token by.
 func HashToken(token string) [32]byte { return sha256.Sum256([]byte(token)) }
+
+// leaderPatience is how long a read waits for the leader's word on its session; a
+// failover takes some 400 ms.
+const leaderPatience = time.Second
+
+// ReadSession is Session for what a replica answers. That goes on while the group has
+// no leader, who alone could end the session: then the replica at hand tells whose it
+// is. It ends in time by itself, for it is not used as long.
+func (s *Shard) ReadSession(ctx context.Context, tenant cloudlicenses.TenantID, hash [32]byte) (license.SessionFacts, error) {
+	soon, cancel := context.WithTimeout(ctx, leaderPatience)
+	defer cancel()
+	facts, err := s.Session(soon, tenant, hash)
+	if !errors.Is(err, cluster.ErrNoLeader) && !errors.Is(err, cluster.ErrOutcomeUnknown) {
+		return facts, err
+	}
+	query := &license.FindSession{Session: hash, NowMillis: time.Now().UnixMilli()}
+	_, err = s.Read(ctx, tenant, Command{Op: license.QuerySession, Payload: query, Result: &facts}, ReadOptions{})
+	return facts, err
+}
