@@ -151,6 +151,9 @@ const (
 	// MinPasswordLength in characters and MaxPasswordBytes bound a password (422).
 	MinPasswordLength = 12
 	MaxPasswordBytes  = 256
+	// MaxPasswordsWaiting bounds the passwords that a node hashes, or has wait for
+	// that, at once (503 overloaded).
+	MaxPasswordsWaiting = 64
 	// MaxSSODomains bounds the e-mail domains of a tenant's single sign-on (422).
 	MaxSSODomains = 100
 	// MaxClientIDLength and MaxClientSecretLength bound what an OpenID provider

@@ -30,7 +30,7 @@ const (
 	argonSalt    = 16
 	argonHash    = 32
 	argonForm    = "$argon2id$v=19$m=19456,t=2,p=1$"
-	argonWaiters = 64
+	argonWaiters = cloudlicenses.MaxPasswordsWaiting
 )
 
 // ErrHashing means that too many passwords wait to be hashed. Nothing was
