@@ -45,8 +45,7 @@ const (
 	// MaxWaitingLicenses bounds the licenses of a vendor that wait for their tenants
 	// or for being provisioned (402 plan_limit_exceeded).
 	MaxWaitingLicenses = 1000
-	// MaxVersionLength bounds a version and a range of versions of the catalog, in
-	// bytes (422).
+	// MaxVersionLength bounds a version and a range of versions, in bytes (422).
 	MaxVersionLength = 100
 	// MaxURLLength bounds a URL in settings and of a webhook, in bytes (422).
 	MaxURLLength = 2048
