@@ -72,6 +72,11 @@ const (
 	// MaxProvisionedLicenses bounds the licenses that an operator makes of one kind
 	// for a tenant at once (422).
 	MaxProvisionedLicenses = 1_000_000
+	// RefusedRevisionMemory is how long a tenant's group goes on refusing a revision
+	// of a license that it has refused: longer than anybody may be at it.
+	// MaxRefusedRevisions bounds how many it remembers; one more forgets the oldest.
+	RefusedRevisionMemory = 24 * time.Hour
+	MaxRefusedRevisions   = 10_000
 
 	// HourSeriesKept is for how long what a license was used for is known by
 	// hour, at the least; by day and by month it is known for good.
@@ -216,11 +221,6 @@ const (
 	// BlockedEventPause is the least time between two events that tell a vendor that
 	// the same tenant has blocked it.
 	BlockedEventPause = time.Hour
-	// RefusedRevisionMemory is how long a tenant's group goes on refusing a revision
-	// of a license that it has refused: longer than anybody may be at it.
-	// MaxRefusedRevisions bounds how many it remembers; one more forgets the oldest.
-	RefusedRevisionMemory = 24 * time.Hour
-	MaxRefusedRevisions   = 10_000
 	// NoticeLife is how long such a notice waits: it names a person.
 	NoticeLife = 365 * 24 * time.Hour
 	// MaxNoticeMessage bounds a notification's message, in characters (422).
