@@ -37,6 +37,8 @@ const (
 	// MaxNameLength bounds the names of companies, vendors and products, and the
 	// range of versions of a license, in bytes (422).
 	MaxNameLength = 300
+	// MaxTaxIDLength bounds a company's tax id, in bytes (422).
+	MaxTaxIDLength = 50
 	// MaxLicensePrefix bounds a vendor's license prefix (422), so that a license
 	// id stays within MaxIDLength.
 	MaxLicensePrefix = 30
@@ -294,6 +296,9 @@ const (
 	// RegistrationWindow, of tenants and vendors together (429 rate_limited).
 	MaxRegistrations   = 30
 	RegistrationWindow = time.Hour
+	// MaxPendingRegistrations bounds the sign-ups that wait for their verification, of
+	// tenants and of vendors each (503 overloaded).
+	MaxPendingRegistrations = 10_000
 	// MaxWrongTries and MaxRightTries bound the tries of a sign-up's token in an hour
 	// (429 rate_limited). Those of the right one are counted apart: a stranger who
 	// guesses must not lock out whom the token belongs to.
