@@ -37,6 +37,8 @@ const (
 	// MaxNameLength bounds the names of companies, vendors and products, and the
 	// range of versions of a license, in bytes (422).
 	MaxNameLength = 300
+	// MaxTaxIDLength bounds a company's tax id, in bytes (422).
+	MaxTaxIDLength = 50
 	// MaxLicensePrefix bounds a vendor's license prefix (422), so that a license
 	// id stays within MaxIDLength.
 	MaxLicensePrefix = 30
@@ -45,8 +47,7 @@ const (
 	// MaxWaitingLicenses bounds the licenses of a vendor that wait for their tenants
 	// or for being provisioned (402 plan_limit_exceeded).
 	MaxWaitingLicenses = 1000
-	// MaxVersionLength bounds a version and a range of versions of the catalog, in
-	// bytes (422).
+	// MaxVersionLength bounds a version and a range of versions, in bytes (422).
 	MaxVersionLength = 100
 	// MaxURLLength bounds a URL in settings and of a webhook, in bytes (422).
 	MaxURLLength = 2048
@@ -73,6 +74,11 @@ const (
 	// MaxProvisionedLicenses bounds the licenses that an operator makes of one kind
 	// for a tenant at once (422).
 	MaxProvisionedLicenses = 1_000_000
+	// RefusedRevisionMemory is how long a tenant's group goes on refusing a revision
+	// of a license that it has refused: longer than anybody may be at it.
+	// MaxRefusedRevisions bounds how many it remembers; one more forgets the oldest.
+	RefusedRevisionMemory = 24 * time.Hour
+	MaxRefusedRevisions   = 10_000
 
 	// HourSeriesKept is for how long what a license was used for is known by
 	// hour, at the least; by day and by month it is known for good.
@@ -151,6 +157,9 @@ const (
 	// MinPasswordLength in characters and MaxPasswordBytes bound a password (422).
 	MinPasswordLength = 12
 	MaxPasswordBytes  = 256
+	// MaxPasswordsWaiting bounds the passwords that a node hashes, or has wait for
+	// that, at once (503 overloaded).
+	MaxPasswordsWaiting = 64
 	// MaxSSODomains bounds the e-mail domains of a tenant's single sign-on (422).
 	MaxSSODomains = 100
 	// MaxClientIDLength and MaxClientSecretLength bound what an OpenID provider
@@ -214,11 +223,6 @@ const (
 	// BlockedEventPause is the least time between two events that tell a vendor that
 	// the same tenant has blocked it.
 	BlockedEventPause = time.Hour
-	// RefusedRevisionMemory is how long a tenant's group goes on refusing a revision
-	// of a license that it has refused: longer than anybody may be at it.
-	// MaxRefusedRevisions bounds how many it remembers; one more forgets the oldest.
-	RefusedRevisionMemory = 24 * time.Hour
-	MaxRefusedRevisions   = 10_000
 	// NoticeLife is how long such a notice waits: it names a person.
 	NoticeLife = 365 * 24 * time.Hour
 	// MaxNoticeMessage bounds a notification's message, in characters (422).
@@ -292,6 +296,9 @@ const (
 	// RegistrationWindow, of tenants and vendors together (429 rate_limited).
 	MaxRegistrations   = 30
 	RegistrationWindow = time.Hour
+	// MaxPendingRegistrations bounds the sign-ups that wait for their verification, of
+	// tenants and of vendors each (503 overloaded).
+	MaxPendingRegistrations = 10_000
 	// MaxWrongTries and MaxRightTries bound the tries of a sign-up's token in an hour
 	// (429 rate_limited). Those of the right one are counted apart: a stranger who
 	// guesses must not lock out whom the token belongs to.

@@ -17,12 +17,8 @@ import (
 
 // Sign-up, on the platform's own host (seed B1).
 
-// Limits of a registration's fields, in bytes.
-const (
-	maxCompany = 300
-	maxTaxID   = 50
-	maxToken   = 100
-)
+// maxToken bounds a verification token, in bytes.
+const maxToken = 100
 
 // onApex reports whether the Host is the platform's own domain.
 func (c *call) onApex() bool {
@@ -64,7 +60,7 @@ func (w *wrong) text(member, value string, limit int) {
 // signUp checks what all sign-ups have in common, and returns what is asked for.
 func (w *wrong) signUp(company *companyFields, region string, admin *adminFields) shard.SignUp {
 	in := shard.SignUp{Company: company.Name, Country: company.Country, TaxID: company.TaxID, Region: region, Name: admin.Name}
-	w.text("company/name", in.Company, maxCompany)
+	w.text("company/name", in.Company, cloudlicenses.MaxNameLength)
 	var err error
 	in.Domain, err = shard.NormalizeDomain(company.Domain)
 	if err != nil {
@@ -72,7 +68,7 @@ func (w *wrong) signUp(company *companyFields, region string, admin *adminFields
 	}
 	w.check(!cloudlicenses.ValidCountry(in.Country), "company/country", "must be a country's code of ISO 3166-1 alpha-2, such as DE")
 	if in.TaxID != "" {
-		w.text("company/tax_id", in.TaxID, maxTaxID)
+		w.text("company/tax_id", in.TaxID, cloudlicenses.MaxTaxIDLength)
 	}
 	in.Email, err = cloudlicenses.NormalizeEmail(admin.Email)
 	w.check(err != nil, "admin/email", cloudlicenses.ErrEmail.Error())

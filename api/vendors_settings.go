@@ -167,7 +167,7 @@ func (in *settingsChange) check(c *call) (change shard.VendorChange, w wrong) {
 			member, "must be text of at most 100 characters, without control characters or spaces around it")
 	}
 	if take(directory.VendorName, in.DisplayName, &public.Name) {
-		w.text("display_name", public.Name, maxCompany)
+		w.text("display_name", public.Name, cloudlicenses.MaxNameLength)
 	}
 	if in.AutoProvision != nil {
 		public.Set |= directory.VendorAutoProvision

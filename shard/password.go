@@ -24,13 +24,12 @@ import (
 //
 // with 16 bytes of salt and 32 of hash in base64 without padding.
 const (
-	argonMemory  = 19 << 10 // KiB
-	argonPasses  = 2
-	argonLanes   = 1
-	argonSalt    = 16
-	argonHash    = 32
-	argonForm    = "$argon2id$v=19$m=19456,t=2,p=1$"
-	argonWaiters = 64
+	argonMemory = 19 << 10 // KiB
+	argonPasses = 2
+	argonLanes  = 1
+	argonSalt   = 16
+	argonHash   = 32
+	argonForm   = "$argon2id$v=19$m=19456,t=2,p=1$"
 )
 
 // ErrHashing means that too many passwords wait to be hashed. Nothing was
@@ -63,7 +62,7 @@ type waiters struct {
 func (w *waiters) enter(who Asker) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.all >= argonWaiters || w.byAccount[who.Account] >= cloudlicenses.MaxPasswordsOfOne ||
+	if w.all >= cloudlicenses.MaxPasswordsWaiting || w.byAccount[who.Account] >= cloudlicenses.MaxPasswordsOfOne ||
 		who.Client.IsValid() && w.byClient[who.Client] >= cloudlicenses.MaxPasswordsOfOne {
 		return false
 	}

@@ -236,16 +236,14 @@ func (s *state) takesLicenses(id cloudlicenses.TenantID) bool {
 	return t != nil && t.Status == cloudlicenses.TenantActive
 }
 
-// tryUnfit provisions what did not fit a tenant's plan, now that it may. The first
-// revision of a license that is on its way may have been refused before, and stays
-// refused: there is another one.
+// tryUnfit provisions what did not fit a tenant's plan, now that it may.
 func (s *state) tryUnfit(id cloudlicenses.TenantID) {
 	for _, l := range s.licenses.byTenant[id] {
 		switch {
 		case l.over():
 		case l.Unfit && s.refuseTenantOf(id, l.VendorID) == nil && s.licenses.holder(l, &l.Terms) == nil:
 			s.changeLicense(l, func() { s.want(l) })
-		case l.Synced == 0 && !l.Fresh:
+		case l.Synced == 0 && !l.Fresh: // on its way; the group may have refused it before, for good
 			s.changeLicense(l, l.revise)
 		}
 	}

@@ -15,8 +15,12 @@ func init() {
 	register(OpLicensesEnd, (*state).endLicenses)
 }
 
-// endBatch bounds how many licenses one EndLicenses ends.
-const endBatch = 1024
+const (
+	// endBatch bounds how many licenses one EndLicenses ends.
+	endBatch = 1024
+	// maxPrices bounds how often a license's price may change.
+	maxPrices = cloudlicenses.MaxPrices
+)
 
 // amend returns the terms with the fields of an amendment.
 func (c *AmendLicense) amend(t Terms) Terms {
@@ -112,7 +116,7 @@ func (s *state) refuseAmendment(l *License, terms *Terms) *LicenseResult {
 	if terms.AutoRenew && s.succeeded(l, terms) {
 		return refuseLicense(cloudlicenses.InvalidField, "contract/auto_renew: another license follows this one")
 	}
-	if len(l.Prices) >= cloudlicenses.MaxPrices {
+	if len(l.Prices) >= maxPrices {
 		return refuseLicense(cloudlicenses.Overloaded, "the license was amended too often: generate a new one")
 	}
 	if l.Before != nil {

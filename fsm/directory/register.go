@@ -21,9 +21,6 @@ const (
 	// RegistrationLifeMillis is how long a token is good for. After it the id
 	// and the domain are free again.
 	RegistrationLifeMillis = 7 * 24 * 60 * 60 * 1000
-	// maxPendingRegistrations bounds what strangers may leave behind, of tenants
-	// and of vendors each.
-	maxPendingRegistrations = 10_000
 	// maxUnfinished bounds an answer to QueryRegistrations.
 	maxUnfinished = 100
 )
@@ -176,7 +173,7 @@ func (s *state) refuseRegistration(c *Register) msgp.Marshaler {
 		return refuse(cloudlicenses.AlreadyExists, "domain")
 	case isVendor && s.prefixTaken(c.Prefix):
 		return refuse(cloudlicenses.AlreadyExists, "license_prefix")
-	case g.waiting(isVendor) >= maxPendingRegistrations:
+	case g.waiting(isVendor) >= cloudlicenses.MaxPendingRegistrations:
 		return refuse(cloudlicenses.Overloaded, "too many registrations wait for their verification")
 	}
 	return nil

@@ -93,12 +93,12 @@ func TestWaitingRegistrationsAreBounded(t *testing.T) {
 			}
 			return command(OpRegister, c)
 		}
-		for n := range maxPendingRegistrations {
+		for n := range cloudlicenses.MaxPendingRegistrations {
 			log = append(log, entry{stamp: 2, commands: [][]byte{registration(n, vendors)}})
 		}
 		replay(t, m, log)
 		try := func(stamp int64, vendor bool) (r RegistrationResult) {
-			results, err := m.Apply(m.AppliedIndex()+1, stamp, [][]byte{registration(maxPendingRegistrations, vendor)}, true)
+			results, err := m.Apply(m.AppliedIndex()+1, stamp, [][]byte{registration(cloudlicenses.MaxPendingRegistrations, vendor)}, true)
 			require.NoError(t, err)
 			require.NoError(t, decode(results[0], &r))
 			return r
