@@ -16,9 +16,10 @@ import (
 )
 
 // The saga of a month's invoices, of one vendor: read what was charged, once
-// nothing more can be; put each invoice into the vendor's account, which keeps
-// and sends it; say that the month is through. An invoice's id follows from
-// customer, month and currency, so every step may be repeated by any node.
+// nothing more can be, and what is billed of it; put each invoice into the vendor's
+// account, which keeps and sends it and remembers what it bills; say that the month
+// is through. What is billed is not billed again, so every step may be repeated by
+// any node.
 
 // ErrMonthRuns: a month is invoiced once it is over.
 var ErrMonthRuns = errors.New("the month is not over yet")
@@ -31,12 +32,25 @@ type InvoiceRun struct {
 	Written
 }
 
+// errBilledBeside: another run has billed something since this one read what is
+// billed.
+var errBilledBeside = errors.New("another run of invoices goes on; ask again")
+
 // RunInvoices makes a vendor's invoices of a month, and sends again those that
 // could not be sent. A void one is replaced by its next revision only where
 // somebody asks for it by hand.
 func (s *Shard) RunInvoices(ctx context.Context, vendor cloudlicenses.VendorID, month billing.Month, by license.By, byHand bool) (InvoiceRun, error) {
+	for try := 0; ; try++ {
+		run, err := s.runInvoices(ctx, vendor, month, by, byHand)
+		if try == 3 || !errors.Is(err, errBilledBeside) {
+			return run, err
+		}
+	}
+}
+
+func (s *Shard) runInvoices(ctx context.Context, vendor cloudlicenses.VendorID, month billing.Month, by license.By, byHand bool) (InvoiceRun, error) {
 	run := InvoiceRun{Month: month}
-	if end := (month + 1).First().UnixMillis(); s.now().UnixMilli() < end {
+	if s.monthOver() < month {
 		return run, ErrMonthRuns
 	}
 	found, err := s.finalCharges(ctx, vendor, month)
@@ -49,12 +63,31 @@ func (s *Shard) RunInvoices(ctx context.Context, vendor cloudlicenses.VendorID, 
 			sums = append(sums, c.Sum)
 		}
 	}
-	invoices, err := billing.Invoices(month, found.Contracts, sums)
+	r := s.newReader(ReadOptions{Linearizable: true})
+	books, err := r.books(ctx, vendor, month, byHand)
+	if err != nil {
+		return run, err
+	}
+	there, err := r.invoicesOf(ctx, vendor, month)
+	if err != nil {
+		return run, err
+	}
+	kept := make(map[string]*license.Invoice, len(there))
+	for i := range there {
+		v := &there[i]
+		if kept[v.ID] = v; !v.Void && v.Voids == "" {
+			run.Known++
+		}
+		if err := s.resendInvoice(ctx, vendor, v, by); err != nil {
+			return run, err
+		}
+	}
+	invoices, err := billing.Invoices(month, found.Contracts, sums, &books)
 	if err != nil {
 		return run, fmt.Errorf("invoices of %s for %s: %w", vendor, month, err)
 	}
 	for i := range invoices {
-		if err := s.putInvoice(ctx, &run, &invoices[i], by, byHand); err != nil {
+		if err := s.putInvoice(ctx, &run, &invoices[i], by, kept); err != nil {
 			return run, err
 		}
 	}
@@ -66,39 +99,74 @@ func (s *Shard) RunInvoices(ctx context.Context, vendor cloudlicenses.VendorID, 
 	return run, err
 }
 
-// putInvoice puts one invoice or, where a void one is to be replaced, its first
-// revision that is not void.
-func (s *Shard) putInvoice(ctx context.Context, run *InvoiceRun, v *billing.Invoice, by license.By, replace bool) error {
-	for revision := 1; ; revision++ {
-		*v = v.WithRevision(revision)
-		body, err := v.AppendWebhook(nil, s.domain)
-		if err != nil {
-			return fmt.Errorf("invoice %s: %w", v.ID, err)
-		}
-		var result license.InvoiceResult
-		_, err = s.doAccount(ctx, v.Vendor, Command{
-			Op: license.OpPutInvoice, Payload: &license.PutInvoice{By: by, Invoice: keptInvoice(v), Body: body}, Result: &result,
-		})
-		if err == nil {
-			err = refused(result.Code, result.Detail)
-		}
-		switch {
-		case err != nil:
-			return fmt.Errorf("put invoice %s: %w", v.ID, err)
-		case result.Fresh:
-			run.Issued = append(run.Issued, result.Invoice)
-			return nil
-		case !result.Invoice.Void || !replace:
-			run.Known++
-			return nil
+// monthOver is the last month that is over on every node's clock: no entry can be
+// stamped in it any more.
+func (s *Shard) monthOver() billing.Month {
+	return billing.DayAt(s.now().Add(-2*cloudlicenses.MaxClockOffset).UnixMilli()).Month() - 1
+}
+
+// resendInvoice sends an invoice as it is kept, where it could not be sent.
+func (s *Shard) resendInvoice(ctx context.Context, vendor cloudlicenses.VendorID, kept *license.Invoice, by license.By) error {
+	if kept.Void || kept.Voids != "" || !kept.Unsent() {
+		return nil
+	}
+	v := BilledInvoice(vendor, kept)
+	body, err := v.AppendWebhook(nil, s.domain)
+	if err != nil {
+		return fmt.Errorf("invoice %s: %w", v.ID, err)
+	}
+	var result license.InvoiceResult
+	_, err = s.doAccount(ctx, vendor, Command{
+		Op: license.OpResendInvoice, Payload: &license.ResendInvoice{By: by, ID: kept.ID, Body: body}, Result: &result,
+	})
+	if err == nil {
+		err = refused(result.Code, result.Detail)
+	}
+	if err != nil {
+		return fmt.Errorf("send invoice %s again: %w", v.ID, err)
+	}
+	return nil
+}
+
+// putInvoice puts one invoice: in place of one that is void, or beside those that
+// are there.
+func (s *Shard) putInvoice(ctx context.Context, run *InvoiceRun, v *billing.Invoice, by license.By, kept map[string]*license.Invoice) error {
+	for known := kept[string(v.ID)]; known != nil; known = kept[string(v.ID)] {
+		if known.Void {
+			*v = v.WithRevision(v.Revision + 1)
+		} else {
+			*v = v.WithPart(v.Part + 1)
 		}
 	}
+	body, err := v.AppendWebhook(nil, s.domain)
+	if err != nil {
+		return fmt.Errorf("invoice %s: %w", v.ID, err)
+	}
+	var result license.InvoiceResult
+	_, err = s.doAccount(ctx, v.Vendor, Command{
+		Op: license.OpIssueInvoice, Payload: &license.IssueInvoice{By: by, Invoice: keptInvoice(v), Body: body, Shares: sharesOf(v)}, Result: &result,
+	})
+	switch {
+	case err == nil && (result.Code == cloudlicenses.AlreadyExists || !result.Fresh && result.Code == cloudlicenses.OK && v.Total != 0):
+		err = errBilledBeside
+	case err == nil:
+		err = refused(result.Code, result.Detail)
+	}
+	if err != nil {
+		return fmt.Errorf("put invoice %s: %w", v.ID, err)
+	}
+	if result.Fresh {
+		run.Issued = append(run.Issued, result.Invoice)
+		kept[string(v.ID)] = &result.Invoice
+	}
+	return nil
 }
 
 // finalCharges gathers a month's charges once every group's clock is past its
 // end: no charge can come any more then. The contracts are those that the
-// directory has by now, whichever replica is asked. A group where nothing happens is given
-// an entry that moves its clock.
+// directory has by now, whichever replica is asked, once it has renewed or ended
+// what was to end with the month. A group where nothing happens is given an entry
+// that moves its clock.
 func (s *Shard) finalCharges(ctx context.Context, vendor cloudlicenses.VendorID, month billing.Month) (VendorCharges, error) {
 	end := (month + 1).First().UnixMillis()
 	known, err := s.places.barrier(ctx)
@@ -107,7 +175,7 @@ func (s *Shard) finalCharges(ctx context.Context, vendor cloudlicenses.VendorID,
 	}
 	contracts := FormatAppliedIndex(directoryGroup, known)
 	opt := ReadOptions{MinIndex: contracts}
-	for ticked := false; ; ticked = true {
+	for ticked, ended := false, 0; ; {
 		r := s.newReader(opt)
 		found, behind, err := r.vendorCharges(ctx, vendor, "", month.Days())
 		switch {
@@ -115,6 +183,15 @@ func (s *Shard) finalCharges(ctx context.Context, vendor cloudlicenses.VendorID,
 			return found, err
 		case behind:
 			return found, errUnknownLicense
+		case r.ends != 0 && r.ends <= end:
+			if ended == maxEndings {
+				return found, fmt.Errorf("%w: contracts are to end with it", ErrMonthRuns)
+			}
+			if contracts, err = s.endLicenses(ctx); err != nil {
+				return found, err
+			}
+			opt.MinIndex, ended = contracts, ended+1
+			continue
 		case found.ClockMillis >= end || found.ClockMillis == 0: // 0: no customer is there
 			return found, nil
 		}
@@ -132,8 +209,22 @@ func (s *Shard) finalCharges(ctx context.Context, vendor cloudlicenses.VendorID,
 		if ticked || len(parts) == 1 {
 			return found, fmt.Errorf("%w: the clock of a group is before its end", ErrMonthRuns)
 		}
-		opt.MinIndex = JoinAppliedIndexes(parts...)
+		opt.MinIndex, ticked = JoinAppliedIndexes(parts...), true
 	}
+}
+
+// maxEndings bounds how often one run has the directory end contracts.
+const maxEndings = 16
+
+// endLicenses has the directory renew or end what has come to its end, as it does by
+// itself, and returns the index at which it has.
+func (s *Shard) endLicenses(ctx context.Context) (index string, err error) {
+	var ack directory.Ack
+	w, err := s.DoDirectory(ctx, Command{Op: directory.OpLicensesEnd, Payload: &directory.EndLicenses{Limit: directory.MaxEndings}, Result: &ack})
+	if err != nil {
+		return "", fmt.Errorf("end contracts: %w", err)
+	}
+	return w.Applied, nil
 }
 
 // tick has a group commit an entry that carries nothing but its time.
@@ -235,7 +326,7 @@ func (s *Shard) RunInvoicesMonthly(ctx context.Context) {
 			clear(through)
 			continue
 		}
-		last := billing.DayAt(s.now().UnixMilli()).Month() - 1
+		last := s.monthOver()
 		if err := s.invoiceVendors(ctx, last, through); err != nil && ctx.Err() == nil {
 			s.logger.Warn("the invoices of a month can't be made yet", "month", last.String(), "error", err)
 		}

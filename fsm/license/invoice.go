@@ -138,43 +138,59 @@ func (v *Invoice) before() string {
 	return base + "-r" + count(v.Revision-1).String()
 }
 
-// applyPutInvoice keeps an invoice and sends it.
+// issuable makes the checks of a new invoice that need no other.
+func (m *Machine) issuable(t *tenant, by *By, v *Invoice) (actor string, refusal reply) {
+	_, actor, code := m.asker(t, by, cloudlicenses.ActManageBilling)
+	_, isVendor := t.name.Vendor()
+	detail := v.invalid()
+	switch {
+	case code != cloudlicenses.OK:
+		return "", refusedInvoice(code, "")
+	case !isVendor:
+		return "", refusedInvoice(cloudlicenses.InvalidField, notOfVendor)
+	case detail != "":
+		return "", refusedInvoice(cloudlicenses.InvalidField, detail)
+	}
+	return actor, nil
+}
+
+// succeeds refuses a revision where the one before it is not void.
+func (m *Machine) succeeds(t *tenant, v *Invoice) (refusal reply, err error) {
+	id := v.before()
+	if id == "" {
+		return nil, nil
+	}
+	earlier, err := invoice(m.store, t, id)
+	if err == nil && (earlier == nil || !earlier.Void) {
+		refusal = refusedInvoice(cloudlicenses.InvalidField, "revision: the one before it is not void")
+	}
+	return refusal, err
+}
+
+// applyPutInvoice keeps an invoice and sends it. What is issued now is issued by
+// IssueInvoice; this is of older logs.
 func (m *Machine) applyPutInvoice(t *tenant, payload []byte) (reply, error) {
 	var p PutInvoice
 	if err := decode(&p, payload); err != nil {
 		return nil, err
 	}
 	v := &p.Invoice
-	_, actor, code := m.asker(t, &p.By, cloudlicenses.ActManageBilling)
-	_, isVendor := t.name.Vendor()
-	detail := v.invalid()
-	switch {
-	case code != cloudlicenses.OK:
-		return refusedInvoice(code, ""), nil
-	case !isVendor:
-		return refusedInvoice(cloudlicenses.InvalidField, notOfVendor), nil
-	case detail != "":
-		return refusedInvoice(cloudlicenses.InvalidField, detail), nil
+	actor, refusal := m.issuable(t, &p.By, v)
+	if refusal != nil {
+		return refusal, nil
 	}
 	known, err := invoice(m.store, t, v.ID)
 	if err != nil {
 		return nil, err
 	}
 	if known != nil {
-		unsent := known.Sent.State == "" || known.Sent.State == cloudlicenses.DeliveryFailed
-		if unsent && !known.Void && m.sendInvoice(t, known, p.Body) {
+		if known.Unsent() && !known.Void && m.sendInvoice(t, known, p.Body) {
 			m.storeInvoice(t, known)
 		}
 		return &InvoiceResult{Invoice: *known}, nil
 	}
-	if id := v.before(); id != "" {
-		earlier, err := invoice(m.store, t, id)
-		if err != nil {
-			return nil, err
-		}
-		if earlier == nil || !earlier.Void {
-			return refusedInvoice(cloudlicenses.InvalidField, "revision: the one before it is not void"), nil
-		}
+	if refusal, err = m.succeeds(t, v); refusal != nil || err != nil {
+		return refusal, err
 	}
 	v.Void, v.VoidedMillis = false, 0
 	m.issue(t, v, p.Body, actionInvoiceIssue, actor, &p.By)
@@ -275,6 +291,9 @@ func (m *Machine) applyVoidInvoice(t *tenant, payload []byte) (reply, error) {
 		return refusedInvoice(cloudlicenses.InvalidField, "id: what cancels an invoice is not voided; run the month again"), nil
 	case mirror.invalid() != "" || mirror.ID != "void-"+v.ID || mirror.Voids != v.ID || mirror.Total != -v.Total || mirror.Month != v.Month:
 		return refusedInvoice(cloudlicenses.InvalidField, "mirror: does not cancel the invoice"), nil
+	}
+	if err := m.unbill(t, v); err != nil {
+		return nil, err
 	}
 	v.Void, v.VoidedMillis = true, m.state.clock
 	m.storeInvoice(t, v)

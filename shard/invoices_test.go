@@ -1,0 +1,188 @@
+package shard
+
+import (
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloudlicenses/cloudlicenses"
+	"github.com/cloudlicenses/cloudlicenses/billing"
+	"github.com/cloudlicenses/cloudlicenses/fsm/directory"
+	"github.com/cloudlicenses/cloudlicenses/fsm/license"
+)
+
+// year is the next one of a vendor whose account is made in January.
+type year struct {
+	c      *trio
+	s      *Shard
+	offset atomic.Int64
+}
+
+const vectorAccount = cloudlicenses.TenantID("@vector-de")
+
+func newYear(t *testing.T) *year {
+	y := &year{c: newTrio(t)}
+	y.at(ofYear(time.January).First().UnixMillis() + time.Hour.Milliseconds())
+	y.c.now = func() time.Time { return time.Now().Add(time.Duration(y.offset.Load())) }
+	y.c.start(0, 1, 2)
+	y.s = y.c.shards[y.c.leader(directoryGroup)]
+	_, _, err := y.s.CreateVendor(t.Context(), CreateVendorRequest{ID: "vector-de", Name: "Vector", LicensePrefix: "vector"})
+	require.NoError(t, err)
+	_, err = y.s.CreateTenant(t.Context(), CreateTenantRequest{ID: "mercedes"})
+	require.NoError(t, err)
+	return y
+}
+
+// ofYear is a month of it; 13 is the first one after it.
+func ofYear(m time.Month) billing.Month { return billing.NewMonth(time.Now().UTC().Year()+1, m) }
+
+// at sets the clock of all nodes.
+func (y *year) at(millis int64) {
+	y.offset.Store((millis - time.Now().UnixMilli()) * int64(time.Millisecond))
+}
+
+// runs makes the invoices of [from, to] by themselves, each an hour after it.
+func (y *year) runs(t *testing.T, from, to time.Month) {
+	for m := from; m <= to; m++ {
+		y.at(ofYear(m+1).First().UnixMillis() + time.Hour.Milliseconds())
+		require.NoError(t, y.s.invoiceVendors(t.Context(), ofYear(m), make(invoicedThrough)))
+	}
+}
+
+func (y *year) byHand(t *testing.T, m time.Month) InvoiceRun {
+	run, err := y.s.RunInvoices(t.Context(), "vector-de", ofYear(m), platform, true)
+	require.NoError(t, err)
+	return run
+}
+
+// generate generates a license of mercedes, 5,000.00 a month.
+func (y *year) generate(t *testing.T, product string, change func(*directory.GenerateLicense)) directory.License {
+	g, contact := wish("mercedes", product)
+	g.Terms.StartMillis, g.Terms.EndMillis = ofYear(time.January).First().UnixMillis(), ofYear(13).First().UnixMillis()
+	if change != nil {
+		change(&g)
+	}
+	r, _, err := y.s.Generate(t.Context(), g, contact)
+	require.NoError(t, err)
+	return r.License
+}
+
+func (y *year) amend(t *testing.T, l *directory.License, fields directory.AmendFields, terms directory.Terms) {
+	_, _, err := y.s.AmendLicense(t.Context(), directory.AmendLicense{VendorID: "vector-de", ID: l.ID, Fields: fields, Terms: terms})
+	require.NoError(t, err)
+}
+
+// kept is what the account keeps, the newest month first.
+func (y *year) kept(t *testing.T) (all []license.Invoice) {
+	list := license.ListInvoices{Limit: 100}
+	for more := true; more; {
+		var page license.InvoicePage
+		require.NoError(t, y.s.readNow(t.Context(), vectorAccount, license.QueryInvoices, &list, &page))
+		require.Equal(t, cloudlicenses.OK, page.Code)
+		all = append(all, page.Items...)
+		list.Cursor, more = page.Next, page.Next != ""
+	}
+	return all
+}
+
+// billed requires what was billed by now, in whole months of one license.
+func (y *year) billed(t *testing.T, months int64) {
+	t.Helper()
+	var lines string
+	var total int64
+	for _, v := range y.kept(t) {
+		for _, line := range v.Lines {
+			lines += fmt.Sprintf("\n%s: %s %d", v.ID, line.Description, line.Amount)
+		}
+		total += v.Total
+	}
+	require.Equal(t, months*500_000, total, lines)
+}
+
+// TestCommitFeesOfAmendedContracts: every month of a contract is billed once,
+// whatever the contract was when its invoices were made.
+func TestCommitFeesOfAmendedContracts(t *testing.T) {
+	y := newYear(t)
+	cad := y.generate(t, "cad", nil)
+	ide := y.generate(t, "ide", func(g *directory.GenerateLicense) { g.Terms.Cycle = cloudlicenses.BillingYearly })
+	sim := y.generate(t, "sim", func(g *directory.GenerateLicense) {
+		g.Terms.Cycle, g.Terms.AutoRenew = cloudlicenses.BillingYearly, false
+	})
+	y.runs(t, time.January, time.September)
+	y.billed(t, 9)
+	y.generate(t, "late", func(g *directory.GenerateLicense) { g.Terms.StartMillis = ofYear(time.August).First().UnixMillis() })
+	y.amend(t, &cad, directory.AmendCycle, directory.Terms{Cycle: cloudlicenses.BillingYearly})
+	y.amend(t, &ide, directory.AmendCycle, directory.Terms{Cycle: cloudlicenses.BillingMonthly})
+	y.amend(t, &sim, directory.AmendEnd, directory.Terms{EndMillis: ofYear(time.June).First().UnixMillis()})
+	y.runs(t, time.October, time.October)
+	y.billed(t, 9+10+5+3)
+	for m := time.January; m <= time.October; m++ {
+		require.Empty(t, y.byHand(t, m).Issued, "by hand, nothing is billed again")
+	}
+	y.runs(t, time.November, time.December)
+	y.billed(t, 12+12+5+5)
+}
+
+// TestBackdatedByHand: what the invoice of a month does not hold is billed beside
+// it.
+func TestBackdatedByHand(t *testing.T) {
+	y := newYear(t)
+	y.generate(t, "cad", nil)
+	y.runs(t, time.January, time.March)
+	y.generate(t, "ide", nil)
+	for m := time.January; m <= time.March; m++ {
+		run := y.byHand(t, m)
+		require.Equal(t, 1, run.Known)
+		require.Len(t, run.Issued, 1)
+		require.Regexp(t, `^inv-\d{4}-0\d-[0-9a-f]{20}-p2$`, run.Issued[0].ID)
+		require.Equal(t, "ide - Commit (5 licenses)", run.Issued[0].Lines[0].Description)
+	}
+	y.billed(t, 6)
+}
+
+// TestVoidIsBilledByHand: what a void invoice has billed is billed by the next
+// revision of it, and by no other.
+func TestVoidIsBilledByHand(t *testing.T) {
+	y := newYear(t)
+	y.generate(t, "cad", nil)
+	y.generate(t, "ide", func(g *directory.GenerateLicense) { g.Terms.Cycle = cloudlicenses.BillingQuarterly })
+	y.runs(t, time.January, time.March)
+	y.billed(t, 6)
+	for _, v := range y.kept(t) {
+		if v.Month == uint32(ofYear(time.March)) {
+			_, _, _, err := y.s.VoidInvoice(t.Context(), "vector-de", v.ID, platform)
+			require.NoError(t, err)
+		}
+	}
+	y.billed(t, 2)
+	y.runs(t, time.April, time.April)
+	y.billed(t, 3)
+	require.Empty(t, y.byHand(t, time.February).Issued)
+	run := y.byHand(t, time.March)
+	require.Len(t, run.Issued, 1)
+	require.EqualValues(t, 2, run.Issued[0].Revision)
+	require.Len(t, run.Issued[0].Lines, 4)
+	require.Empty(t, y.byHand(t, time.March).Issued)
+	y.billed(t, 7)
+}
+
+// TestRunAtMidnight: a month that is run in the very moment in which it is over
+// finds contracts renewed that renew themselves with it.
+func TestRunAtMidnight(t *testing.T) {
+	y := newYear(t)
+	y.generate(t, "cad", func(g *directory.GenerateLicense) {
+		g.Terms.EndMillis, g.Terms.Cycle = ofYear(time.March).First().UnixMillis(), cloudlicenses.BillingYearly
+	})
+	y.at(ofYear(time.March).First().UnixMillis() - 50)
+	require.Eventually(t, func() bool {
+		_, err := y.s.RunInvoices(t.Context(), "vector-de", ofYear(time.February), platform, true)
+		if err != nil {
+			require.ErrorIs(t, err, ErrMonthRuns)
+		}
+		return err == nil
+	}, 10*time.Second, time.Millisecond)
+	y.billed(t, 0)
+}
