@@ -1,7 +1,9 @@
 package shard
 
 import (
+	"encoding/json"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -10,6 +12,7 @@ import (
 
 	"github.com/cloudlicenses/cloudlicenses"
 	"github.com/cloudlicenses/cloudlicenses/billing"
+	"github.com/cloudlicenses/cloudlicenses/cluster"
 	"github.com/cloudlicenses/cloudlicenses/fsm/directory"
 	"github.com/cloudlicenses/cloudlicenses/fsm/license"
 )
@@ -185,4 +188,51 @@ func TestRunAtMidnight(t *testing.T) {
 		return err == nil
 	}, 10*time.Second, time.Millisecond)
 	y.billed(t, 0)
+}
+
+// hook sets where the vendor's invoices go.
+func (y *year) hook(t *testing.T) {
+	var ack license.Ack
+	_, err := y.s.Do(t.Context(), vectorAccount, Command{Op: license.OpVendorSettings, Result: &ack, Payload: &license.VendorSettings{
+		By: platform, Set: license.ChangedURL | license.ChangedToken, Invoice: license.InvoiceHook{URL: "https://vector.com/invoices", Token: "key"},
+	}})
+	require.NoError(t, err)
+	require.Equal(t, cloudlicenses.OK, ack.Code, ack.Detail)
+}
+
+// sent is what is on its way to the vendor's billing system, by invoice.
+func (y *year) sent(t *testing.T) map[string]string {
+	var of directory.VendorResult
+	_, err := y.s.ReadDirectory(t.Context(), Command{Op: directory.QueryVendor, Payload: &directory.GetVendor{ID: "vector-de"}, Result: &of}, ReadOptions{Linearizable: true})
+	require.NoError(t, err)
+	bodies := make(map[string]string)
+	for _, line := range y.c.outgoing(cluster.GroupID(of.Vendor.Group)) {
+		payload, ours := strings.CutPrefix(line, string(vectorAccount)+" invoice.issued ")
+		if !ours {
+			continue
+		}
+		var message license.InvoiceMessage
+		require.NoError(t, json.Unmarshal([]byte(payload), &message))
+		require.NotContains(t, bodies, message.ID, "sent twice")
+		bodies[message.ID] = string(message.Body)
+	}
+	return bodies
+}
+
+// TestResentAsKept: what is sent again is the invoice as it is kept, whatever the
+// month would come to now.
+func TestResentAsKept(t *testing.T) {
+	y := newYear(t)
+	y.generate(t, "cad", nil)
+	y.runs(t, time.January, time.January) // there is no URL
+	require.Empty(t, y.sent(t))
+	y.generate(t, "ide", nil)
+	y.hook(t)
+	kept := y.kept(t)[0]
+	y.byHand(t, time.January)
+	y.byHand(t, time.January)
+	sent := y.sent(t)
+	require.Len(t, sent, 2)
+	require.Contains(t, sent[kept.ID], `"total":5000.00`)
+	require.Contains(t, sent[kept.ID+"-p2"], `"total":5000.00`)
 }
