@@ -107,7 +107,7 @@ func (s *Shard) monthOver() billing.Month {
 
 // resendInvoice sends an invoice as it is kept, where it could not be sent.
 func (s *Shard) resendInvoice(ctx context.Context, vendor cloudlicenses.VendorID, kept *license.Invoice, by license.By) error {
-	if kept.Void || kept.Voids != "" || !kept.Unsent() {
+	if kept.Void || !kept.Unsent() {
 		return nil
 	}
 	v := BilledInvoice(vendor, kept)
@@ -277,18 +277,14 @@ func BilledInvoice(vendor cloudlicenses.VendorID, kept *license.Invoice) billing
 }
 
 // VoidInvoice voids an invoice of a vendor by a mirror of it, which it returns
-// beside it. Said again, it answers the same. Refusals: not_found, invalid_field
-// (a mirror is not voided).
+// beside it. Said again, it answers the same, and sends again a mirror that could
+// not be sent. Refusals: not_found, invalid_field (a mirror is not voided).
 func (s *Shard) VoidInvoice(ctx context.Context, vendor cloudlicenses.VendorID, id string, by license.By) (void license.Invoice, mirror billing.Invoice, w Written, err error) {
-	var page license.InvoicePage
-	query := Command{Op: license.QueryInvoices, Payload: &license.ListInvoices{ID: id}, Result: &page}
-	if _, err = s.Read(ctx, vendor.Account(), query, ReadOptions{Linearizable: true}); err == nil {
-		err = refused(page.Code, "there is no such invoice")
-	}
+	kept, err := s.invoice(ctx, vendor, id)
 	if err != nil {
 		return void, mirror, w, err
 	}
-	billed := BilledInvoice(vendor, &page.Items[0])
+	billed := BilledInvoice(vendor, &kept)
 	billed.State = billing.InvoiceIssued // said again, the mirror is the same
 	if _, mirror, err = billed.Void(); err != nil {
 		return void, mirror, w, &Refusal{Code: cloudlicenses.InvalidField, Detail: "id: " + err.Error()}
@@ -304,7 +300,25 @@ func (s *Shard) VoidInvoice(ctx context.Context, vendor cloudlicenses.VendorID, 
 	if err == nil {
 		err = refused(result.Code, result.Detail)
 	}
+	if err == nil && !result.Fresh {
+		if kept, err = s.invoice(ctx, vendor, string(mirror.ID)); err == nil {
+			err = s.resendInvoice(ctx, vendor, &kept, by)
+		}
+	}
 	return result.Invoice, mirror, w, err
+}
+
+// invoice reads an invoice of a vendor. Refusal: not_found.
+func (s *Shard) invoice(ctx context.Context, vendor cloudlicenses.VendorID, id string) (license.Invoice, error) {
+	var page license.InvoicePage
+	err := s.readNow(ctx, vendor.Account(), license.QueryInvoices, &license.ListInvoices{ID: id}, &page)
+	if err == nil {
+		err = refused(page.Code, "there is no such invoice")
+	}
+	if err != nil {
+		return license.Invoice{}, err
+	}
+	return page.Items[0], nil
 }
 
 // billEvery is how often the directory's leader looks whether a month is over.

@@ -236,3 +236,30 @@ func TestResentAsKept(t *testing.T) {
 	require.Contains(t, sent[kept.ID], `"total":5000.00`)
 	require.Contains(t, sent[kept.ID+"-p2"], `"total":5000.00`)
 }
+
+// TestCreditNoteIsSentAgain: a credit note that could not be sent is, by a run of
+// its month or where its invoice is voided again.
+func TestCreditNoteIsSentAgain(t *testing.T) {
+	y := newYear(t)
+	y.generate(t, "cad", nil)
+	y.runs(t, time.January, time.February)
+	var notes []string
+	void := func(id string) {
+		_, mirror, _, err := y.s.VoidInvoice(t.Context(), "vector-de", id, platform)
+		require.NoError(t, err)
+		notes = append(notes, string(mirror.ID))
+	}
+	kept := y.kept(t) // February's, and January's
+	void(kept[0].ID)
+	void(kept[1].ID)
+	require.Empty(t, y.sent(t))
+	y.hook(t)
+	void(kept[0].ID)
+	require.Contains(t, y.sent(t)[notes[0]], `"total":-5000.00`)
+	require.NotContains(t, y.sent(t), notes[1])
+	y.byHand(t, time.January)
+	require.Contains(t, y.sent(t)[notes[1]], `"total":-5000.00`)
+	void(kept[1].ID)
+	y.byHand(t, time.February)
+	require.Len(t, y.sent(t), 4, "two credit notes and two revisions, each once")
+}
