@@ -91,8 +91,12 @@ func (s *Shard) runInvoices(ctx context.Context, vendor cloudlicenses.VendorID, 
 			return run, err
 		}
 	}
+	through := month
+	if month > max(books.Through+1, books.From) { // others before it are still to be run
+		through = books.Through
+	}
 	var ack license.Ack
-	run.Written, err = s.doAccount(ctx, vendor, Command{Op: license.OpInvoiced, Payload: &license.Invoiced{Month: uint32(month)}, Result: &ack})
+	run.Written, err = s.doAccount(ctx, vendor, Command{Op: license.OpInvoiced, Payload: &license.Invoiced{Month: uint32(through)}, Result: &ack})
 	if err == nil {
 		err = refused(ack.Code, ack.Detail)
 	}

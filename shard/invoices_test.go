@@ -263,3 +263,19 @@ func TestCreditNoteIsSentAgain(t *testing.T) {
 	y.byHand(t, time.February)
 	require.Len(t, y.sent(t), 4, "two credit notes and two revisions, each once")
 }
+
+// TestHandSkipsNoMonth: a month that is run by hand before its turn keeps no
+// earlier one from being run.
+func TestHandSkipsNoMonth(t *testing.T) {
+	y := newYear(t)
+	y.generate(t, "cad", nil)
+	y.at(ofYear(time.April).First().UnixMillis() + time.Hour.Milliseconds())
+	require.Len(t, y.byHand(t, time.March).Issued, 1)
+	y.billed(t, 1)
+	require.NoError(t, y.s.invoiceVendors(t.Context(), ofYear(time.March), make(invoicedThrough)))
+	y.billed(t, 3)
+	require.Len(t, y.kept(t), 3, "each month has its own")
+	through, err := y.s.newReader(ReadOptions{Linearizable: true}).invoicedBefore(t.Context(), "vector-de")
+	require.NoError(t, err)
+	require.Equal(t, ofYear(time.April), through)
+}
