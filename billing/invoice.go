@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -109,7 +110,8 @@ var (
 // Lines stand in order of product and license: commit fee by day, then overage
 // by unit price, then adjustments. A commit fee of 0 has no line. An invoice over 0
 // is there for what it bills alone: it is not issued. Adjustments that outweigh the
-// rest make a negative total: it is issued as a credit note that voids nothing.
+// rest make a negative total: it is issued as a credit note that voids nothing. Past
+// cloudlicenses.MaxInvoiceLines or MaxInvoiceBytes an invoice comes in parts.
 //
 // Errors: ErrContract, ErrDuplicate, ErrRecord, ErrOverflow, ErrPeriod for a
 // sum of another month, cloudlicenses.ErrCurrency.
@@ -268,7 +270,9 @@ func (ds drafts) invoices(period Month) ([]Invoice, error) {
 		if err != nil {
 			return nil, err
 		}
-		invoices = append(invoices, invoice)
+		if invoices, err = invoice.appendParts(invoices); err != nil {
+			return nil, err
+		}
 		ds = ds[end:]
 	}
 	return invoices, nil
@@ -295,16 +299,50 @@ func (ds drafts) invoice(period Month) (Invoice, error) {
 			}
 		}
 		d.describe()
-		var err error
-		if v.Total, err = add(v.Total, d.item.Amount); err != nil {
-			return v, err
-		}
 		v.Lines = append(v.Lines, d.item)
 	}
-	if v.Total < 0 {
-		v.Kind = KindCreditNote
+	return v, nil
+}
+
+// appendParts appends an invoice in parts of at most MaxInvoiceLines and
+// MaxInvoiceBytes, the lines of one license's month in one of them.
+func (v Invoice) appendParts(all []Invoice) ([]Invoice, error) {
+	for part, lines := 1, v.Lines; len(lines) > 0; part++ {
+		end, size := 0, 0
+		for end < min(len(lines), cloudlicenses.MaxInvoiceLines) {
+			if size += lines[end].size(); size > cloudlicenses.MaxInvoiceBytes {
+				break
+			}
+			end++
+		}
+		for end < len(lines) && end > 0 && lines[end-1].License == lines[end].License && lines[end-1].Fee == lines[end].Fee {
+			end--
+		}
+		if end == 0 {
+			return nil, fmt.Errorf("%w: license %s: one month of it has more lines than an invoice", ErrContract, lines[0].License)
+		}
+		p := v
+		p.Lines, p.Total, lines = lines[:end:end], 0, lines[end:]
+		for i := range p.Lines {
+			var err error
+			if p.Total, err = add(p.Total, p.Lines[i].Amount); err != nil {
+				return nil, err
+			}
+		}
+		if p.Total < 0 {
+			p.Kind = KindCreditNote
+		}
+		all = append(all, p.WithPart(part))
 	}
-	return v.WithPart(1), nil
+	return all, nil
+}
+
+// size is how many bytes a line takes in what is sent, at most: whoever keeps it on
+// the way may escape it once more.
+func (l *LineItem) size() int {
+	const numbers = 160                    // and names
+	text, _ := json.Marshal(l.Description) //nolint:errchkjson // a string always encodes
+	return len(text) + numbers
 }
 
 // WithRevision returns a new invoice as the n-th of its customer and period,

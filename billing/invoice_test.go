@@ -1,7 +1,9 @@
 package billing
 
 import (
+	"encoding/json"
 	"math"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -280,4 +282,43 @@ func TestBooks(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, list, 1)
 	require.Equal(t, list[0].ID+"-p2-r3", list[0].WithPart(2).WithRevision(3).ID)
+}
+
+// TestLongInvoiceInParts: an invoice of very many lines comes in parts, the lines
+// of one month of a license together.
+func TestLongInvoiceInParts(t *testing.T) {
+	m, november := mercedes(t), month(t, "2025-11")
+	m.Start, m.End = (november - cl.MaxInvoiceLines + 1).First(), november.Last()
+	m.Prices[0].From = m.Start
+	m.Prices = append(m.Prices, Price{From: day(t, "2025-11-16"), CommitFeeMonthly: 4000_00, CommitQty: 4})
+	list, err := Invoices(november, []ContractLine{*m}, nil, &Books{From: m.Start.Month(), Through: november - 1})
+	require.NoError(t, err)
+	require.Len(t, list, 2)
+	require.Len(t, list[0].Lines, cl.MaxInvoiceLines-1)
+	require.EqualValues(t, (cl.MaxInvoiceLines-1)*5000_00, list[0].Total)
+	require.Len(t, list[1].Lines, 2, "both prices of November")
+	require.EqualValues(t, 4500_00, list[1].Total)
+	require.Equal(t, list[0].ID+"-p2", list[1].ID)
+
+	m.ProductName = strings.Repeat("<", 300)
+	list, err = Invoices(november, []ContractLine{*m}, nil, &Books{From: m.Start.Month(), Through: november - 1})
+	require.NoError(t, err)
+	require.Greater(t, len(list), 5)
+	lines := 0
+	for _, v := range list {
+		body, err := v.AppendWebhook(nil, "cloudlicenses.com")
+		require.NoError(t, err)
+		kept, err := json.Marshal(json.RawMessage(body)) // escaped once more
+		require.NoError(t, err)
+		require.Less(t, len(kept), 50<<10)
+		lines += len(v.Lines)
+	}
+	require.Equal(t, cl.MaxInvoiceLines+1, lines)
+
+	var sums []OverageSum
+	for price := range int64(cl.MaxInvoiceLines) + 1 {
+		sums = append(sums, OverageSum{License: m.License, Month: november, Currency: "EUR", UnitPrice: price, Uses: 1, Minor: price})
+	}
+	_, err = Invoices(november, []ContractLine{*m}, sums, &Books{From: november})
+	require.ErrorIs(t, err, ErrContract)
 }

@@ -1,10 +1,13 @@
 package shard
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/cloudlicenses/cloudlicenses"
@@ -57,12 +60,6 @@ func (s *Shard) runInvoices(ctx context.Context, vendor cloudlicenses.VendorID, 
 	if err != nil {
 		return run, err
 	}
-	var sums []billing.OverageSum
-	for i := range found.Charges {
-		if c := &found.Charges[i]; c.Sum.Uses != 0 || c.Sum.Minor != 0 {
-			sums = append(sums, c.Sum)
-		}
-	}
 	r := s.newReader(ReadOptions{Linearizable: true})
 	books, err := r.books(ctx, vendor, month, byHand)
 	if err != nil {
@@ -73,23 +70,34 @@ func (s *Shard) runInvoices(ctx context.Context, vendor cloudlicenses.VendorID, 
 		return run, err
 	}
 	kept := make(map[string]*license.Invoice, len(there))
+	var errs []error // what fails for one customer does not hold up the others
 	for i := range there {
 		v := &there[i]
 		if kept[v.ID] = v; !v.Void && v.Voids == "" {
 			run.Known++
 		}
-		if err := s.resendInvoice(ctx, vendor, v, by); err != nil {
-			return run, err
+		errs = append(errs, s.resendInvoice(ctx, vendor, v, by))
+		if stops(errs) {
+			return run, errors.Join(errs...)
 		}
 	}
-	invoices, err := billing.Invoices(month, found.Contracts, sums, &books)
-	if err != nil {
-		return run, fmt.Errorf("invoices of %s for %s: %w", vendor, month, err)
-	}
-	for i := range invoices {
-		if err := s.putInvoice(ctx, &run, &invoices[i], by, kept); err != nil {
-			return run, err
+	for _, bill := range billsOf(&found) {
+		invoices, err := billing.Invoices(month, bill.contracts, bill.sums, &books)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("invoices of %s for %s: %w", vendor, month, err))
 		}
+		for i := range invoices {
+			errs = append(errs, s.putInvoice(ctx, &run, &invoices[i], by, kept))
+			if stops(errs) {
+				break
+			}
+		}
+		if stops(errs) {
+			break
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return run, err
 	}
 	through := month
 	if month > max(books.Through+1, books.From) { // others before it are still to be run
@@ -101,6 +109,54 @@ func (s *Shard) runInvoices(ctx context.Context, vendor cloudlicenses.VendorID, 
 		err = refused(ack.Code, ack.Detail)
 	}
 	return run, err
+}
+
+// stops reports whether the last error is one that all that follows would meet.
+func stops(errs []error) bool {
+	if len(errs) == 0 {
+		return false
+	}
+	var silent *unreached
+	last := errs[len(errs)-1]
+	return errors.As(last, &silent) || errors.Is(last, context.Canceled) || errors.Is(last, context.DeadlineExceeded)
+}
+
+// bill is what one customer is charged by.
+type bill struct {
+	contracts []billing.ContractLine
+	sums      []billing.OverageSum
+}
+
+// billsOf are the bills of a vendor's customers, as invoices tell them apart, in
+// their order.
+func billsOf(v *VendorCharges) (bills []*bill) {
+	type customer struct{ account, tenant string }
+	of := func(c *billing.ContractLine) customer {
+		if c.CRMAccount != "" {
+			return customer{account: c.CRMAccount}
+		}
+		return customer{tenant: string(c.Tenant)}
+	}
+	found := make(map[customer]*bill)
+	for i := range v.Contracts {
+		c := &v.Contracts[i]
+		if found[of(c)] == nil {
+			found[of(c)] = &bill{}
+		}
+		found[of(c)].contracts = append(found[of(c)].contracts, *c)
+	}
+	for i := range v.Charges {
+		if c := &v.Charges[i]; c.Sum.Uses != 0 || c.Sum.Minor != 0 {
+			b := found[of(c.Contract)]
+			b.sums = append(b.sums, c.Sum)
+		}
+	}
+	for _, who := range slices.SortedFunc(maps.Keys(found), func(a, b customer) int {
+		return cmp.Or(strings.Compare(a.account, b.account), strings.Compare(a.tenant, b.tenant))
+	}) {
+		bills = append(bills, found[who])
+	}
+	return bills
 }
 
 // monthOver is the last month that is over on every node's clock: no entry can be

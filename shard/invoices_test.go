@@ -3,6 +3,7 @@ package shard
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -278,4 +279,37 @@ func TestHandSkipsNoMonth(t *testing.T) {
 	through, err := y.s.newReader(ReadOptions{Linearizable: true}).invoicedBefore(t.Context(), "vector-de")
 	require.NoError(t, err)
 	require.Equal(t, ofYear(time.April), through)
+}
+
+// TestOneCustomerHoldsUpNoOther: a customer with thousands of lines is billed in
+// parts, and one that can't be billed keeps no other from being so.
+func TestOneCustomerHoldsUpNoOther(t *testing.T) {
+	y := newYear(t)
+	_, err := y.s.CreateTenant(t.Context(), CreateTenantRequest{ID: "aaa"})
+	require.NoError(t, err)
+	const licenses = 80
+	for i := range licenses {
+		g, contact := wish("aaa", fmt.Sprint("p-", i))
+		g.ProductName = strings.Repeat("<", 300)
+		g.Terms.StartMillis, g.Terms.EndMillis = ofYear(time.January).First().UnixMillis(), ofYear(13).First().UnixMillis()
+		g.Terms.Cycle = cloudlicenses.BillingYearly
+		if i == 0 { // more than there is
+			g.CRMAccount, g.Terms.CommitFeeMinor, g.Terms.Cycle = "ACC-0", math.MaxInt64/6, cloudlicenses.BillingYearly
+		}
+		_, _, err := y.s.Generate(t.Context(), g, contact)
+		require.NoError(t, err)
+	}
+	y.generate(t, "cad", func(g *directory.GenerateLicense) { g.Terms.Cycle = cloudlicenses.BillingYearly })
+	y.hook(t)
+	y.at(ofYear(13).First().UnixMillis() + time.Hour.Milliseconds())
+	_, err = y.s.RunInvoices(t.Context(), "vector-de", ofYear(time.December), platform, false)
+	require.ErrorIs(t, err, billing.ErrOverflow)
+	y.billed(t, 12*licenses) // of the one, less what can't be billed, and of the other
+	for id, body := range y.sent(t) {
+		require.Less(t, len(body), 50<<10, id)
+	}
+	require.Greater(t, len(y.sent(t)), 30)
+	through, err := y.s.newReader(ReadOptions{Linearizable: true}).invoicedBefore(t.Context(), "vector-de")
+	require.NoError(t, err)
+	require.Less(t, through, ofYear(time.December), "the month is not through")
 }
