@@ -3,6 +3,8 @@ package license
 import (
 	"slices"
 
+	"github.com/tinylib/msgp/msgp"
+
 	"github.com/cloudlicenses/cloudlicenses"
 	"github.com/cloudlicenses/cloudlicenses/fsm"
 )
@@ -12,8 +14,12 @@ import (
 // invoice. A void invoice has billed nothing.
 
 var (
-	_ = register(OpIssueInvoice, operation{name: "issue invoice", needs: needsTenant, apply: (*Machine).applyIssueInvoice})
-	_ = register(OpResendInvoice, operation{name: "resend invoice", needs: needsTenant, apply: (*Machine).applyResendInvoice})
+	_ = register(OpIssueInvoice, operation{
+		name: "issue invoice", needs: needsTenant, apply: (*Machine).applyIssueInvoice, body: func() msgp.Unmarshaler { return new(IssueInvoice) },
+	})
+	_ = register(OpResendInvoice, operation{
+		name: "resend invoice", needs: needsTenant, apply: (*Machine).applyResendInvoice, body: func() msgp.Unmarshaler { return new(ResendInvoice) },
+	})
 )
 
 // prefixBilled begins the key of a Billed, which is read from the disk:

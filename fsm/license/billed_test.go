@@ -1,6 +1,7 @@
 package license_test
 
 import (
+	"bytes"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -87,4 +88,29 @@ func TestBilled(t *testing.T) {
 		applyEntry(t, twin.m, e)
 	}
 	require.Equal(t, hashOf(t, r.m), hashOf(t, twin.m))
+}
+
+// TestInvoicesOfAnySize: an invoice that no replica could decode is refused before
+// it is in the log.
+func TestInvoicesOfAnySize(t *testing.T) {
+	r := newRig(t, fsm.Options{})
+	const account = cl.TenantID("@vector-de")
+	r.apply(encode(license.OpTenant, account, 1, &license.PutTenant{Epoch: 1}))
+	by, long := license.By{Platform: true}, sampleInvoice()
+	long.Lines = make([]license.InvoiceLine, 65_537)
+	body := bytes.Repeat([]byte(" "), 65_537)
+	for _, command := range [][]byte{
+		encode(license.OpPutInvoice, account, 1, &license.PutInvoice{By: by, Invoice: long}),
+		encode(license.OpIssueInvoice, account, 1, &license.IssueInvoice{By: by, Invoice: long}),
+		encode(license.OpIssueInvoice, account, 1, &license.IssueInvoice{By: by, Invoice: sampleInvoice(), Body: body}),
+		encode(license.OpResendInvoice, account, 1, &license.ResendInvoice{By: by, ID: long.ID, Body: body}),
+		encode(license.OpVoidInvoice, account, 1, &license.VoidInvoice{By: by, ID: long.ID, Mirror: sampleInvoice(), Body: body}),
+	} {
+		var refusal license.InvoiceResult
+		require.NotNil(t, r.m.Admit(r.now, command))
+		decode(t, r.m.Admit(r.now, command), &refusal)
+		require.Equal(t, cl.Internal, refusal.Code)
+		require.Contains(t, refusal.Detail, "limit exceeded")
+	}
+	require.Nil(t, r.m.Admit(r.now, encode(license.OpIssueInvoice, account, 1, &license.IssueInvoice{By: by, Invoice: sampleInvoice(), Body: body[1:]})))
 }

@@ -4,13 +4,19 @@ import (
 	"encoding/json"
 	"strings"
 
+	"github.com/tinylib/msgp/msgp"
+
 	"github.com/cloudlicenses/cloudlicenses"
 	"github.com/cloudlicenses/cloudlicenses/fsm"
 )
 
 var (
-	_ = register(OpPutInvoice, operation{name: "put invoice", needs: needsTenant, apply: (*Machine).applyPutInvoice})
-	_ = register(OpVoidInvoice, operation{name: "void invoice", needs: needsTenant, apply: (*Machine).applyVoidInvoice})
+	_ = register(OpPutInvoice, operation{
+		name: "put invoice", needs: needsTenant, apply: (*Machine).applyPutInvoice, body: func() msgp.Unmarshaler { return new(PutInvoice) },
+	})
+	_ = register(OpVoidInvoice, operation{
+		name: "void invoice", needs: needsTenant, apply: (*Machine).applyVoidInvoice, body: func() msgp.Unmarshaler { return new(VoidInvoice) },
+	})
 	_ = register(OpInvoiced, operation{name: "invoiced", needs: needsTenant, apply: (*Machine).applyInvoiced})
 	_ = register(OpTick, operation{name: "tick", apply: (*Machine).applyTick})
 )
