@@ -137,6 +137,12 @@ const (
 	// (422). CSV and JSON have no bound.
 	MaxPDFRows = 10_000
 
+	// MaxInvoiceLines bounds the lines of one invoice, and MaxInvoiceBytes what they
+	// take as it is sent: what is past either is on others of the same customer and
+	// month. A machine decodes no text of a command past 64 KiB.
+	MaxInvoiceLines = 200
+	MaxInvoiceBytes = 48 << 10
+
 	// MinShareRate and MaxShareRate bound the platform's share of a vendor's
 	// overage revenue, in hundredths of a percent (422).
 	MinShareRate = 200

@@ -54,10 +54,11 @@ func (c *adminCall) revenueShare() error {
 		return err
 	}
 	view := struct {
-		Period string       `json:"period"`
-		Items  []shareView  `json:"vendors"`
-		Totals []shareTotal `json:"totals"`
-	}{month.String(), []shareView{}, []shareTotal{}}
+		Period string                   `json:"period"`
+		Items  []shareView              `json:"vendors"`
+		Totals []shareTotal             `json:"totals"`
+		Failed []cloudlicenses.VendorID `json:"failed"`
+	}{month.String(), []shareView{}, []shareTotal{}, append([]cloudlicenses.VendorID{}, statement.Failed...)}
 	for _, l := range statement.Lines {
 		view.Items = append(view.Items, shareView{l.Vendor, moneyText(l.Revenue, l.Currency), l.Rate, moneyText(l.Share, l.Currency), l.Currency})
 	}

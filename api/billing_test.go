@@ -239,6 +239,20 @@ func warnings(t *testing.T, tenant cloudlicenses.TenantID) (all []string) {
 	return all
 }
 
+// TestAbsurdPriceIsItsVendorsAlone: charges past what an amount holds are missing
+// in the platform's statement, which says so, and nobody else's are.
+func TestAbsurdPriceIsItsVendorsAlone(t *testing.T) {
+	honest, tenant, _ := licensed(t)
+	tenant.uses("davinci", 3)
+	absurd, spender, _ := licensed(t, "/entitlement/pricing/overage_per_use", "900000000000000.00",
+		"/entitlement/commit_qty", "0", "/entitlement/total_licenses", "200", "/entitlement/max_overage", "200")
+	spender.post(pathCheckout, `{"product_id":"davinci","user":"u","count":150}`).wants(t, 201, "")
+	r := adminDo(t, "GET", "/v1/billing/revenue-share?period="+thisMonth().String(), "").wants(t, 200, "")
+	require.Contains(t, r.body["failed"], string(vendorOf(absurd)))
+	require.NotContains(t, string(r.raw), `"vendor_id":"`+string(vendorOf(absurd)))
+	require.Contains(t, string(r.raw), `"vendor_id":"`+string(vendorOf(honest))+`","overage_revenue":1500.00`)
+}
+
 // TestPlatformStatements: the platform's share of overage by vendor, and its plan
 // fees.
 func TestPlatformStatements(t *testing.T) {

@@ -89,22 +89,40 @@ func commitFeeTotal(c *ContractLine, within Range) (total int64, err error) {
 	return total, nil
 }
 
-// Due returns the months whose commit fee is billed with the invoice of m, and
-// false where none is. A cycle begins with the month in which the contract
-// begins and is billed in its last month; the contract's end or a revocation
-// closes the running cycle early, so that no fee stays unbilled. A quarter is
-// therefore the contract's, not the calendar's: a contract from 15 February is
-// billed for February to April in April.
-func Due(c *ContractLine, m Month) (first Month, due bool) {
+// closing returns the month with whose invoice the fee of a covered month is
+// billed. A cycle begins with the month in which the contract begins and is billed
+// in its last month; the contract's end or a revocation closes the running cycle
+// early, so that no fee stays unbilled. A quarter is therefore the contract's, not
+// the calendar's: a contract from 15 February is billed for February to April in
+// April.
+func (c *ContractLine) closing(m Month) Month {
+	covered, length := c.covered(), c.Cycle.months()
+	return min(m+length-1-(m-covered.Start.Month())%length, covered.End.Month())
+}
+
+// Due returns the months whose commit fee is billed with the invoice of period, in
+// order: those of the cycle that closes with it, and of earlier cycles what is not
+// billed though the run of their invoices is through, since the contract was other
+// than it is now.
+func Due(c *ContractLine, period Month, books *Books) (months []Month) {
 	covered := c.covered()
-	length := c.Cycle.months()
-	if covered.Count() == 0 || length == 0 {
-		return 0, false
+	if covered.Count() == 0 || c.Cycle.months() == 0 {
+		return nil
 	}
-	begin, end := covered.Start.Month(), covered.End.Month()
-	if m < begin || m > end {
-		return 0, false
+	marks := books.Fees[c.License]
+	from := max(covered.Start.Month(), min(books.From, period)-CycleYearly.months())
+	for m := from; m <= min(period, covered.End.Month()); m++ {
+		closing := c.closing(m)
+		due := closing == period || closing < period && closing >= books.From && closing <= books.Through
+		switch marks[m] {
+		case MarkBilled:
+		case MarkAgain:
+			months = append(months, m)
+		default:
+			if due {
+				months = append(months, m)
+			}
+		}
 	}
-	into := (m - begin) % length
-	return m - into, into == length-1 || m == end
+	return months
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -16,7 +17,7 @@ import (
 
 // InvoiceID names an invoice or credit note, such as
 // "inv-2025-11-8a51f0c94be2d0137f66". It follows from vendor, customer,
-// currency, period and revision alone, so that the same month billed twice is
+// currency, period, part and revision alone, so that the same month billed twice is
 // one invoice; it tells nothing about the customer.
 type InvoiceID string
 
@@ -47,6 +48,28 @@ type LineItem struct {
 	Quantity    int64  // of overage the uses, else 1; negative on a credit note
 	UnitPrice   int64  // minor units; Amount = Quantity × UnitPrice where PerUnit
 	PerUnit     bool   // UnitPrice is shown
+	Fee         Month  // of a commit fee; none: overage of the invoice's month
+}
+
+// Mark is what is known of a month's commit fee or overage of a license.
+type Mark uint8
+
+// The marks. Without one, it is not billed.
+const (
+	MarkBilled Mark = 1
+	MarkAgain  Mark = 2 // billed by an invoice that is void and to be replaced
+)
+
+// Books are what a vendor's invoices have billed, whatever the contracts were then.
+type Books struct {
+	// From is the first month that is invoiced by itself: cycles that closed before
+	// it are billed with the invoice of that month alone.
+	From Month
+	// Through is up to which month invoices are made. What closed later, and before
+	// the month that is run, is left to its own run.
+	Through Month
+	Fees    map[cloudlicenses.LicenseID]map[Month]Mark
+	Overage map[cloudlicenses.LicenseID]Mark // of the month that is run
 }
 
 // Invoice is what a vendor bills a customer for a month in one currency. The
@@ -55,6 +78,7 @@ type Invoice struct {
 	ID           InvoiceID
 	Kind         InvoiceKind
 	State        InvoiceState
+	Part         int       // from 1; a customer's month is billed by several where one has not held it all
 	Revision     int       // from 1; a voided invoice is replaced by the next one
 	Voids        InvoiceID // of a mirror: the invoice that it cancels
 	VoidReason   string    // why it was voided, or empty; a mirror has that of its invoice
@@ -80,18 +104,19 @@ var (
 
 // Invoices makes the invoices of a month: the commit fees that are due with it
 // (Due), and the overage of that very month, billed monthly in arrears
-// whatever the cycle. There is one for each vendor, customer and currency, in
-// that order. A customer is a CRM account, or a tenant that has none; tenants
-// with one CRM account are billed together.
+// whatever the cycle; both without what is billed already. There is one for each
+// vendor, customer and currency, in that order. A customer is a CRM account, or a
+// tenant that has none; tenants with one CRM account are billed together.
 //
 // Lines stand in order of product and license: commit fee by day, then overage
-// by unit price, then adjustments. A commit fee of 0 has no line. Invoices
-// over 0 are not made. Adjustments that outweigh the rest make a negative
-// total: it is issued as a credit note that voids nothing.
+// by unit price, then adjustments. A commit fee of 0 has no line. An invoice over 0
+// is there for what it bills alone: it is not issued. Adjustments that outweigh the
+// rest make a negative total: it is issued as a credit note that voids nothing. Past
+// cloudlicenses.MaxInvoiceLines or MaxInvoiceBytes an invoice comes in parts.
 //
 // Errors: ErrContract, ErrDuplicate, ErrRecord, ErrOverflow, ErrPeriod for a
 // sum of another month, cloudlicenses.ErrCurrency.
-func Invoices(period Month, contracts []ContractLine, sums []OverageSum) ([]Invoice, error) {
+func Invoices(period Month, contracts []ContractLine, sums []OverageSum, books *Books) ([]Invoice, error) {
 	byLicense := make(map[cloudlicenses.LicenseID]*ContractLine, len(contracts))
 	var drafts drafts
 	for i := range contracts {
@@ -103,7 +128,7 @@ func Invoices(period Month, contracts []ContractLine, sums []OverageSum) ([]Invo
 			return nil, fmt.Errorf("%w: %s", ErrDuplicate, c.License)
 		}
 		byLicense[c.License] = c
-		if err := drafts.addCommit(period, c); err != nil {
+		if err := drafts.addCommit(period, c, books); err != nil {
 			return nil, err
 		}
 	}
@@ -118,7 +143,9 @@ func Invoices(period Month, contracts []ContractLine, sums []OverageSum) ([]Invo
 		if err := s.Validate(); err != nil {
 			return nil, err
 		}
-		drafts.addOverage(c, s)
+		if books.Overage[s.License] != MarkBilled {
+			drafts.addOverage(c, s)
+		}
 	}
 	return drafts.invoices(period)
 }
@@ -149,12 +176,8 @@ func (d *draft) account() customer {
 	return customer{tenant: d.contract.Tenant}
 }
 
-func (ds *drafts) addCommit(period Month, c *ContractLine) error {
-	first, due := Due(c, period)
-	if !due {
-		return nil
-	}
-	for m := first; m <= period; m++ {
+func (ds *drafts) addCommit(period Month, c *ContractLine, books *Books) error {
+	for _, m := range Due(c, period, books) {
 		fees, err := appendCommitFees(nil, c, m)
 		if err != nil {
 			return err
@@ -164,7 +187,7 @@ func (ds *drafts) addCommit(period Month, c *ContractLine) error {
 				continue
 			}
 			*ds = append(*ds, draft{contract: c, currency: c.Currency, rank: rankCommit, from: int64(f.Days.Start), item: LineItem{
-				License: c.License, Description: commitText(c.ProductName, f, period), Amount: f.Minor, Quantity: 1,
+				License: c.License, Description: commitText(c.ProductName, f, period), Amount: f.Minor, Quantity: 1, Fee: m,
 			}})
 		}
 	}
@@ -248,8 +271,8 @@ func (ds drafts) invoices(period Month) ([]Invoice, error) {
 		if err != nil {
 			return nil, err
 		}
-		if invoice.Total != 0 {
-			invoices = append(invoices, invoice)
+		if invoices, err = invoice.appendParts(invoices); err != nil {
+			return nil, err
 		}
 		ds = ds[end:]
 	}
@@ -277,16 +300,50 @@ func (ds drafts) invoice(period Month) (Invoice, error) {
 			}
 		}
 		d.describe()
-		var err error
-		if v.Total, err = add(v.Total, d.item.Amount); err != nil {
-			return v, err
-		}
 		v.Lines = append(v.Lines, d.item)
 	}
-	if v.Total < 0 {
-		v.Kind = KindCreditNote
+	return v, nil
+}
+
+// appendParts appends an invoice in parts of at most MaxInvoiceLines and
+// MaxInvoiceBytes, the lines of one license's month in one of them.
+func (v Invoice) appendParts(all []Invoice) ([]Invoice, error) {
+	for part, lines := 1, v.Lines; len(lines) > 0; part++ {
+		end, size := 0, 0
+		for end < min(len(lines), cloudlicenses.MaxInvoiceLines) {
+			if size += lines[end].size(); size > cloudlicenses.MaxInvoiceBytes {
+				break
+			}
+			end++
+		}
+		for end < len(lines) && end > 0 && lines[end-1].License == lines[end].License && lines[end-1].Fee == lines[end].Fee {
+			end--
+		}
+		if end == 0 {
+			return nil, fmt.Errorf("%w: license %s: one month of it has more lines than an invoice", ErrContract, lines[0].License)
+		}
+		p := v
+		p.Lines, p.Total, lines = lines[:end:end], 0, lines[end:]
+		for i := range p.Lines {
+			var err error
+			if p.Total, err = add(p.Total, p.Lines[i].Amount); err != nil {
+				return nil, err
+			}
+		}
+		if p.Total < 0 {
+			p.Kind = KindCreditNote
+		}
+		all = append(all, p.WithPart(part))
 	}
-	return v.WithRevision(1), nil
+	return all, nil
+}
+
+// size is how many bytes a line takes in what is sent, at most: whoever keeps it on
+// the way may escape it once more.
+func (l *LineItem) size() int {
+	const numbers = 160                    // and names
+	text, _ := json.Marshal(l.Description) //nolint:errchkjson // a string always encodes
+	return len(text) + numbers
 }
 
 // WithRevision returns a new invoice as the n-th of its customer and period,
@@ -300,10 +357,19 @@ func (v Invoice) WithRevision(n int) Invoice {
 	}
 	h.Write(binary.BigEndian.AppendUint32(nil, uint32(v.Period)))
 	v.ID = InvoiceID("inv-" + v.Period.String() + "-" + hex.EncodeToString(h.Sum(nil)[:10]))
+	if v.Part > 1 {
+		v.ID += InvoiceID("-p" + strconv.Itoa(v.Part))
+	}
 	if n > 1 {
 		v.ID += InvoiceID("-r" + strconv.Itoa(n))
 	}
 	return v
+}
+
+// WithPart returns a new invoice as the n-th part of its customer and period, n ≥ 1.
+func (v Invoice) WithPart(n int) Invoice {
+	v.Part = n
+	return v.WithRevision(1)
 }
 
 // Void returns the voided invoice and its mirror, a credit note with the same

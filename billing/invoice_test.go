@@ -1,7 +1,9 @@
 package billing
 
 import (
+	"encoding/json"
 	"math"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -16,7 +18,7 @@ func invoices(t testing.TB, monthText string, contracts []*ContractLine, sums ..
 	for _, c := range contracts {
 		lines = append(lines, *c)
 	}
-	list, err := Invoices(month(t, monthText), lines, sums)
+	list, err := Invoices(month(t, monthText), lines, sums, &Books{From: month(t, monthText)})
 	require.NoError(t, err)
 	for _, v := range list {
 		require.NoError(t, cl.ValidateID(string(v.ID)))
@@ -130,7 +132,9 @@ func TestNoZeroInvoice(t *testing.T) {
 	require.Empty(t, invoices(t, "2025-11", []*ContractLine{m}, uses(t, m, "2025-11", 0)))
 	require.Len(t, invoices(t, "2025-11", []*ContractLine{m}, uses(t, m, "2025-11", 1))[0].Lines, 1, "nor a line of a fee of 0")
 	back := OverageSum{License: m.License, Month: month(t, "2025-11"), Currency: "EUR", Uses: -1, Minor: -500_00, Adjustment: true}
-	require.Empty(t, invoices(t, "2025-11", []*ContractLine{m}, uses(t, m, "2025-11", 1), back))
+	nothing := invoices(t, "2025-11", []*ContractLine{m}, uses(t, m, "2025-11", 1), back)
+	require.Len(t, nothing, 1, "it is there for what it bills")
+	require.Zero(t, nothing[0].Total)
 	require.Empty(t, invoices(t, "2026-11", []*ContractLine{mercedes(t)}))
 }
 
@@ -199,27 +203,36 @@ func TestInvoicesRefused(t *testing.T) {
 		"no contract":    {[]ContractLine{m}, []OverageSum{stray}, ErrContract},
 		"past the limit": {[]ContractLine{m, rich}, nil, ErrOverflow},
 	} {
-		_, err := Invoices(november, c.contracts, c.sums)
+		_, err := Invoices(november, c.contracts, c.sums, &Books{From: november})
 		require.ErrorIs(t, err, c.err, name)
 	}
 }
 
-// TestInvoicesBillEverythingOnce: over a contract's life the invoices' totals
-// are the commit fees and the overage, nothing left out, nothing twice.
+// TestInvoicesBillEverythingOnce: over a contract's life, however it is amended,
+// the invoices' totals are the commit fees of what it came to and the overage,
+// nothing left out, nothing twice.
 func TestInvoicesBillEverythingOnce(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c := anyContract(t)
 		whole := Range{NewDay(2022, 12, 1), NewDay(2027, 1, 31)}
-		want, err := CommitFeeTotal(c, whole)
-		require.NoError(t, err)
-		var billed int64
+		var want, billed int64
+		books := &Books{From: whole.Start.Month(), Fees: map[cl.LicenseID]map[Month]Mark{c.License: {}}}
 		for m := whole.Start.Month(); m <= whole.End.Month(); m++ {
+			books.Through = m - 1
+			switch rapid.IntRange(0, 9).Draw(t, "amend") {
+			case 0:
+				c.Cycle = rapid.SampledFrom([]Cycle{CycleMonthly, CycleQuarterly, CycleYearly}).Draw(t, "cycle")
+			case 1: // never before what may be billed already
+				if m.First() < c.End && c.RevokedOn == 0 {
+					c.End = Day(rapid.Int32Range(int32(max(c.Start, m.First())), int32(whole.End)).Draw(t, "newEnd"))
+				}
+			}
 			var sums []OverageSum
 			if n := rapid.Int64Range(0, 3).Draw(t, "uses"); n > 0 {
 				sums = append(sums, OverageSum{License: c.License, Month: m, Currency: c.Currency, UnitPrice: 7, Uses: n, Minor: 7 * n})
 				want += 7 * n
 			}
-			list, err := Invoices(m, []ContractLine{*c}, sums)
+			list, err := Invoices(m, []ContractLine{*c}, sums, books)
 			require.NoError(t, err)
 			for _, v := range list {
 				require.NotZero(t, v.Total)
@@ -229,11 +242,91 @@ func TestInvoicesBillEverythingOnce(t *testing.T) {
 					if l.PerUnit {
 						require.Equal(t, l.Amount, l.UnitPrice*l.Quantity)
 					}
+					if l.Fee != 0 {
+						books.Fees[c.License][l.Fee] = MarkBilled
+					}
 				}
 				require.Equal(t, v.Total, lines)
 				billed += v.Total
 			}
 		}
-		require.Equal(t, want, billed)
+		fees, err := CommitFeeTotal(c, whole)
+		require.NoError(t, err)
+		require.Equal(t, want+fees, billed)
 	})
+}
+
+// TestBooks: what is billed is not billed again unless it is to be, and what closed
+// before the first month that is invoiced by itself, or after the last one, waits
+// for its own run.
+func TestBooks(t *testing.T) {
+	m := mercedes(t)
+	november := month(t, "2025-11")
+	fees := map[Month]Mark{month(t, "2025-08"): MarkBilled, month(t, "2025-06"): MarkAgain, november: MarkBilled}
+	books := &Books{From: month(t, "2025-07"), Through: month(t, "2025-09"), Fees: map[cl.LicenseID]map[Month]Mark{m.License: fees}}
+	due := func() (months []string) {
+		for _, d := range Due(m, november, books) {
+			months = append(months, d.String())
+		}
+		return months
+	}
+	require.Equal(t, []string{"2025-06", "2025-07", "2025-09"}, due())
+	delete(fees, november)
+	require.Equal(t, []string{"2025-06", "2025-07", "2025-09", "2025-11"}, due())
+	m.Cycle = CycleYearly
+	require.Equal(t, []string{"2025-06"}, due())
+	m.End = day(t, "2025-09-30")
+	require.Equal(t, []string{"2025-01", "2025-02", "2025-03", "2025-04", "2025-05", "2025-06", "2025-07", "2025-09"}, due())
+
+	books.Overage = map[cl.LicenseID]Mark{m.License: MarkBilled}
+	m.Start = m.End
+	m.Prices[0].From = m.End
+	fees[m.Start.Month()], fees[month(t, "2025-06")] = MarkBilled, MarkBilled
+	list, err := Invoices(november, []ContractLine{*m}, []OverageSum{uses(t, m, "2025-11", 2)}, books)
+	require.NoError(t, err)
+	require.Empty(t, list)
+	books.Overage[m.License] = MarkAgain
+	list, err = Invoices(november, []ContractLine{*m}, []OverageSum{uses(t, m, "2025-11", 2)}, books)
+	require.NoError(t, err)
+	require.Len(t, list, 1)
+	require.Equal(t, list[0].ID+"-p2-r3", list[0].WithPart(2).WithRevision(3).ID)
+}
+
+// TestLongInvoiceInParts: an invoice of very many lines comes in parts, the lines
+// of one month of a license together.
+func TestLongInvoiceInParts(t *testing.T) {
+	m, november := mercedes(t), month(t, "2025-11")
+	m.Start, m.End = (november - cl.MaxInvoiceLines + 1).First(), november.Last()
+	m.Prices[0].From = m.Start
+	m.Prices = append(m.Prices, Price{From: day(t, "2025-11-16"), CommitFeeMonthly: 4000_00, CommitQty: 4})
+	list, err := Invoices(november, []ContractLine{*m}, nil, &Books{From: m.Start.Month(), Through: november - 1})
+	require.NoError(t, err)
+	require.Len(t, list, 2)
+	require.Len(t, list[0].Lines, cl.MaxInvoiceLines-1)
+	require.EqualValues(t, (cl.MaxInvoiceLines-1)*5000_00, list[0].Total)
+	require.Len(t, list[1].Lines, 2, "both prices of November")
+	require.EqualValues(t, 4500_00, list[1].Total)
+	require.Equal(t, list[0].ID+"-p2", list[1].ID)
+
+	m.ProductName = strings.Repeat("<", 300)
+	list, err = Invoices(november, []ContractLine{*m}, nil, &Books{From: m.Start.Month(), Through: november - 1})
+	require.NoError(t, err)
+	require.Greater(t, len(list), 5)
+	lines := 0
+	for _, v := range list {
+		body, err := v.AppendWebhook(nil, "cloudlicenses.com")
+		require.NoError(t, err)
+		kept, err := json.Marshal(json.RawMessage(body)) // escaped once more
+		require.NoError(t, err)
+		require.Less(t, len(kept), 50<<10)
+		lines += len(v.Lines)
+	}
+	require.Equal(t, cl.MaxInvoiceLines+1, lines)
+
+	var sums []OverageSum
+	for price := range int64(cl.MaxInvoiceLines) + 1 {
+		sums = append(sums, OverageSum{License: m.License, Month: november, Currency: "EUR", UnitPrice: price, Uses: 1, Minor: price})
+	}
+	_, err = Invoices(november, []ContractLine{*m}, sums, &Books{From: november})
+	require.ErrorIs(t, err, ErrContract)
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -43,56 +44,76 @@ type ShareLine struct {
 type ShareStatement struct {
 	Lines  []ShareLine     // by vendor, month and currency
 	Totals []CurrencyTotal // of Share, by currency
+	// Failed are the vendors whose sums do not add up, or do not fit: they have no
+	// line, and are in no total.
+	Failed []cloudlicenses.VendorID
 }
 
 // RevenueShare makes the statement of the sums: a line for each vendor, month
 // and currency, rounded once. Adjustments lower it as they lower the revenue;
-// a month whose adjustments outweigh its charges has a negative share. Errors:
-// ErrShare, ErrRecord, ErrOverflow, cloudlicenses.ErrCurrency.
+// a month whose adjustments outweigh its charges has a negative share. What is
+// wrong with one vendor's sums does not keep the others from theirs. Error:
+// ErrShare.
 func RevenueShare(rates map[cloudlicenses.VendorID]BasisPoints, sums []VendorSum) (ShareStatement, error) {
+	byVendor := make(map[cloudlicenses.VendorID][]OverageSum)
+	for i := range sums {
+		v := &sums[i]
+		if rate := rates[v.Vendor]; rate < MinShare || rate > MaxShare {
+			return ShareStatement{}, fmt.Errorf("%w: %s has %d", ErrShare, v.Vendor, rate)
+		}
+		byVendor[v.Vendor] = append(byVendor[v.Vendor], v.Sum)
+	}
+	var s ShareStatement
+	var totals tally
+	for _, vendor := range slices.Sorted(maps.Keys(byVendor)) {
+		lines, err := shareLines(vendor, rates[vendor], byVendor[vendor])
+		with := slices.Clone(totals)
+		for i := range lines {
+			if err == nil {
+				err = with.add(lines[i].Currency, lines[i].Share)
+			}
+		}
+		if err != nil {
+			s.Failed = append(s.Failed, vendor)
+			continue
+		}
+		s.Lines, totals = append(s.Lines, lines...), with
+	}
+	s.Totals = totals
+	return s, nil
+}
+
+// shareLines are the lines of one vendor. Errors: ErrRecord, ErrOverflow,
+// cloudlicenses.ErrCurrency.
+func shareLines(vendor cloudlicenses.VendorID, rate BasisPoints, sums []OverageSum) (lines []ShareLine, err error) {
 	type key struct {
-		vendor   cloudlicenses.VendorID
 		month    Month
 		currency cloudlicenses.Currency
 	}
 	places := make(map[key]int)
-	var s ShareStatement
 	for i := range sums {
-		v := &sums[i]
-		if err := v.Sum.Validate(); err != nil {
-			return ShareStatement{}, err
+		sum := &sums[i]
+		if err := sum.Validate(); err != nil {
+			return nil, err
 		}
-		rate := rates[v.Vendor]
-		if rate < MinShare || rate > MaxShare {
-			return ShareStatement{}, fmt.Errorf("%w: %s has %d", ErrShare, v.Vendor, rate)
-		}
-		k := key{v.Vendor, v.Sum.Month, v.Sum.Currency}
+		k := key{sum.Month, sum.Currency}
 		place, found := places[k]
 		if !found {
-			place = len(s.Lines)
+			place = len(lines)
 			places[k] = place
-			s.Lines = append(s.Lines, ShareLine{Vendor: k.vendor, Month: k.month, Currency: k.currency, Rate: rate})
+			lines = append(lines, ShareLine{Vendor: vendor, Month: k.month, Currency: k.currency, Rate: rate})
 		}
-		var err error
-		if s.Lines[place].Revenue, err = add(s.Lines[place].Revenue, v.Sum.Minor); err != nil {
-			return ShareStatement{}, err
+		if lines[place].Revenue, err = add(lines[place].Revenue, sum.Minor); err != nil {
+			return nil, err
 		}
 	}
-	slices.SortFunc(s.Lines, func(a, b ShareLine) int {
-		return cmp.Or(strings.Compare(string(a.Vendor), string(b.Vendor)), cmp.Compare(a.Month, b.Month),
-			strings.Compare(string(a.Currency), string(b.Currency)))
+	for i := range lines {
+		if lines[i].Share, err = portion(lines[i].Revenue, uint64(rate), 100*100); err != nil {
+			return nil, err
+		}
+	}
+	slices.SortFunc(lines, func(a, b ShareLine) int {
+		return cmp.Or(cmp.Compare(a.Month, b.Month), strings.Compare(string(a.Currency), string(b.Currency)))
 	})
-	var totals tally
-	for i := range s.Lines {
-		line := &s.Lines[i]
-		var err error
-		if line.Share, err = portion(line.Revenue, uint64(line.Rate), 100*100); err != nil {
-			return ShareStatement{}, err
-		}
-		if err := totals.add(line.Currency, line.Share); err != nil {
-			return ShareStatement{}, err
-		}
-	}
-	s.Totals = totals
-	return s, nil
+	return lines, nil
 }

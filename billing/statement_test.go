@@ -39,11 +39,26 @@ func TestRevenueShare(t *testing.T) {
 	got, err = RevenueShare(rates, []VendorSum{{"vector-de", large}})
 	require.NoError(t, err, "128 bits between")
 	require.Equal(t, int64(230584300921369395), got.Totals[0].Minor)
-	_, err = RevenueShare(rates, []VendorSum{{"vector-de", large}, {"vector-de", large}})
-	require.ErrorIs(t, err, ErrOverflow)
-	large.Minor--
-	_, err = RevenueShare(rates, []VendorSum{{"vector-de", large}})
-	require.ErrorIs(t, err, ErrRecord)
+	broken := large
+	broken.Minor--
+	for name, sums := range map[string][]OverageSum{"past the limit": {large, large}, "not added up": {broken}} {
+		all := []VendorSum{{"greenhills", yen}}
+		for _, sum := range sums {
+			all = append(all, VendorSum{"vector-de", sum})
+		}
+		got, err = RevenueShare(rates, all)
+		require.NoError(t, err, name)
+		require.Equal(t, []cl.VendorID{"vector-de"}, got.Failed, name)
+		require.Equal(t, []ShareLine{{"greenhills", month(t, "2025-11"), "JPY", 3600, 500, 180}}, got.Lines, name)
+		require.Equal(t, []CurrencyTotal{{"JPY", 180}}, got.Totals, name)
+	}
+	rates, all := map[cl.VendorID]BasisPoints{}, []VendorSum{}
+	for _, vendor := range []cl.VendorID{"a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o", "p", "q", "r", "s", "t", "u"} {
+		rates[vendor], all = 500, append(all, VendorSum{vendor, large})
+	}
+	got, err = RevenueShare(rates, all)
+	require.NoError(t, err)
+	require.Equal(t, []cl.VendorID{"u"}, got.Failed, "no total past the limit")
 }
 
 func TestPlanFees(t *testing.T) {

@@ -82,6 +82,10 @@ func (r *reader) contracts(ctx context.Context, list directory.ListLicenses) (al
 			if l.Revision == 0 { // no group is to know it
 				continue
 			}
+			over := l.Status == cloudlicenses.LicenseExpired || l.Status == cloudlicenses.LicenseRevoked
+			if end := l.Terms.EndMillis; end != 0 && !over && l.Synced > 0 && (r.ends == 0 || end < r.ends) {
+				r.ends = end
+			}
 			name, known := names[l.VendorID]
 			if !known {
 				if name, err = r.vendorName(ctx, l.VendorID); err != nil {

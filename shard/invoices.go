@@ -1,10 +1,13 @@
 package shard
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/cloudlicenses/cloudlicenses"
@@ -16,9 +19,10 @@ import (
 )
 
 // The saga of a month's invoices, of one vendor: read what was charged, once
-// nothing more can be; put each invoice into the vendor's account, which keeps
-// and sends it; say that the month is through. An invoice's id follows from
-// customer, month and currency, so every step may be repeated by any node.
+// nothing more can be, and what is billed of it; put each invoice into the vendor's
+// account, which keeps and sends it and remembers what it bills; say that the month
+// is through. What is billed is not billed again, so every step may be repeated by
+// any node.
 
 // ErrMonthRuns: a month is invoiced once it is over.
 var ErrMonthRuns = errors.New("the month is not over yet")
@@ -31,74 +35,198 @@ type InvoiceRun struct {
 	Written
 }
 
+// errBilledBeside: another run has billed something since this one read what is
+// billed.
+var errBilledBeside = errors.New("another run of invoices goes on; ask again")
+
 // RunInvoices makes a vendor's invoices of a month, and sends again those that
 // could not be sent. A void one is replaced by its next revision only where
 // somebody asks for it by hand.
 func (s *Shard) RunInvoices(ctx context.Context, vendor cloudlicenses.VendorID, month billing.Month, by license.By, byHand bool) (InvoiceRun, error) {
+	for try := 0; ; try++ {
+		run, err := s.runInvoices(ctx, vendor, month, by, byHand)
+		if try == 3 || !errors.Is(err, errBilledBeside) {
+			return run, err
+		}
+	}
+}
+
+func (s *Shard) runInvoices(ctx context.Context, vendor cloudlicenses.VendorID, month billing.Month, by license.By, byHand bool) (InvoiceRun, error) {
 	run := InvoiceRun{Month: month}
-	if end := (month + 1).First().UnixMillis(); s.now().UnixMilli() < end {
+	if s.monthOver() < month {
 		return run, ErrMonthRuns
 	}
 	found, err := s.finalCharges(ctx, vendor, month)
 	if err != nil {
 		return run, err
 	}
-	var sums []billing.OverageSum
-	for i := range found.Charges {
-		if c := &found.Charges[i]; c.Sum.Uses != 0 || c.Sum.Minor != 0 {
-			sums = append(sums, c.Sum)
-		}
-	}
-	invoices, err := billing.Invoices(month, found.Contracts, sums)
+	r := s.newReader(ReadOptions{Linearizable: true})
+	books, err := r.books(ctx, vendor, month, byHand)
 	if err != nil {
-		return run, fmt.Errorf("invoices of %s for %s: %w", vendor, month, err)
+		return run, err
 	}
-	for i := range invoices {
-		if err := s.putInvoice(ctx, &run, &invoices[i], by, byHand); err != nil {
-			return run, err
+	there, err := r.invoicesOf(ctx, vendor, month)
+	if err != nil {
+		return run, err
+	}
+	kept := make(map[string]*license.Invoice, len(there))
+	var errs []error // what fails for one customer does not hold up the others
+	for i := range there {
+		v := &there[i]
+		if kept[v.ID] = v; !v.Void && v.Voids == "" {
+			run.Known++
 		}
+		errs = append(errs, s.resendInvoice(ctx, vendor, v, by))
+		if stops(errs) {
+			return run, errors.Join(errs...)
+		}
+	}
+	for _, bill := range billsOf(&found) {
+		invoices, err := billing.Invoices(month, bill.contracts, bill.sums, &books)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("invoices of %s for %s: %w", vendor, month, err))
+		}
+		for i := range invoices {
+			errs = append(errs, s.putInvoice(ctx, &run, &invoices[i], by, kept))
+			if stops(errs) {
+				break
+			}
+		}
+		if stops(errs) {
+			break
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return run, err
+	}
+	through := month
+	if month > max(books.Through+1, books.From) { // others before it are still to be run
+		through = books.Through
 	}
 	var ack license.Ack
-	run.Written, err = s.doAccount(ctx, vendor, Command{Op: license.OpInvoiced, Payload: &license.Invoiced{Month: uint32(month)}, Result: &ack})
+	run.Written, err = s.doAccount(ctx, vendor, Command{Op: license.OpInvoiced, Payload: &license.Invoiced{Month: uint32(through)}, Result: &ack})
 	if err == nil {
 		err = refused(ack.Code, ack.Detail)
 	}
 	return run, err
 }
 
-// putInvoice puts one invoice or, where a void one is to be replaced, its first
-// revision that is not void.
-func (s *Shard) putInvoice(ctx context.Context, run *InvoiceRun, v *billing.Invoice, by license.By, replace bool) error {
-	for revision := 1; ; revision++ {
-		*v = v.WithRevision(revision)
-		body, err := v.AppendWebhook(nil, s.domain)
-		if err != nil {
-			return fmt.Errorf("invoice %s: %w", v.ID, err)
+// stops reports whether the last error is one that all that follows would meet.
+func stops(errs []error) bool {
+	if len(errs) == 0 {
+		return false
+	}
+	var silent *unreached
+	last := errs[len(errs)-1]
+	return errors.As(last, &silent) || errors.Is(last, context.Canceled) || errors.Is(last, context.DeadlineExceeded)
+}
+
+// bill is what one customer is charged by.
+type bill struct {
+	contracts []billing.ContractLine
+	sums      []billing.OverageSum
+}
+
+// billsOf are the bills of a vendor's customers, as invoices tell them apart, in
+// their order.
+func billsOf(v *VendorCharges) (bills []*bill) {
+	type customer struct{ account, tenant string }
+	of := func(c *billing.ContractLine) customer {
+		if c.CRMAccount != "" {
+			return customer{account: c.CRMAccount}
 		}
-		var result license.InvoiceResult
-		_, err = s.doAccount(ctx, v.Vendor, Command{
-			Op: license.OpPutInvoice, Payload: &license.PutInvoice{By: by, Invoice: keptInvoice(v), Body: body}, Result: &result,
-		})
-		if err == nil {
-			err = refused(result.Code, result.Detail)
+		return customer{tenant: string(c.Tenant)}
+	}
+	found := make(map[customer]*bill)
+	for i := range v.Contracts {
+		c := &v.Contracts[i]
+		if found[of(c)] == nil {
+			found[of(c)] = &bill{}
 		}
-		switch {
-		case err != nil:
-			return fmt.Errorf("put invoice %s: %w", v.ID, err)
-		case result.Fresh:
-			run.Issued = append(run.Issued, result.Invoice)
-			return nil
-		case !result.Invoice.Void || !replace:
-			run.Known++
-			return nil
+		found[of(c)].contracts = append(found[of(c)].contracts, *c)
+	}
+	for i := range v.Charges {
+		if c := &v.Charges[i]; c.Sum.Uses != 0 || c.Sum.Minor != 0 {
+			b := found[of(c.Contract)]
+			b.sums = append(b.sums, c.Sum)
 		}
 	}
+	for _, who := range slices.SortedFunc(maps.Keys(found), func(a, b customer) int {
+		return cmp.Or(strings.Compare(a.account, b.account), strings.Compare(a.tenant, b.tenant))
+	}) {
+		bills = append(bills, found[who])
+	}
+	return bills
+}
+
+// monthOver is the last month that is over on every node's clock: no entry can be
+// stamped in it any more.
+func (s *Shard) monthOver() billing.Month {
+	return billing.DayAt(s.now().Add(-2*cloudlicenses.MaxClockOffset).UnixMilli()).Month() - 1
+}
+
+// resendInvoice sends an invoice as it is kept, where it could not be sent.
+func (s *Shard) resendInvoice(ctx context.Context, vendor cloudlicenses.VendorID, kept *license.Invoice, by license.By) error {
+	if kept.Void || !kept.Unsent() {
+		return nil
+	}
+	v := BilledInvoice(vendor, kept)
+	body, err := v.AppendWebhook(nil, s.domain)
+	if err != nil {
+		return fmt.Errorf("invoice %s: %w", v.ID, err)
+	}
+	var result license.InvoiceResult
+	_, err = s.doAccount(ctx, vendor, Command{
+		Op: license.OpResendInvoice, Payload: &license.ResendInvoice{By: by, ID: kept.ID, Body: body}, Result: &result,
+	})
+	if err == nil {
+		err = refused(result.Code, result.Detail)
+	}
+	if err != nil {
+		return fmt.Errorf("send invoice %s again: %w", v.ID, err)
+	}
+	return nil
+}
+
+// putInvoice puts one invoice: in place of one that is void, or beside those that
+// are there.
+func (s *Shard) putInvoice(ctx context.Context, run *InvoiceRun, v *billing.Invoice, by license.By, kept map[string]*license.Invoice) error {
+	for known := kept[string(v.ID)]; known != nil; known = kept[string(v.ID)] {
+		if known.Void {
+			*v = v.WithRevision(v.Revision + 1)
+		} else {
+			*v = v.WithPart(v.Part + 1)
+		}
+	}
+	body, err := v.AppendWebhook(nil, s.domain)
+	if err != nil {
+		return fmt.Errorf("invoice %s: %w", v.ID, err)
+	}
+	var result license.InvoiceResult
+	_, err = s.doAccount(ctx, v.Vendor, Command{
+		Op: license.OpIssueInvoice, Payload: &license.IssueInvoice{By: by, Invoice: keptInvoice(v), Body: body, Shares: sharesOf(v)}, Result: &result,
+	})
+	switch {
+	case err == nil && (result.Code == cloudlicenses.AlreadyExists || !result.Fresh && result.Code == cloudlicenses.OK && v.Total != 0):
+		err = errBilledBeside
+	case err == nil:
+		err = refused(result.Code, result.Detail)
+	}
+	if err != nil {
+		return fmt.Errorf("put invoice %s: %w", v.ID, err)
+	}
+	if result.Fresh {
+		run.Issued = append(run.Issued, result.Invoice)
+		kept[string(v.ID)] = &result.Invoice
+	}
+	return nil
 }
 
 // finalCharges gathers a month's charges once every group's clock is past its
 // end: no charge can come any more then. The contracts are those that the
-// directory has by now, whichever replica is asked. A group where nothing happens is given
-// an entry that moves its clock.
+// directory has by now, whichever replica is asked, once it has renewed or ended
+// what was to end with the month. A group where nothing happens is given an entry
+// that moves its clock.
 func (s *Shard) finalCharges(ctx context.Context, vendor cloudlicenses.VendorID, month billing.Month) (VendorCharges, error) {
 	end := (month + 1).First().UnixMillis()
 	known, err := s.places.barrier(ctx)
@@ -107,7 +235,7 @@ func (s *Shard) finalCharges(ctx context.Context, vendor cloudlicenses.VendorID,
 	}
 	contracts := FormatAppliedIndex(directoryGroup, known)
 	opt := ReadOptions{MinIndex: contracts}
-	for ticked := false; ; ticked = true {
+	for ticked, ended := false, 0; ; {
 		r := s.newReader(opt)
 		found, behind, err := r.vendorCharges(ctx, vendor, "", month.Days())
 		switch {
@@ -115,6 +243,15 @@ func (s *Shard) finalCharges(ctx context.Context, vendor cloudlicenses.VendorID,
 			return found, err
 		case behind:
 			return found, errUnknownLicense
+		case r.ends != 0 && r.ends <= end:
+			if ended == maxEndings {
+				return found, fmt.Errorf("%w: contracts are to end with it", ErrMonthRuns)
+			}
+			if contracts, err = s.endLicenses(ctx); err != nil {
+				return found, err
+			}
+			opt.MinIndex, ended = contracts, ended+1
+			continue
 		case found.ClockMillis >= end || found.ClockMillis == 0: // 0: no customer is there
 			return found, nil
 		}
@@ -132,8 +269,22 @@ func (s *Shard) finalCharges(ctx context.Context, vendor cloudlicenses.VendorID,
 		if ticked || len(parts) == 1 {
 			return found, fmt.Errorf("%w: the clock of a group is before its end", ErrMonthRuns)
 		}
-		opt.MinIndex = JoinAppliedIndexes(parts...)
+		opt.MinIndex, ticked = JoinAppliedIndexes(parts...), true
 	}
+}
+
+// maxEndings bounds how often one run has the directory end contracts.
+const maxEndings = 16
+
+// endLicenses has the directory renew or end what has come to its end, as it does by
+// itself, and returns the index at which it has.
+func (s *Shard) endLicenses(ctx context.Context) (index string, err error) {
+	var ack directory.Ack
+	w, err := s.DoDirectory(ctx, Command{Op: directory.OpLicensesEnd, Payload: &directory.EndLicenses{Limit: directory.MaxEndings}, Result: &ack})
+	if err != nil {
+		return "", fmt.Errorf("end contracts: %w", err)
+	}
+	return w.Applied, nil
 }
 
 // tick has a group commit an entry that carries nothing but its time.
@@ -186,18 +337,15 @@ func BilledInvoice(vendor cloudlicenses.VendorID, kept *license.Invoice) billing
 }
 
 // VoidInvoice voids an invoice of a vendor by a mirror of it, which it returns
-// beside it. Said again, it answers the same, with the reason given first. Refusals: not_found, invalid_field
-// (a mirror is not voided).
+// beside it. Said again, it answers the same, with the reason given first, and sends
+// again a mirror that could not be sent. Refusals: not_found, invalid_field (a mirror
+// is not voided).
 func (s *Shard) VoidInvoice(ctx context.Context, vendor cloudlicenses.VendorID, id string, by license.By, reason string) (void license.Invoice, mirror billing.Invoice, w Written, err error) {
-	var page license.InvoicePage
-	query := Command{Op: license.QueryInvoices, Payload: &license.ListInvoices{ID: id}, Result: &page}
-	if _, err = s.Read(ctx, vendor.Account(), query, ReadOptions{Linearizable: true}); err == nil {
-		err = refused(page.Code, "there is no such invoice")
-	}
+	kept, err := s.invoice(ctx, vendor, id)
 	if err != nil {
 		return void, mirror, w, err
 	}
-	billed := BilledInvoice(vendor, &page.Items[0])
+	billed := BilledInvoice(vendor, &kept)
 	billed.State, billed.VoidReason = billing.InvoiceIssued, reason // said again, the mirror is the same
 	if _, mirror, err = billed.Void(); err != nil {
 		return void, mirror, w, &Refusal{Code: cloudlicenses.InvalidField, Detail: "id: " + err.Error()}
@@ -214,7 +362,25 @@ func (s *Shard) VoidInvoice(ctx context.Context, vendor cloudlicenses.VendorID, 
 		err = refused(result.Code, result.Detail)
 	}
 	mirror.VoidReason = result.Invoice.VoidReason
+	if err == nil && !result.Fresh {
+		if kept, err = s.invoice(ctx, vendor, string(mirror.ID)); err == nil {
+			err = s.resendInvoice(ctx, vendor, &kept, by)
+		}
+	}
 	return result.Invoice, mirror, w, err
+}
+
+// invoice reads an invoice of a vendor. Refusal: not_found.
+func (s *Shard) invoice(ctx context.Context, vendor cloudlicenses.VendorID, id string) (license.Invoice, error) {
+	var page license.InvoicePage
+	err := s.readNow(ctx, vendor.Account(), license.QueryInvoices, &license.ListInvoices{ID: id}, &page)
+	if err == nil {
+		err = refused(page.Code, "there is no such invoice")
+	}
+	if err != nil {
+		return license.Invoice{}, err
+	}
+	return page.Items[0], nil
 }
 
 // billEvery is how often the directory's leader looks whether a month is over.
@@ -236,7 +402,7 @@ func (s *Shard) RunInvoicesMonthly(ctx context.Context) {
 			clear(through)
 			continue
 		}
-		last := billing.DayAt(s.now().UnixMilli()).Month() - 1
+		last := s.monthOver()
 		if err := s.invoiceVendors(ctx, last, through); err != nil && ctx.Err() == nil {
 			s.logger.Warn("the invoices of a month can't be made yet", "month", last.String(), "error", err)
 		}

@@ -26,6 +26,7 @@ type reader struct {
 	indexes map[cluster.GroupID]uint64 // the lowest of each group
 	stale   int64                      // ms, of the stalest answer; -1: nobody knows
 	worked  time.Duration              // since the report last rested
+	ends    int64                      // Unix ms, when the first contract in force of those read ends; 0: none does
 }
 
 const (

@@ -53,6 +53,7 @@ type revenueShare struct {
 		Currency string      `json:"currency"`
 		Share    json.Number `json:"share"`
 	} `json:"totals"`
+	Failed []string `json:"failed"`
 }
 
 func percent(basisPoints int64) string {
@@ -86,6 +87,9 @@ func newRevenueShareCommand() *cobra.Command {
 			t := table{header: []string{"PERIOD", "VENDOR", "OVERAGE REVENUE", "RATE", "SHARE", "CURRENCY"}}
 			for _, v := range s.Vendors {
 				t.add(s.Period, v.VendorID, v.Revenue.String(), percent(v.BasisPoints), v.Share.String(), v.Currency)
+			}
+			for _, vendor := range s.Failed {
+				t.add(s.Period, vendor, "does not add up", "", "", "")
 			}
 			for _, total := range s.Totals {
 				t.add(s.Period, "total", "", "", total.Share.String(), total.Currency)

@@ -9,7 +9,7 @@ import (
 func TestBilling(t *testing.T) {
 	f := newFakeAdmin(t, map[string]string{
 		"GET /v1/billing/revenue-share?period=2025-11": `{"period":"2025-11","vendors":[
-			{"vendor_id":"vector-de","overage_revenue":22000.00,"basis_points":275,"share":605.00,"currency":"EUR"}],"totals":[{"currency":"EUR","share":605.00}]}`,
+			{"vendor_id":"vector-de","overage_revenue":22000.00,"basis_points":275,"share":605.00,"currency":"EUR"}],"totals":[{"currency":"EUR","share":605.00}],"failed":["absurd"]}`,
 		"GET /v1/billing/plans?consistency=linearizable&cursor=&limit=100": `{"items":[{"tenant_id":"acme","lines":[],"total":0.00,"currency":"USD"}],"next_cursor":null}`,
 		"GET /v1/billing/plans?period=2025-11&consistency=linearizable&cursor=&limit=100": `{"items":[
 			{"tenant_id":"acme","lines":[],"total":0.00,"currency":"USD"},
@@ -17,7 +17,7 @@ func TestBilling(t *testing.T) {
 		"PUT /v1/vendors/vector-de/revenue-share": `{"vendor_id":"vector-de","basis_points":275}`,
 	})
 	out := mustRun(t, "billing", "revenue-share", "--admin", f.URL, "--period", "2025-11")
-	require.Regexp(t, `(?m)^2025-11 +vector-de +22000.00 +2.75 % +605.00 +EUR\n2025-11 +total +- +- +605.00 +EUR$`, out)
+	require.Regexp(t, `(?m)^2025-11 +vector-de +22000.00 +2.75 % +605.00 +EUR\n2025-11 +absurd +does not add up +- +- +-\n2025-11 +total +- +- +605.00 +EUR$`, out)
 	require.Contains(t, mustRun(t, "billing", "revenue-share", "--admin", f.URL, "--period", "2025-11", "-o", "json"), `"overage_revenue": 22000.00`)
 
 	require.Regexp(t, `(?m)^acme +total`, mustRun(t, "billing", "statement", "--admin", f.URL))

@@ -16,8 +16,8 @@ func init() {
 }
 
 const (
-	// endBatch bounds how many licenses one EndLicenses ends.
-	endBatch = 1024
+	// MaxEndings bounds how many licenses one EndLicenses ends.
+	MaxEndings = 1024
 	// maxPrices bounds how often a license's price may change.
 	maxPrices = cloudlicenses.MaxPrices
 )
@@ -234,7 +234,7 @@ func (m *Machine) Due(nowMillis int64) []byte {
 		return nil
 	}
 	command := fsm.Header{Op: OpLicensesEnd, Version: Version}.Append(nil)
-	return append(command, encoded(&EndLicenses{Limit: endBatch})...)
+	return append(command, encoded(&EndLicenses{Limit: MaxEndings})...)
 }
 
 // endLicenses renews or expires what has come to its end. The group needs no
@@ -242,7 +242,7 @@ func (m *Machine) Due(nowMillis int64) []byte {
 // that comes, a license that renews itself stays in force there.
 func (s *state) endLicenses(c *EndLicenses) msgp.Marshaler {
 	now := s.meta.ClockMillis
-	for range min(c.Limit, endBatch) {
+	for range min(c.Limit, MaxEndings) {
 		ending := s.licenses.ending
 		if len(ending) == 0 || ending[0].Terms.EndMillis > now {
 			break

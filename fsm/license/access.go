@@ -161,6 +161,11 @@ func (m *Machine) Admit(_ int64, command []byte) []byte {
 	if o == nil || h.Version != Version {
 		return encodeReply(&Ack{Code: cloudlicenses.Internal, Detail: errUnknownOp.Error()})
 	}
+	if o.body != nil {
+		if err := decode(o.body(), payload); err != nil {
+			return encodeReply(&InvoiceResult{Code: cloudlicenses.Internal, Detail: o.name + ": " + err.Error()})
+		}
+	}
 	if !o.byKey {
 		return nil
 	}

@@ -25,6 +25,7 @@ func billingQuerySamples() []sample {
 		{"QueryTail", license.QueryTail, true, &license.TailAudit{AfterMillis: epochStart, After: 7, Limit: 100}},
 		{"QueryOverageDays", license.QueryOverageDays, true, &license.SumOverage{VendorID: "vector", ToMillis: epochStart, Cursor: "24322-7", Limit: 5}},
 		{"QueryKept", license.QueryKept, true, &license.ListKept{From: 24322, To: 24323, Cursor: "00005f02", Limit: 2}},
+		{"QueryBilled", license.QueryBilled, true, &license.ListBilled{Cursor: "lic-1", Limit: 2}},
 		{"QueryHeatmap", license.QueryHeatmap, true, &license.SumHeatmap{VendorID: "vector", LicenseID: "lic-1", From: 490000, To: 490100}},
 	}
 }
@@ -47,6 +48,11 @@ func invoiceSamples() []sample {
 		{"OpVoidInvoice", license.OpVoidInvoice, true, &license.VoidInvoice{By: by, ID: mirror.Voids, Mirror: mirror, Body: []byte(`{"total":-22000.00}`)}},
 		{"OpInvoiced", license.OpInvoiced, true, &license.Invoiced{Month: 2026*12 + 9}},
 		{"OpTick", license.OpTick, false, &license.Tick{}},
+		{"OpIssueInvoice", license.OpIssueInvoice, true, &license.IssueInvoice{
+			By: by, Invoice: sampleInvoice(), Body: []byte(`{"total":22000.00}`),
+			Shares: []license.Share{{LicenseID: "lic-1", Overage: true, First: 2026*12 + 9, Last: 2026*12 + 9}, {LicenseID: "lic-1", First: 2026*12 + 7, Last: 2026*12 + 9}},
+		}},
+		{"OpResendInvoice", license.OpResendInvoice, true, &license.ResendInvoice{By: by, ID: mirror.Voids, Body: []byte(`{"total":22000.00}`)}},
 	}
 }
 

@@ -178,6 +178,7 @@ func TestOperationNumbers(t *testing.T) {
 		{"sso_command.go", "Op"}, {"sso_command.go", "Query"},
 		{"life_command.go", "Op"}, {"note_command.go", "Op"}, {"life_command.go", "Query"},
 		{"kept_command.go", "Op"}, {"kept_command.go", "Query"}, {"tell_command.go", "Op"},
+		{"billed_command.go", "Op"}, {"billed_command.go", "Query"},
 	} {
 		numbers := found[c.prefix]
 		parsed, err := parser.ParseFile(token.NewFileSet(), c.file, nil, 0)

@@ -11,8 +11,12 @@ import (
 )
 
 var (
-	_ = register(OpPutInvoice, operation{name: "put invoice", needs: needsTenant, apply: (*Machine).applyPutInvoice})
-	_ = register(OpVoidInvoice, operation{name: "void invoice", needs: needsTenant, apply: (*Machine).applyVoidInvoice})
+	_ = register(OpPutInvoice, operation{
+		name: "put invoice", needs: needsTenant, apply: (*Machine).applyPutInvoice, body: func() msgp.Unmarshaler { return new(PutInvoice) },
+	})
+	_ = register(OpVoidInvoice, operation{
+		name: "void invoice", needs: needsTenant, apply: (*Machine).applyVoidInvoice, body: func() msgp.Unmarshaler { return new(VoidInvoice) },
+	})
 	_ = register(OpInvoiced, operation{name: "invoiced", needs: needsTenant, apply: (*Machine).applyInvoiced})
 	_ = register(OpTick, operation{name: "tick", apply: (*Machine).applyTick})
 )
@@ -106,27 +110,6 @@ func invoice(store *fsm.Store, t *tenant, id string) (*Invoice, error) {
 
 func (m *Machine) storeInvoice(t *tenant, inv *Invoice) { m.put(invoiceKey(t, inv.Month, inv.ID), inv) }
 
-// MarshalMsg appends a tuple of 16 or, without a VoidReason, the one of 15 that it
-// was before there were reasons: commands, records and results are what they were.
-func (v *Invoice) MarshalMsg(b []byte) ([]byte, error) {
-	const head = 3 // of an array of 16
-	at := len(b)
-	b, err := (*invoiceTuple)(v).MarshalMsg(b)
-	if err == nil && v.VoidReason == "" {
-		b = append(msgp.AppendArrayHeader(b[:at], 15), b[at+head:len(b)-1]...)
-	}
-	return b, err
-}
-
-// UnmarshalMsg reads either of them.
-func (v *Invoice) UnmarshalMsg(b []byte) ([]byte, error) {
-	*v = Invoice{}
-	return (*invoiceTuple)(v).UnmarshalMsg(b)
-}
-
-// Msgsize bounds what MarshalMsg appends.
-func (v *Invoice) Msgsize() int { return (*invoiceTuple)(v).Msgsize() }
-
 func refusedInvoice(code cloudlicenses.Code, detail string) reply {
 	return &InvoiceResult{Code: code, Detail: detail}
 }
@@ -162,43 +145,59 @@ func (v *Invoice) before() string {
 	return base + "-r" + count(v.Revision-1).String()
 }
 
-// applyPutInvoice keeps an invoice and sends it.
+// issuable makes the checks of a new invoice that need no other.
+func (m *Machine) issuable(t *tenant, by *By, v *Invoice) (actor string, refusal reply) {
+	_, actor, code := m.asker(t, by, cloudlicenses.ActManageBilling)
+	_, isVendor := t.name.Vendor()
+	detail := v.invalid()
+	switch {
+	case code != cloudlicenses.OK:
+		return "", refusedInvoice(code, "")
+	case !isVendor:
+		return "", refusedInvoice(cloudlicenses.InvalidField, notOfVendor)
+	case detail != "":
+		return "", refusedInvoice(cloudlicenses.InvalidField, detail)
+	}
+	return actor, nil
+}
+
+// succeeds refuses a revision where the one before it is not void.
+func (m *Machine) succeeds(t *tenant, v *Invoice) (refusal reply, err error) {
+	id := v.before()
+	if id == "" {
+		return nil, nil
+	}
+	earlier, err := invoice(m.store, t, id)
+	if err == nil && (earlier == nil || !earlier.Void) {
+		refusal = refusedInvoice(cloudlicenses.InvalidField, "revision: the one before it is not void")
+	}
+	return refusal, err
+}
+
+// applyPutInvoice keeps an invoice and sends it. What is issued now is issued by
+// IssueInvoice; this is of older logs.
 func (m *Machine) applyPutInvoice(t *tenant, payload []byte) (reply, error) {
 	var p PutInvoice
 	if err := decode(&p, payload); err != nil {
 		return nil, err
 	}
 	v := &p.Invoice
-	_, actor, code := m.asker(t, &p.By, cloudlicenses.ActManageBilling)
-	_, isVendor := t.name.Vendor()
-	detail := v.invalid()
-	switch {
-	case code != cloudlicenses.OK:
-		return refusedInvoice(code, ""), nil
-	case !isVendor:
-		return refusedInvoice(cloudlicenses.InvalidField, notOfVendor), nil
-	case detail != "":
-		return refusedInvoice(cloudlicenses.InvalidField, detail), nil
+	actor, refusal := m.issuable(t, &p.By, v)
+	if refusal != nil {
+		return refusal, nil
 	}
 	known, err := invoice(m.store, t, v.ID)
 	if err != nil {
 		return nil, err
 	}
 	if known != nil {
-		unsent := known.Sent.State == "" || known.Sent.State == cloudlicenses.DeliveryFailed
-		if unsent && !known.Void && m.sendInvoice(t, known, p.Body) {
+		if known.Unsent() && !known.Void && m.sendInvoice(t, known, p.Body) {
 			m.storeInvoice(t, known)
 		}
 		return &InvoiceResult{Invoice: *known}, nil
 	}
-	if id := v.before(); id != "" {
-		earlier, err := invoice(m.store, t, id)
-		if err != nil {
-			return nil, err
-		}
-		if earlier == nil || !earlier.Void {
-			return refusedInvoice(cloudlicenses.InvalidField, "revision: the one before it is not void"), nil
-		}
+	if refusal, err = m.succeeds(t, v); refusal != nil || err != nil {
+		return refusal, err
 	}
 	v.Void, v.VoidedMillis, v.VoidReason = false, 0, ""
 	m.issue(t, v, p.Body, actionInvoiceIssue, actor, &p.By)
@@ -307,6 +306,9 @@ func (m *Machine) applyVoidInvoice(t *tenant, payload []byte) (reply, error) {
 		return refusedInvoice(cloudlicenses.InvalidField, "id: what cancels an invoice is not voided; run the month again"), nil
 	case mirror.invalid() != "" || mirror.ID != "void-"+v.ID || mirror.Voids != v.ID || mirror.Total != -v.Total || mirror.Month != v.Month:
 		return refusedInvoice(cloudlicenses.InvalidField, "mirror: does not cancel the invoice"), nil
+	}
+	if err := m.unbill(t, v); err != nil {
+		return nil, err
 	}
 	v.Void, v.VoidedMillis, v.VoidReason = true, m.state.clock, mirror.VoidReason
 	m.storeInvoice(t, v)

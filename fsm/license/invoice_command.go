@@ -43,13 +43,8 @@ type InvoiceLine struct {
 // Invoice is an invoice or a credit note as kept, computed outside. ID follows
 // from customer, month, currency and revision, and Month from it.
 //
-//msgp:ignore Invoice
-type Invoice invoiceTuple
-
-// invoiceTuple is an Invoice as written with its VoidReason; see MarshalMsg.
-//
-//msgp:vartuple invoiceTuple
-type invoiceTuple struct {
+//msgp:tuple Invoice
+type Invoice struct {
 	ID            string
 	CreditNote    bool
 	Void          bool

@@ -50,6 +50,172 @@ func (z GetInvoiced) Msgsize() (s int) {
 }
 
 // MarshalMsg implements msgp.Marshaler
+func (z *Invoice) MarshalMsg(b []byte) (o []byte, err error) {
+	o = msgp.Require(b, z.Msgsize())
+	// array header, size 16
+	o = append(o, 0xdc, 0x0, 0x10)
+	o = msgp.AppendString(o, z.ID)
+	o = msgp.AppendBool(o, z.CreditNote)
+	o = msgp.AppendBool(o, z.Void)
+	o = msgp.AppendInt64(o, z.Revision)
+	o = msgp.AppendString(o, z.Voids)
+	o = msgp.AppendString(o, z.CRMAccount)
+	o = msgp.AppendString(o, string(z.TenantID))
+	o = msgp.AppendString(o, z.CustomerName)
+	o = msgp.AppendUint32(o, z.Month)
+	o = msgp.AppendString(o, string(z.Currency))
+	o = msgp.AppendArrayHeader(o, uint32(len(z.Lines)))
+	for za0001 := range z.Lines {
+		o, err = z.Lines[za0001].MarshalMsg(o)
+		if err != nil {
+			err = msgp.WrapError(err, "Lines", za0001)
+			return
+		}
+	}
+	o = msgp.AppendInt64(o, z.Total)
+	o = msgp.AppendInt64(o, z.CreatedMillis)
+	o = msgp.AppendInt64(o, z.VoidedMillis)
+	o, err = z.Sent.MarshalMsg(o)
+	if err != nil {
+		err = msgp.WrapError(err, "Sent")
+		return
+	}
+	o = msgp.AppendString(o, z.VoidReason)
+	return
+}
+
+// UnmarshalMsg implements msgp.Unmarshaler
+func (z *Invoice) UnmarshalMsg(bts []byte) (o []byte, err error) {
+	var zb0001 uint32
+	zb0001, bts, err = msgp.ReadArrayHeaderBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err)
+		return
+	}
+	if zb0001 != 16 {
+		err = msgp.ArrayError{Wanted: 16, Got: zb0001}
+		return
+	}
+	z.ID, bts, err = msgp.ReadStringBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "ID")
+		return
+	}
+	z.CreditNote, bts, err = msgp.ReadBoolBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "CreditNote")
+		return
+	}
+	z.Void, bts, err = msgp.ReadBoolBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Void")
+		return
+	}
+	z.Revision, bts, err = msgp.ReadInt64Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Revision")
+		return
+	}
+	z.Voids, bts, err = msgp.ReadStringBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Voids")
+		return
+	}
+	z.CRMAccount, bts, err = msgp.ReadStringBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "CRMAccount")
+		return
+	}
+	{
+		var zb0002 string
+		zb0002, bts, err = msgp.ReadStringBytes(bts)
+		if err != nil {
+			err = msgp.WrapError(err, "TenantID")
+			return
+		}
+		z.TenantID = cloudlicenses.TenantID(zb0002)
+	}
+	z.CustomerName, bts, err = msgp.ReadStringBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "CustomerName")
+		return
+	}
+	z.Month, bts, err = msgp.ReadUint32Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Month")
+		return
+	}
+	{
+		var zb0003 string
+		zb0003, bts, err = msgp.ReadStringBytes(bts)
+		if err != nil {
+			err = msgp.WrapError(err, "Currency")
+			return
+		}
+		z.Currency = cloudlicenses.Currency(zb0003)
+	}
+	var zb0004 uint32
+	zb0004, bts, err = msgp.ReadArrayHeaderBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Lines")
+		return
+	}
+	if zb0004 > zb4bbfb20limitArrays {
+		err = msgp.ErrLimitExceeded
+		return
+	}
+	if cap(z.Lines) >= int(zb0004) {
+		z.Lines = (z.Lines)[:zb0004]
+	} else {
+		z.Lines = make([]InvoiceLine, zb0004)
+	}
+	for za0001 := range z.Lines {
+		bts, err = z.Lines[za0001].UnmarshalMsg(bts)
+		if err != nil {
+			err = msgp.WrapError(err, "Lines", za0001)
+			return
+		}
+	}
+	z.Total, bts, err = msgp.ReadInt64Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Total")
+		return
+	}
+	z.CreatedMillis, bts, err = msgp.ReadInt64Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "CreatedMillis")
+		return
+	}
+	z.VoidedMillis, bts, err = msgp.ReadInt64Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "VoidedMillis")
+		return
+	}
+	bts, err = z.Sent.UnmarshalMsg(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Sent")
+		return
+	}
+	z.VoidReason, bts, err = msgp.ReadStringBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "VoidReason")
+		return
+	}
+	o = bts
+	return
+}
+
+// Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
+func (z *Invoice) Msgsize() (s int) {
+	s = 3 + msgp.StringPrefixSize + len(z.ID) + msgp.BoolSize + msgp.BoolSize + msgp.Int64Size + msgp.StringPrefixSize + len(z.Voids) + msgp.StringPrefixSize + len(z.CRMAccount) + msgp.StringPrefixSize + len(string(z.TenantID)) + msgp.StringPrefixSize + len(z.CustomerName) + msgp.Uint32Size + msgp.StringPrefixSize + len(string(z.Currency)) + msgp.ArrayHeaderSize
+	for za0001 := range z.Lines {
+		s += z.Lines[za0001].Msgsize()
+	}
+	s += msgp.Int64Size + msgp.Int64Size + msgp.Int64Size + z.Sent.Msgsize() + msgp.StringPrefixSize + len(z.VoidReason)
+	return
+}
+
+// MarshalMsg implements msgp.Marshaler
 func (z *InvoiceDelivery) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
 	// array header, size 6
@@ -696,224 +862,5 @@ func (z *bookRecord) UnmarshalMsg(bts []byte) (o []byte, err error) {
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z *bookRecord) Msgsize() (s int) {
 	s = 1 + msgp.Uint32Size + z.Endpoint.Msgsize()
-	return
-}
-
-// MarshalMsg implements msgp.Marshaler
-func (z *invoiceTuple) MarshalMsg(b []byte) (o []byte, err error) {
-	o = msgp.Require(b, z.Msgsize())
-	// array header, size 16
-	o = append(o, 0xdc, 0x0, 0x10)
-	o = msgp.AppendString(o, z.ID)
-	o = msgp.AppendBool(o, z.CreditNote)
-	o = msgp.AppendBool(o, z.Void)
-	o = msgp.AppendInt64(o, z.Revision)
-	o = msgp.AppendString(o, z.Voids)
-	o = msgp.AppendString(o, z.CRMAccount)
-	o = msgp.AppendString(o, string(z.TenantID))
-	o = msgp.AppendString(o, z.CustomerName)
-	o = msgp.AppendUint32(o, z.Month)
-	o = msgp.AppendString(o, string(z.Currency))
-	o = msgp.AppendArrayHeader(o, uint32(len(z.Lines)))
-	for za0001 := range z.Lines {
-		o, err = z.Lines[za0001].MarshalMsg(o)
-		if err != nil {
-			err = msgp.WrapError(err, "Lines", za0001)
-			return
-		}
-	}
-	o = msgp.AppendInt64(o, z.Total)
-	o = msgp.AppendInt64(o, z.CreatedMillis)
-	o = msgp.AppendInt64(o, z.VoidedMillis)
-	o, err = z.Sent.MarshalMsg(o)
-	if err != nil {
-		err = msgp.WrapError(err, "Sent")
-		return
-	}
-	o = msgp.AppendString(o, z.VoidReason)
-	return
-}
-
-// UnmarshalMsg implements msgp.Unmarshaler
-func (z *invoiceTuple) UnmarshalMsg(bts []byte) (o []byte, err error) {
-	var zb0001 uint32
-	zb0001, bts, err = msgp.ReadArrayHeaderBytes(bts)
-	if err != nil {
-		err = msgp.WrapError(err)
-		return
-	}
-	for zb0001 > 0 {
-		z.ID, bts, err = msgp.ReadStringBytes(bts)
-		if err != nil {
-			err = msgp.WrapError(err, "ID")
-			return
-		}
-		if zb0001--; zb0001 == 0 {
-			break
-		}
-		z.CreditNote, bts, err = msgp.ReadBoolBytes(bts)
-		if err != nil {
-			err = msgp.WrapError(err, "CreditNote")
-			return
-		}
-		if zb0001--; zb0001 == 0 {
-			break
-		}
-		z.Void, bts, err = msgp.ReadBoolBytes(bts)
-		if err != nil {
-			err = msgp.WrapError(err, "Void")
-			return
-		}
-		if zb0001--; zb0001 == 0 {
-			break
-		}
-		z.Revision, bts, err = msgp.ReadInt64Bytes(bts)
-		if err != nil {
-			err = msgp.WrapError(err, "Revision")
-			return
-		}
-		if zb0001--; zb0001 == 0 {
-			break
-		}
-		z.Voids, bts, err = msgp.ReadStringBytes(bts)
-		if err != nil {
-			err = msgp.WrapError(err, "Voids")
-			return
-		}
-		if zb0001--; zb0001 == 0 {
-			break
-		}
-		z.CRMAccount, bts, err = msgp.ReadStringBytes(bts)
-		if err != nil {
-			err = msgp.WrapError(err, "CRMAccount")
-			return
-		}
-		if zb0001--; zb0001 == 0 {
-			break
-		}
-		{
-			var zb0002 string
-			zb0002, bts, err = msgp.ReadStringBytes(bts)
-			if err != nil {
-				err = msgp.WrapError(err, "TenantID")
-				return
-			}
-			z.TenantID = cloudlicenses.TenantID(zb0002)
-		}
-		if zb0001--; zb0001 == 0 {
-			break
-		}
-		z.CustomerName, bts, err = msgp.ReadStringBytes(bts)
-		if err != nil {
-			err = msgp.WrapError(err, "CustomerName")
-			return
-		}
-		if zb0001--; zb0001 == 0 {
-			break
-		}
-		z.Month, bts, err = msgp.ReadUint32Bytes(bts)
-		if err != nil {
-			err = msgp.WrapError(err, "Month")
-			return
-		}
-		if zb0001--; zb0001 == 0 {
-			break
-		}
-		{
-			var zb0003 string
-			zb0003, bts, err = msgp.ReadStringBytes(bts)
-			if err != nil {
-				err = msgp.WrapError(err, "Currency")
-				return
-			}
-			z.Currency = cloudlicenses.Currency(zb0003)
-		}
-		if zb0001--; zb0001 == 0 {
-			break
-		}
-		var zb0004 uint32
-		zb0004, bts, err = msgp.ReadArrayHeaderBytes(bts)
-		if err != nil {
-			err = msgp.WrapError(err, "Lines")
-			return
-		}
-		if zb0004 > zb4bbfb20limitArrays {
-			err = msgp.ErrLimitExceeded
-			return
-		}
-		if cap(z.Lines) >= int(zb0004) {
-			z.Lines = (z.Lines)[:zb0004]
-		} else {
-			z.Lines = make([]InvoiceLine, zb0004)
-		}
-		for za0001 := range z.Lines {
-			bts, err = z.Lines[za0001].UnmarshalMsg(bts)
-			if err != nil {
-				err = msgp.WrapError(err, "Lines", za0001)
-				return
-			}
-		}
-		if zb0001--; zb0001 == 0 {
-			break
-		}
-		z.Total, bts, err = msgp.ReadInt64Bytes(bts)
-		if err != nil {
-			err = msgp.WrapError(err, "Total")
-			return
-		}
-		if zb0001--; zb0001 == 0 {
-			break
-		}
-		z.CreatedMillis, bts, err = msgp.ReadInt64Bytes(bts)
-		if err != nil {
-			err = msgp.WrapError(err, "CreatedMillis")
-			return
-		}
-		if zb0001--; zb0001 == 0 {
-			break
-		}
-		z.VoidedMillis, bts, err = msgp.ReadInt64Bytes(bts)
-		if err != nil {
-			err = msgp.WrapError(err, "VoidedMillis")
-			return
-		}
-		if zb0001--; zb0001 == 0 {
-			break
-		}
-		bts, err = z.Sent.UnmarshalMsg(bts)
-		if err != nil {
-			err = msgp.WrapError(err, "Sent")
-			return
-		}
-		if zb0001--; zb0001 == 0 {
-			break
-		}
-		z.VoidReason, bts, err = msgp.ReadStringBytes(bts)
-		if err != nil {
-			err = msgp.WrapError(err, "VoidReason")
-			return
-		}
-		if zb0001--; zb0001 == 0 {
-			break
-		}
-		for ; zb0001 > 0; zb0001-- {
-			bts, err = msgp.Skip(bts)
-			if err != nil {
-				err = msgp.WrapError(err)
-				return
-			}
-		}
-	}
-	o = bts
-	return
-}
-
-// Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
-func (z *invoiceTuple) Msgsize() (s int) {
-	s = 3 + msgp.StringPrefixSize + len(z.ID) + msgp.BoolSize + msgp.BoolSize + msgp.Int64Size + msgp.StringPrefixSize + len(z.Voids) + msgp.StringPrefixSize + len(z.CRMAccount) + msgp.StringPrefixSize + len(string(z.TenantID)) + msgp.StringPrefixSize + len(z.CustomerName) + msgp.Uint32Size + msgp.StringPrefixSize + len(string(z.Currency)) + msgp.ArrayHeaderSize
-	for za0001 := range z.Lines {
-		s += z.Lines[za0001].Msgsize()
-	}
-	s += msgp.Int64Size + msgp.Int64Size + msgp.Int64Size + z.Sent.Msgsize() + msgp.StringPrefixSize + len(z.VoidReason)
 	return
 }

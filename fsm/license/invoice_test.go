@@ -175,26 +175,3 @@ func TestInvoices(t *testing.T) {
 	}
 	require.Equal(t, hashOf(t, r.m), hashOf(t, twin.m))
 }
-
-// TestInvoicesAreWhatTheyWere: without a reason an invoice has the bytes that it had
-// before there were reasons, and those read as one without.
-func TestInvoicesAreWhatTheyWere(t *testing.T) {
-	const fields, withReason = 15, 16
-	v := sampleInvoice()
-	for reason, want := range map[string]uint32{"": fields, "by mistake": withReason} {
-		v.VoidReason = reason
-		b, err := v.MarshalMsg([]byte("before"))
-		require.NoError(t, err)
-		b = b[len("before"):]
-		n, _, err := msgp.ReadArrayHeaderBytes(b)
-		require.NoError(t, err)
-		require.Equal(t, want, n)
-		read := license.Invoice{VoidReason: "of another"}
-		decode(t, b, &read)
-		require.Equal(t, v, read)
-		for cut := range b {
-			_, err = read.UnmarshalMsg(b[:cut])
-			require.Error(t, err)
-		}
-	}
-}

@@ -126,6 +126,9 @@ type operation struct {
 	// create applies a command of a tenant that may not be there (needs
 	// needsName).
 	create func(m *Machine, name cloudlicenses.TenantID, payload []byte) (reply, error)
+	// body is an empty payload of a command that can grow past what can be decoded:
+	// Admit looks whether it can be. nil: it can't grow.
+	body func() msgp.Unmarshaler
 	// byKey commands begin with a Caller: Admit refuses strangers.
 	byKey bool
 	// small commands keep or end what is there: they are taken while the disk has

@@ -124,6 +124,8 @@ func (q *question) askBilling(op fsm.Op) (reply, error) {
 		return q.overageSums()
 	case QueryOverageDays:
 		return q.overageDays()
+	case QueryBilled:
+		return q.billed()
 	case QueryKept:
 		return q.kept()
 	case QueryInvoices:

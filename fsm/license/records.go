@@ -79,7 +79,7 @@ const (
 )
 
 // diskKind is this machine's disk format.
-const diskKind = "license/6"
+const diskKind = "license/7"
 
 // metaRecord is the machine's own state.
 //

@@ -57,6 +57,7 @@ var recordKinds = []recordKind{
 	{prefix: prefixTold, tenantAt: 1},
 	{prefix: prefixBook, tenantAt: 1, sealed: true},
 	{prefix: prefixInvoice, tenantAt: 1, sealed: true},
+	{prefix: prefixBilled, tenantAt: 1},
 	{prefix: prefixSSO, tenantAt: 1, sealed: true},
 	{prefix: prefixVoid}, // no more than a count, and gone within minutes
 	{prefix: prefixOutbox, sealed: true},

@@ -171,6 +171,7 @@ export const adminText = {
     amount: 'Amount',
     total: 'Total',
     shareEmptyTitle: 'No overage in this month',
+    shareFailed: (vendors: string) => `Not in these figures, since what was charged does not add up: ${vendors}.`,
     shareEmptyText: 'The platform has a share of what vendors charge for overage. Choose another month to see an earlier one.',
     fees: 'Plan fees',
     tenant: 'Tenant',

@@ -45,10 +45,12 @@ export default function Billing() {
 function Shares({ month }: { month: string }) {
   const query = useApi(['revenue-share', month], (signal) => api.GET('/v1/billing/revenue-share', { params: { query: { period: month } }, signal }));
   const totals = query.data?.totals ?? [];
+  const failed = query.data?.failed ?? [];
   return (
     <Stack gap="sm" component="section" aria-label={text.share}>
       <Title order={2}>{text.share}</Title>
       <DataTable<Share> label={text.share} list={wholeList(query, (s) => s.vendors)} columns={shareColumns} id={(s) => `${s.vendor_id} ${s.currency}`} empty={{ title: text.shareEmptyTitle, text: text.shareEmptyText }} />
+      {failed.length > 0 && <Text size="sm" c="var(--portal-bad)">{text.shareFailed(failed.join(', '))}</Text>}
       {totals.length > 0 && (
         <Text size="sm" ta="right" className="num" pr="md">
           {text.total}{' '}
