@@ -195,6 +195,10 @@ const (
 	// BlockedEventPause is the least time between two events that tell a vendor that
 	// the same tenant has blocked it.
 	BlockedEventPause = time.Hour
+	// MaxContactMails bounds the licenses that a vendor generates or provisions with a
+	// contact to be mailed, at a node in ContactMailWindow (429 rate_limited).
+	MaxContactMails   = 300
+	ContactMailWindow = time.Hour
 	// NoticeLife is how long such a notice waits: it names a person.
 	NoticeLife = 365 * 24 * time.Hour
 	// MaxNoticeMessage bounds a notification's message, in characters (422).

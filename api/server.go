@@ -74,6 +74,7 @@ type Server struct {
 	openID  *providers
 
 	registrations registrations
+	contactMails  contactMails
 	events        *hub
 
 	http  *fasthttp.Server
