@@ -207,8 +207,9 @@ const (
 	// InviteLife and ResetLife are how long a mailed one-time token works.
 	InviteLife = 7 * 24 * time.Hour
 	ResetLife  = time.Hour
-	// InviteAgain is how soon after a mailed invitation the same user may be invited
-	// again (429 rate_limited): nobody's mailbox is to be filled.
+	// InviteAgain is how soon after a mailed invitation the same address may be invited
+	// again, removed or not (429 rate_limited): nobody's mailbox is to be filled. As
+	// many as MaxUsers are invited within it.
 	InviteAgain = 10 * time.Minute
 
 	// MaxKeys bounds the API keys of an account that are neither revoked nor

@@ -221,3 +221,13 @@ func TestSecondFactor(t *testing.T) {
 	p.as(session, http.MethodDelete, "/api/v1/me/totp", "").wants(t, 204, "")
 	p.login("ann@acme.example", testPassword, "").wants(t, 200, "")
 }
+
+// TestInvitedAnew: who is removed and invited at once gets no second mail.
+func TestInvitedAnew(t *testing.T) {
+	p := newPool(t, 1, 0)
+	owner := p.newSession(p.newUser("owner", cloudlicenses.RoleOwner))
+	const victim = `{"email":"victim@loop.example","name":"V","role":"viewer"}`
+	id := p.as(owner, "POST", "/api/v1/users", victim).wants(t, 201, "").text("id")
+	p.as(owner, "DELETE", "/api/v1/users/"+id, "").wants(t, 204, "")
+	require.NotEmpty(t, p.as(owner, "POST", "/api/v1/users", victim).wants(t, 429, "rate_limited").Header.Get("Retry-After"))
+}
