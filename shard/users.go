@@ -103,10 +103,20 @@ func (s *Shard) LogIn(ctx context.Context, tenant cloudlicenses.TenantID, c Cred
 // Session tells whose a session is. It asks the leader: a session that was
 // ended is refused on every node at once.
 func (s *Shard) Session(ctx context.Context, tenant cloudlicenses.TenantID, hash [32]byte) (license.SessionFacts, error) {
+	return s.session(ctx, tenant, hash, true)
+}
+
+// LookSession is Session for what goes on without anybody's doing: it is no use of
+// the session, which may end for want of one.
+func (s *Shard) LookSession(ctx context.Context, tenant cloudlicenses.TenantID, hash [32]byte) (license.SessionFacts, error) {
+	return s.session(ctx, tenant, hash, false)
+}
+
+func (s *Shard) session(ctx context.Context, tenant cloudlicenses.TenantID, hash [32]byte, use bool) (license.SessionFacts, error) {
 	var facts license.SessionFacts
-	now := time.Now().UnixMilli()
+	now := s.now().UnixMilli()
 	err := s.readNow(ctx, tenant, license.QuerySession, &license.FindSession{Session: hash, NowMillis: now}, &facts)
-	if err != nil || facts.Code != cloudlicenses.OK || now-facts.Session.SeenMillis < cloudlicenses.SessionTouch.Milliseconds() {
+	if err != nil || facts.Code != cloudlicenses.OK || !use || now-facts.Session.SeenMillis < cloudlicenses.SessionTouch.Milliseconds() {
 		return facts, err
 	}
 	result, _, err := s.DoUser(ctx, tenant, license.OpTouchSession, &license.TouchSession{Session: hash})
