@@ -372,7 +372,7 @@ func (c *call) serveVendorLicenses() {
 	}
 	args := c.ctx.QueryArgs()
 	status := cloudlicenses.LicenseStatus(args.Peek("status"))
-	if status != "" && !status.Valid() {
+	if args.Has("status") && !status.Valid() {
 		c.refuseQuery("status", "is no state of a license")
 		return
 	}

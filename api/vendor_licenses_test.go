@@ -337,6 +337,7 @@ func TestCustomerSetting(t *testing.T) {
 	require.Len(t, vendorDo(t, vendor.key, "GET", "/api/v1/licenses?crm_account_id=ACC-"+string(tenant.tenant)+"&product_id=on", "").body["items"], 1)
 	require.Empty(t, vendorDo(t, vendor.key, "GET", "/api/v1/licenses?tenant_id=nobody", "").body["items"])
 	vendorDo(t, vendor.key, "GET", "/api/v1/licenses?status=nonsense", "").wants(t, 422, "invalid_field")
+	vendorDo(t, vendor.key, "GET", "/api/v1/licenses?status=", "").wants(t, 422, "invalid_field")
 }
 
 // TestNotifiedOnce: the contact's mail leaves once, by the tenant's outbox.
