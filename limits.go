@@ -170,7 +170,8 @@ const (
 	// recorded: reading must not write each time.
 	SessionTouch = 5 * time.Minute
 	// LoginFailures within LoginWindow lock an e-mail address out of logging
-	// in for LoginLock (429 login_locked).
+	// in for LoginLock (429 login_locked). As many tries to prove oneself beside a
+	// session may be made at a node (429 rate_limited).
 	LoginFailures = 5
 	LoginWindow   = 15 * time.Minute
 	LoginLock     = 15 * time.Minute

@@ -71,3 +71,15 @@ type contactMails struct{ window[cloudlicenses.VendorID] }
 func (m *contactMails) take(vendor cloudlicenses.VendorID, now time.Time) (wait time.Duration) {
 	return m.window.take(vendor, cloudlicenses.MaxContactMails, cloudlicenses.ContactMailWindow, now)
 }
+
+// proofs counts by user the tries to prove who somebody is beside a session.
+type proofs struct{ window[prover] }
+
+type prover struct {
+	tenant cloudlicenses.TenantID
+	user   cloudlicenses.UserID
+}
+
+func (p *proofs) take(tenant cloudlicenses.TenantID, user cloudlicenses.UserID, now time.Time) (wait time.Duration) {
+	return p.window.take(prover{tenant, user}, cloudlicenses.LoginFailures, cloudlicenses.LoginWindow, now)
+}

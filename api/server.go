@@ -75,6 +75,7 @@ type Server struct {
 
 	registrations registrations
 	contactMails  contactMails
+	proofs        proofs
 	events        *hub
 
 	http  *fasthttp.Server

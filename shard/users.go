@@ -228,6 +228,30 @@ func (s *Shard) ConfirmFactor(ctx context.Context, tenant cloudlicenses.TenantID
 	return s.DoUser(ctx, tenant, license.OpSecondFactor, &license.SecondFactor{By: by, Step: step, Secret: facts.Pending})
 }
 
+// Proves reports whether a session's user has shown the second factor that is in
+// force, by a code of it, or the password: a session alone is not enough to do
+// without it.
+func (s *Shard) Proves(ctx context.Context, tenant cloudlicenses.TenantID, user *license.User, c Credentials) (bool, error) {
+	secrets := s.Secrets()
+	if secrets == nil {
+		return false, errNoSecrets
+	}
+	ctx, cancel := withDeadline(ctx)
+	defer cancel()
+	var facts license.LoginFacts
+	err := s.readNow(ctx, tenant, license.QueryLogin, &license.FindLogin{Email: user.Email}, &facts)
+	switch {
+	case err != nil || facts.UserID != user.ID:
+		return false, err
+	case c.Code == "":
+		return PasswordFits(ctx, Asker{tenant, ClientOf(c.Address)}, c.Password, facts.PasswordHash)
+	case len(facts.Secret) == 0:
+		return false, nil
+	}
+	secret, err := secrets.openFactor(tenant, user.ID, facts.Secret)
+	return err == nil && codeStep(secret, c.Code, s.now()) > 0, err
+}
+
 // PutOwner makes an owner who logs in with a password right away, or gives the
 // one of that id this password.
 func (s *Shard) PutOwner(ctx context.Context, tenant cloudlicenses.TenantID, id cloudlicenses.UserID, email, name, password string) error {
