@@ -202,7 +202,8 @@ const (
 	// recorded: reading must not write each time.
 	SessionTouch = 5 * time.Minute
 	// LoginFailures within LoginWindow lock an e-mail address out of logging
-	// in for LoginLock (429 login_locked).
+	// in for LoginLock (429 login_locked). As many tries to prove oneself beside a
+	// session may be made at a node (429 rate_limited).
 	LoginFailures = 5
 	LoginWindow   = 15 * time.Minute
 	LoginLock     = 15 * time.Minute
@@ -229,6 +230,10 @@ const (
 	// BlockedEventPause is the least time between two events that tell a vendor that
 	// the same tenant has blocked it.
 	BlockedEventPause = time.Hour
+	// MaxContactMails bounds the licenses that a vendor generates or provisions with a
+	// contact to be mailed, at a node in ContactMailWindow (429 rate_limited).
+	MaxContactMails   = 300
+	ContactMailWindow = time.Hour
 	// NoticeLife is how long such a notice waits: it names a person.
 	NoticeLife = 365 * 24 * time.Hour
 	// MaxNoticeMessage bounds a notification's message, in characters (422).
@@ -237,8 +242,9 @@ const (
 	// InviteLife and ResetLife are how long a mailed one-time token works.
 	InviteLife = 7 * 24 * time.Hour
 	ResetLife  = time.Hour
-	// InviteAgain is how soon after a mailed invitation the same user may be invited
-	// again (429 rate_limited): nobody's mailbox is to be filled.
+	// InviteAgain is how soon after a mailed invitation the same address may be invited
+	// again, removed or not (429 rate_limited): nobody's mailbox is to be filled. As
+	// many as MaxUsers are invited within it.
 	InviteAgain = 10 * time.Minute
 
 	// MaxKeys bounds the API keys of an account that are neither revoked nor

@@ -150,10 +150,10 @@ func (s *stream) begin(w *bufio.Writer) error {
 }
 
 // allowed asks whether the session still lives, and may still look. Where nobody
-// can tell, it may.
+// can tell, it may. An open stream is no use of the session: nobody may be there.
 func (s *stream) allowed() bool {
 	ctx, cancel := context.WithTimeout(s.server.ctx, cloudlicenses.RequestTimeout)
 	defer cancel()
-	facts, err := s.server.shard.Session(ctx, s.tenant, s.session)
+	facts, err := s.server.shard.LookSession(ctx, s.tenant, s.session)
 	return err != nil || facts.Code == cloudlicenses.OK && facts.User.Role.May(cloudlicenses.ActViewEvents)
 }

@@ -9,50 +9,77 @@ import (
 	"github.com/cloudlicenses/cloudlicenses/shard"
 )
 
-// registrations counts sign-ups by the client's address over a sliding window,
-// at the node that takes them. An IPv6 client is its /64: it has all of that.
-type registrations struct {
+// window counts over a sliding time, at the node that is asked, how often somebody
+// has done something.
+type window[K comparable] struct {
 	mu sync.Mutex
-	// at holds the times of each address's sign-ups, oldest first. What is
-	// older than the window goes when the address comes again, or at a sweep.
-	at    map[netip.Addr][]time.Time
+	// at holds the times of each one, oldest first. What is older than the window
+	// goes when the same comes again, or at a sweep.
+	at    map[K][]time.Time
 	swept time.Time
 }
 
-// maxRegistrants bounds the addresses that are remembered. Past it the oldest
-// knowledge gives way: the directory bounds pending sign-ups besides.
-const maxRegistrants = 100_000
+// maxInWindow bounds those that are remembered. Past it the oldest knowledge gives
+// way.
+const maxInWindow = 100_000
 
-// take counts a sign-up, or tells when the next one may come.
-func (r *registrations) take(address string, now time.Time) (wait time.Duration) {
-	who := shard.ClientOf(address)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.sweep(now)
-	times := r.at[who]
-	for len(times) > 0 && now.Sub(times[0]) >= cloudlicenses.RegistrationWindow {
+// take counts once more, or tells when the next time may be.
+func (w *window[K]) take(who K, most int, within time.Duration, now time.Time) (wait time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.sweep(within, now)
+	times := w.at[who]
+	for len(times) > 0 && now.Sub(times[0]) >= within {
 		times = times[1:]
 	}
-	if len(times) >= cloudlicenses.MaxRegistrations {
-		r.at[who] = times
-		return cloudlicenses.RegistrationWindow - now.Sub(times[0])
+	if len(times) >= most {
+		w.at[who] = times
+		return within - now.Sub(times[0])
 	}
-	if r.at == nil || len(r.at) >= maxRegistrants && times == nil {
-		r.at = make(map[netip.Addr][]time.Time)
+	if w.at == nil || len(w.at) >= maxInWindow && times == nil {
+		w.at = make(map[K][]time.Time)
 	}
-	r.at[who] = append(times, now)
+	w.at[who] = append(times, now)
 	return 0
 }
 
-// sweep forgets, once a window, the addresses that did not come again.
-func (r *registrations) sweep(now time.Time) {
-	if now.Sub(r.swept) < cloudlicenses.RegistrationWindow {
+// sweep forgets, once a window, who did not come again.
+func (w *window[K]) sweep(within time.Duration, now time.Time) {
+	if now.Sub(w.swept) < within {
 		return
 	}
-	r.swept = now
-	for who, times := range r.at {
-		if now.Sub(times[len(times)-1]) >= cloudlicenses.RegistrationWindow {
-			delete(r.at, who)
+	w.swept = now
+	for who, times := range w.at {
+		if now.Sub(times[len(times)-1]) >= within {
+			delete(w.at, who)
 		}
 	}
+}
+
+// registrations counts sign-ups by the client's address. The directory bounds
+// pending ones besides.
+type registrations struct{ window[netip.Addr] }
+
+func (r *registrations) take(address string, now time.Time) (wait time.Duration) {
+	return r.window.take(shard.ClientOf(address), cloudlicenses.MaxRegistrations, cloudlicenses.RegistrationWindow, now)
+}
+
+// contactMails counts by vendor the mails to contacts: they go to whom the vendor
+// names, with words of its own.
+type contactMails struct{ window[cloudlicenses.VendorID] }
+
+func (m *contactMails) take(vendor cloudlicenses.VendorID, now time.Time) (wait time.Duration) {
+	return m.window.take(vendor, cloudlicenses.MaxContactMails, cloudlicenses.ContactMailWindow, now)
+}
+
+// proofs counts by user the tries to prove who somebody is beside a session.
+type proofs struct{ window[prover] }
+
+type prover struct {
+	tenant cloudlicenses.TenantID
+	user   cloudlicenses.UserID
+}
+
+func (p *proofs) take(tenant cloudlicenses.TenantID, user cloudlicenses.UserID, now time.Time) (wait time.Duration) {
+	return p.window.take(prover{tenant, user}, cloudlicenses.LoginFailures, cloudlicenses.LoginWindow, now)
 }

@@ -74,6 +74,8 @@ type Server struct {
 	openID  *providers
 
 	registrations registrations
+	contactMails  contactMails
+	proofs        proofs
 	events        *hub
 
 	http  *fasthttp.Server

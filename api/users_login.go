@@ -3,6 +3,7 @@ package api
 import (
 	"cmp"
 	"net/url"
+	"time"
 
 	"github.com/valyala/fasthttp"
 
@@ -250,9 +251,41 @@ func (c *call) serveConfirmFactor() {
 	}
 }
 
-// serveRemoveFactor is DELETE /api/v1/me/totp.
+// serveRemoveFactor is DELETE /api/v1/me/totp. What is not in force yet needs no proof.
 func (c *call) serveRemoveFactor() {
+	if c.user.User.SecondFactor && !c.proved() {
+		return
+	}
 	if _, ok := c.doUser(license.OpSecondFactor, &license.SecondFactor{By: c.by()}); ok {
 		c.done()
 	}
+}
+
+// proved reads who somebody is from a body beside the session, or refuses the request.
+func (c *call) proved() bool {
+	var in struct {
+		Code     string `json:"code"`
+		Password string `json:"password"`
+	}
+	if !c.decodeOptional(&in) {
+		return false
+	}
+	var w wrong
+	w.check((in.Code == "") == (in.Password == ""), "code", "is wanted, or password in its place")
+	w.check(len(in.Password) > cloudlicenses.MaxPasswordBytes, "password", "is not the one of this account")
+	if !c.valid(w) {
+		return false
+	}
+	if wait := c.server.proofs.take(c.tenant, c.user.User.ID, time.Now()); wait > 0 {
+		c.refuse(&problem{code: cloudlicenses.RateLimited, detail: "too many tries; wait", retryIn: max(1, int(wait/time.Second))})
+		return false
+	}
+	ok, err := c.server.shard.Proves(c.context(), c.tenant, &c.user.User, shard.Credentials{Code: in.Code, Password: in.Password, Address: c.address()})
+	if err != nil {
+		c.fail(err)
+		return false
+	}
+	w.check(!ok && in.Code != "", "code", "is not the one of this moment")
+	w.check(!ok && in.Code == "", "password", "is not the one of this account")
+	return c.valid(w)
 }

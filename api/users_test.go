@@ -218,6 +218,31 @@ func TestSecondFactor(t *testing.T) {
 	session = p.login("ann@acme.example", testPassword, "").wants(t, 200, "").text("token")
 	begun = p.as(session, "POST", "/api/v1/me/totp", "").wants(t, 200, "")
 	p.as(session, "POST", "/api/v1/me/totp/confirm", `{"code":"`+code(time.Now().Add(30*time.Second))+`"}`).wants(t, 200, "")
-	p.as(session, http.MethodDelete, "/api/v1/me/totp", "").wants(t, 204, "")
+	remove := func(body string) *reply { return p.as(session, http.MethodDelete, "/api/v1/me/totp", body) }
+	for _, body := range []string{"", `{}`, `{"code":"","password":""}`, `{"code":"1","password":"p"}`} { // a session alone is not enough
+		require.Equal(t, "/code", remove(body).wants(t, 422, "invalid_field").body["errors"].([]any)[0].(map[string]any)["pointer"])
+	}
+	remove(`{"code":"12345x"}`).wants(t, 422, "invalid_field")
+	remove(`{"password":"wrong password"}`).wants(t, 422, "invalid_field")
+	require.Equal(t, true, p.as(session, "GET", "/api/v1/me", "").wants(t, 200, "").body["user"].(map[string]any)["totp"])
+	remove(`{"password":"`+testPassword+`"}`).wants(t, 204, "")
 	p.login("ann@acme.example", testPassword, "").wants(t, 200, "")
+
+	begun = p.as(session, "POST", "/api/v1/me/totp", "").wants(t, 200, "")
+	p.as(session, "POST", "/api/v1/me/totp/confirm", `{"code":"`+code(time.Now())+`"}`).wants(t, 200, "")
+	remove(`{"code":"`+code(time.Now())+`"}`).wants(t, 204, "")
+	begun = p.as(session, "POST", "/api/v1/me/totp", "").wants(t, 200, "")
+	p.as(session, "POST", "/api/v1/me/totp/confirm", `{"code":"`+code(time.Now())+`"}`).wants(t, 200, "")
+	remove(`{"code":"12345x"}`).wants(t, 422, "invalid_field")
+	require.NotEmpty(t, remove(`{"code":"`+code(time.Now())+`"}`).wants(t, 429, "rate_limited").Header.Get("Retry-After"))
+}
+
+// TestInvitedAnew: who is removed and invited at once gets no second mail.
+func TestInvitedAnew(t *testing.T) {
+	p := newPool(t, 1, 0)
+	owner := p.newSession(p.newUser("owner", cloudlicenses.RoleOwner))
+	const victim = `{"email":"victim@loop.example","name":"V","role":"viewer"}`
+	id := p.as(owner, "POST", "/api/v1/users", victim).wants(t, 201, "").text("id")
+	p.as(owner, "DELETE", "/api/v1/users/"+id, "").wants(t, 204, "")
+	require.NotEmpty(t, p.as(owner, "POST", "/api/v1/users", victim).wants(t, 429, "rate_limited").Header.Get("Retry-After"))
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"strings"
+	"time"
 
 	"github.com/valyala/fasthttp"
 
@@ -135,6 +136,21 @@ func dateText(millis int64) *string {
 	return &text
 }
 
+// mayMail counts a mail to a contact against its vendor, or refuses it.
+func (c *call) mayMail(contact license.Notice) bool {
+	if contact.Email == "" {
+		return true
+	}
+	wait := c.server.contactMails.take(c.vendor, time.Now())
+	if wait > 0 {
+		c.refuse(&problem{
+			code: cloudlicenses.RateLimited, detail: "too many mails to contacts: wait, or name none",
+			retryIn: max(1, int(wait/time.Second)),
+		})
+	}
+	return wait == 0
+}
+
 // serveGenerate is POST /api/v1/licenses/generate: 201, and 200 where the
 // opportunity has the license already.
 func (c *call) serveGenerate() {
@@ -143,7 +159,7 @@ func (c *call) serveGenerate() {
 		return
 	}
 	g, contact, w := n.check()
-	if !c.valid(w) {
+	if !c.valid(w) || !c.mayMail(contact) {
 		return
 	}
 	g.VendorID = c.vendor
@@ -198,7 +214,7 @@ func (c *call) serveProvision() {
 		contact.Message = in.Notification.Message
 		w.check(!validMessage(contact.Message), "notification/message", "has at most 2000 characters of text")
 	}
-	if !c.valid(w) {
+	if !c.valid(w) || !c.mayMail(contact) {
 		return
 	}
 	if !c.intend("license.provision", cloudlicenses.LicenseID(in.LicenseID), "", in.Customer.CRMAccount) {
@@ -356,7 +372,7 @@ func (c *call) serveVendorLicenses() {
 	}
 	args := c.ctx.QueryArgs()
 	status := cloudlicenses.LicenseStatus(args.Peek("status"))
-	if status != "" && !status.Valid() {
+	if args.Has("status") && !status.Valid() {
 		c.refuseQuery("status", "is no state of a license")
 		return
 	}

@@ -337,6 +337,7 @@ func TestCustomerSetting(t *testing.T) {
 	require.Len(t, vendorDo(t, vendor.key, "GET", "/api/v1/licenses?crm_account_id=ACC-"+string(tenant.tenant)+"&product_id=on", "").body["items"], 1)
 	require.Empty(t, vendorDo(t, vendor.key, "GET", "/api/v1/licenses?tenant_id=nobody", "").body["items"])
 	vendorDo(t, vendor.key, "GET", "/api/v1/licenses?status=nonsense", "").wants(t, 422, "invalid_field")
+	vendorDo(t, vendor.key, "GET", "/api/v1/licenses?status=", "").wants(t, 422, "invalid_field")
 }
 
 // TestNotifiedOnce: the contact's mail leaves once, by the tenant's outbox.
@@ -419,4 +420,25 @@ func TestPackage(t *testing.T) {
 	require.Equal(t, time.Date(year+1, 1, 1, 0, 0, 0, 0, time.UTC).Unix(), claims.Expires)
 	require.NotContains(t, string(decoded[1]), "5000", "the price is nobody else's business")
 	require.NotContains(t, string(decoded[1]), "licenses@customer.com")
+}
+
+// TestContactMailsAreLimited: a vendor has its own words mailed to whomever it names.
+func TestContactMailsAreLimited(t *testing.T) {
+	vendor, id := newVendor(t)
+	tenant := newPool(t, 1, 0)
+	for range cloudlicenses.MaxContactMails - 1 {
+		require.Zero(t, live.server.contactMails.take(id, time.Now()))
+	}
+	r := vendor.newLicense(generation(tenant.tenant, "a", "/auto_provision", "false")).wants(t, 201, "")
+	limited := vendor.newLicense(generation(tenant.tenant, "b")).wants(t, 429, "rate_limited")
+	require.NotEmpty(t, limited.Header.Get("Retry-After"))
+	provision := fmt.Sprintf(`{"license_id":%q,"customer":{"crm_account_id":"ACC-%s"}`, r.text("license_id"), tenant.tenant)
+	ask := func(rest string) *reply {
+		return vendorDo(t, vendor.key, "POST", "/api/v1/licenses/provision", provision+rest)
+	}
+	ask(`,"notification":{"email":"victim@elsewhere.example","message":"Buy"}}`).wants(t, 429, "rate_limited")
+	ask(`}`).wants(t, 200, "")
+	vendor.newLicense(generation(tenant.tenant, "b", "/customer/contact_email", "")).wants(t, 201, "")
+	other, _ := newVendor(t)
+	other.newLicense(generation(tenant.tenant, "a")).wants(t, 201, "")
 }

@@ -274,10 +274,10 @@ func (c *call) serveDeliveries() {
 		State: cloudlicenses.DeliveryState(args.Peek("state")), Kind: cloudlicenses.EventKind(args.Peek("event")),
 	}
 	var invalid []body.FieldError
-	if query.State != "" && !query.State.Valid() {
+	if args.Has("state") && !query.State.Valid() {
 		invalid = append(invalid, body.FieldError{Parameter: "state", Detail: "must be pending, delivered or failed"})
 	}
-	if query.Kind != "" && !query.Kind.Valid() {
+	if args.Has("event") && !query.Kind.Valid() {
 		invalid = append(invalid, body.FieldError{Parameter: "event", Detail: noEventKind()})
 	}
 	if len(invalid) > 0 {

@@ -184,7 +184,7 @@ func TestWebhookStory(t *testing.T) {
 	require.Len(t, list("&state=pending"), 2)
 	require.Empty(t, list("&state=delivered"))
 	require.Equal(t, items[1:], list("&event=license.suspended&state=pending&endpoint_id="+made.text("id")))
-	for _, wrong := range []string{"state=lost", "event=license.lost"} {
+	for _, wrong := range []string{"state=lost", "event=license.lost", "state=", "event="} {
 		refused := p.as(session, "GET", "/api/v1/webhooks/deliveries?"+wrong, "").wants(t, 422, "invalid_field")
 		require.Contains(t, string(refused.raw), `"parameter":"`+strings.Split(wrong, "=")[0]+`"`)
 	}

@@ -103,10 +103,20 @@ func (s *Shard) LogIn(ctx context.Context, tenant cloudlicenses.TenantID, c Cred
 // Session tells whose a session is. It asks the leader: a session that was
 // ended is refused on every node at once.
 func (s *Shard) Session(ctx context.Context, tenant cloudlicenses.TenantID, hash [32]byte) (license.SessionFacts, error) {
+	return s.session(ctx, tenant, hash, true)
+}
+
+// LookSession is Session for what goes on without anybody's doing: it is no use of
+// the session, which may end for want of one.
+func (s *Shard) LookSession(ctx context.Context, tenant cloudlicenses.TenantID, hash [32]byte) (license.SessionFacts, error) {
+	return s.session(ctx, tenant, hash, false)
+}
+
+func (s *Shard) session(ctx context.Context, tenant cloudlicenses.TenantID, hash [32]byte, use bool) (license.SessionFacts, error) {
 	var facts license.SessionFacts
-	now := time.Now().UnixMilli()
+	now := s.now().UnixMilli()
 	err := s.readNow(ctx, tenant, license.QuerySession, &license.FindSession{Session: hash, NowMillis: now}, &facts)
-	if err != nil || facts.Code != cloudlicenses.OK || now-facts.Session.SeenMillis < cloudlicenses.SessionTouch.Milliseconds() {
+	if err != nil || facts.Code != cloudlicenses.OK || !use || now-facts.Session.SeenMillis < cloudlicenses.SessionTouch.Milliseconds() {
 		return facts, err
 	}
 	result, _, err := s.DoUser(ctx, tenant, license.OpTouchSession, &license.TouchSession{Session: hash})
@@ -216,6 +226,30 @@ func (s *Shard) ConfirmFactor(ctx context.Context, tenant cloudlicenses.TenantID
 		return license.UserResult{Code: cloudlicenses.InvalidField, Detail: "code: is not the one of this moment"}, Written{}, nil
 	}
 	return s.DoUser(ctx, tenant, license.OpSecondFactor, &license.SecondFactor{By: by, Step: step, Secret: facts.Pending})
+}
+
+// Proves reports whether a session's user has shown the second factor that is in
+// force, by a code of it, or the password: a session alone is not enough to do
+// without it.
+func (s *Shard) Proves(ctx context.Context, tenant cloudlicenses.TenantID, user *license.User, c Credentials) (bool, error) {
+	secrets := s.Secrets()
+	if secrets == nil {
+		return false, errNoSecrets
+	}
+	ctx, cancel := withDeadline(ctx)
+	defer cancel()
+	var facts license.LoginFacts
+	err := s.readNow(ctx, tenant, license.QueryLogin, &license.FindLogin{Email: user.Email}, &facts)
+	switch {
+	case err != nil || facts.UserID != user.ID:
+		return false, err
+	case c.Code == "":
+		return PasswordFits(ctx, Asker{tenant, ClientOf(c.Address)}, c.Password, facts.PasswordHash)
+	case len(facts.Secret) == 0:
+		return false, nil
+	}
+	secret, err := secrets.openFactor(tenant, user.ID, facts.Secret)
+	return err == nil && codeStep(secret, c.Code, s.now()) > 0, err
 }
 
 // PutOwner makes an owner who logs in with a password right away, or gives the

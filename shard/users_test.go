@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -92,6 +93,39 @@ func TestHashingIsShared(t *testing.T) {
 	}
 	require.False(t, ask("bmw", "198.51.100.1"))
 	require.True(t, ask("mercedes", "198.51.100.1"))
+}
+
+// TestLookingIsNoUse: a session that is only looked at ends for want of use.
+func TestLookingIsNoUse(t *testing.T) {
+	c := newTrio(t)
+	var ahead atomic.Int64
+	c.now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+	c.start(0, 1, 2)
+	ctx, s := t.Context(), c.shards[0]
+	_, err := s.CreateTenant(ctx, CreateTenantRequest{ID: "mercedes"})
+	require.NoError(t, err)
+	require.NoError(t, s.PutOwner(ctx, "mercedes", "user-1", "admin@mercedes.com", "Admin", "correct horse battery"))
+	in, _, err := s.LogIn(ctx, "mercedes", Credentials{Email: "admin@mercedes.com", Password: "correct horse battery"})
+	require.NoError(t, err)
+	hash := HashToken(in.Token)
+
+	ahead.Add(int64(cloudlicenses.SessionTouch))
+	_, err = s.Session(ctx, "mercedes", hash)
+	require.NoError(t, err)
+	used, err := s.LookSession(ctx, "mercedes", hash)
+	require.NoError(t, err)
+	require.Equal(t, cloudlicenses.OK, used.Code)
+	for range 2 {
+		ahead.Add(int64(cloudlicenses.SessionIdle) / 3)
+		looked, err := s.LookSession(ctx, "mercedes", hash)
+		require.NoError(t, err)
+		require.Equal(t, cloudlicenses.OK, looked.Code)
+		require.Equal(t, used.Session.SeenMillis, looked.Session.SeenMillis)
+	}
+	ahead.Add(int64(cloudlicenses.SessionIdle) / 3)
+	over, err := s.LookSession(ctx, "mercedes", hash)
+	require.NoError(t, err)
+	require.NotEqual(t, cloudlicenses.OK, over.Code)
 }
 
 func TestTokensOfSessions(t *testing.T) {

@@ -101,6 +101,7 @@ func load(store *fsm.Store) (*state, error) {
 		{prefixCredit, l.credit},
 		{prefixUser, l.user},
 		{prefixGuard, l.guard},
+		{prefixInvitation, l.invitation},
 		{prefixSignUp, l.signUp},
 		{prefixVoid, l.void},
 		{prefixSSO, l.sso},

@@ -46,6 +46,7 @@ var recordKinds = []recordKind{
 	{prefix: prefixAudit, tenantAt: 1, sealed: true},
 	{prefix: prefixUser, tenantAt: 1, sealed: true},
 	{prefix: prefixGuard, tenantAt: 1, sealed: true},
+	{prefix: prefixInvitation, tenantAt: 1, sealed: true},
 	{prefix: prefixLink, tenantAt: 1, sealed: true},
 	{prefix: prefixNotice, tenantAt: 1, sealed: true},
 	{prefix: prefixRefusal, tenantAt: 1, sealed: true},

@@ -52,7 +52,8 @@ type userTable struct {
 	bySession map[[32]byte]*user
 	byToken   map[[32]byte]*user
 
-	guards guardTable
+	guards      guardTable
+	invitations invitationTable
 }
 
 func (t *userTable) next() uint32 {
@@ -186,6 +187,9 @@ func (m *Machine) applyPutUser(t *tenant, payload []byte) (reply, error) {
 		return m.inviteAgain(t, taken, &p), nil
 	case len(t.users.order) >= cloudlicenses.MaxUsers:
 		return refusedUser(cloudlicenses.PlanLimitExceeded, "there are as many users as there may be"), nil
+	}
+	if wait := m.invitedLately(t, p.Email, &p.Mail); wait > 0 {
+		return m.refusedInvitation(wait), nil
 	}
 	u := &user{number: t.users.next()}
 	u.User = User{
@@ -381,6 +385,9 @@ func (m *Machine) mail(t *tenant, u *user, mail *Mail, actor string) {
 	t.users.dropTokens(u, func(k *tokenRecord) bool {
 		return k.Purpose == mail.Purpose || k.ExpiresMillis <= m.state.clock
 	})
+	if mail.Purpose == cloudlicenses.TokenInvite {
+		m.invited(t, u.User.Email, mail.ExpiresMillis)
+	}
 	token := tokenRecord{sha256.Sum256([]byte(mail.Token)), mail.Purpose, mail.ExpiresMillis}
 	u.Tokens = append(u.Tokens, token)
 	t.users.byToken[token.Hash] = u

@@ -37,7 +37,23 @@ func (l *loader) guard(key, value []byte) error {
 	return nil
 }
 
-// users adds a tenant's users and their failed log-ins.
+func (l *loader) invitation(key, value []byte) error {
+	t, _, err := l.keyNumbers(key, 13)
+	if err != nil {
+		return err
+	}
+	i := &invitation{sequence: binary.BigEndian.Uint64(key[5:])}
+	if err := decode(&i.invitationRecord, value); err != nil {
+		return err
+	}
+	if table := &t.users.invitations; i.sequence < table.next() || table.byEmail[i.Email] != nil {
+		return fmt.Errorf("invitation %d makes no sense", i.sequence)
+	}
+	t.users.invitations.admit(i)
+	return nil
+}
+
+// users adds a tenant's users, their failed log-ins, and who was invited lately.
 func (h *stateHasher) users(t *userTable) {
 	for _, u := range t.order {
 		h.number(uint64(u.number))
@@ -46,5 +62,9 @@ func (h *stateHasher) users(t *userTable) {
 	for _, g := range t.guards.order {
 		h.number(g.sequence)
 		h.add(&g.guardRecord)
+	}
+	for _, i := range t.invitations.order {
+		h.number(i.sequence)
+		h.add(&i.invitationRecord)
 	}
 }

@@ -168,3 +168,34 @@ func TestGuardsAreBounded(t *testing.T) {
 	}))[0]).Code)
 	r.reopen()
 }
+
+// TestInvitationsAreBounded: who is removed and invited anew, before and after a
+// restart, waits as who is invited again does, and so does who would be one of too many.
+func TestInvitationsAreBounded(t *testing.T) {
+	r := newRig(t, smallStore())
+	r.apply(encode(license.OpTenant, "acme", 1, &license.PutTenant{Epoch: 1}))
+	platform, tokens := license.By{Platform: true}, 0
+	invite := func(n int) cl.Code {
+		tokens++
+		put := &license.PutUser{By: platform, ID: cl.UserID(fmt.Sprint("user-", tokens)), Email: fmt.Sprint(n, "@loop"), Name: "V", Role: cl.RoleViewer, Mail: license.Mail{
+			Token: fmt.Sprint("t", tokens), Purpose: cl.TokenInvite, ExpiresMillis: r.now + cl.InviteLife.Milliseconds(),
+		}}
+		code := decodeUser(t, r.apply(encode(license.OpPutUser, "acme", 1, put))[0]).Code
+		if code == cl.OK {
+			r.apply(encode(license.OpRemoveUser, "acme", 1, &license.RemoveUser{By: platform, ID: put.ID}))
+		}
+		return code
+	}
+	require.Equal(t, cl.OK, invite(0))
+	require.Equal(t, cl.RateLimited, invite(0))
+	r.reopen()
+	require.Equal(t, cl.RateLimited, invite(0))
+	for n := 1; n < cl.MaxUsers; n++ {
+		require.Equal(t, cl.OK, invite(n))
+	}
+	require.Equal(t, cl.RateLimited, invite(cl.MaxUsers))
+	r.now += cl.InviteAgain.Milliseconds()
+	require.Equal(t, cl.OK, invite(0))
+	require.Equal(t, cl.OK, invite(cl.MaxUsers))
+	r.reopen()
+}

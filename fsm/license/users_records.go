@@ -15,12 +15,14 @@ import "github.com/cloudlicenses/cloudlicenses"
 //
 //	'W' tenant(4) user(4)       userRecord, its sessions and tokens within
 //	'G' tenant(4) sequence(8)   guardRecord
+//	'y' tenant(4) sequence(8)   invitationRecord
 //
 // The next number is one more than the last that is there: numbers are keys
 // alone, and may be given again.
 const (
-	prefixUser  = 'W'
-	prefixGuard = 'G'
+	prefixUser       = 'W'
+	prefixGuard      = 'G'
+	prefixInvitation = 'y'
 )
 
 // userRecord is a user with all that it has.
@@ -85,4 +87,13 @@ type guardRecord struct {
 	Failures     int64    // since SinceMillis
 	SinceMillis  int64
 	LockedMillis int64 // until then; 0: not
+}
+
+// invitationRecord is the last invitation that was mailed to an address, whether or
+// not it still has a user.
+//
+//msgp:tuple invitationRecord
+type invitationRecord struct {
+	Email         [32]byte // SHA-256 of the address
+	ExpiresMillis int64    // of its token
 }

@@ -122,6 +122,48 @@ func (z identityRecord) Msgsize() (s int) {
 }
 
 // MarshalMsg implements msgp.Marshaler
+func (z *invitationRecord) MarshalMsg(b []byte) (o []byte, err error) {
+	o = msgp.Require(b, z.Msgsize())
+	// array header, size 2
+	o = append(o, 0x92)
+	o = msgp.AppendBytes(o, (z.Email)[:])
+	o = msgp.AppendInt64(o, z.ExpiresMillis)
+	return
+}
+
+// UnmarshalMsg implements msgp.Unmarshaler
+func (z *invitationRecord) UnmarshalMsg(bts []byte) (o []byte, err error) {
+	var zb0001 uint32
+	zb0001, bts, err = msgp.ReadArrayHeaderBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err)
+		return
+	}
+	if zb0001 != 2 {
+		err = msgp.ArrayError{Wanted: 2, Got: zb0001}
+		return
+	}
+	bts, err = msgp.ReadExactBytes(bts, (z.Email)[:])
+	if err != nil {
+		err = msgp.WrapError(err, "Email")
+		return
+	}
+	z.ExpiresMillis, bts, err = msgp.ReadInt64Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "ExpiresMillis")
+		return
+	}
+	o = bts
+	return
+}
+
+// Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
+func (z *invitationRecord) Msgsize() (s int) {
+	s = 1 + msgp.ArrayHeaderSize + (32 * (msgp.ByteSize)) + msgp.Int64Size
+	return
+}
+
+// MarshalMsg implements msgp.Marshaler
 func (z *loginRecord) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
 	// array header, size 2

@@ -67,6 +67,12 @@ test('a second factor is set up, asked for, and removed', async () => {
 
   await page.goto(cluster.url(demo.tenant_id, '/account'));
   await page.getByRole('button', { name: 'Remove' }).click();
+  await page.getByRole('dialog').getByLabel('Code', { exact: true }).fill('000000');
+  await page.getByRole('dialog').getByRole('button', { name: 'Remove' }).click();
+  await page.getByText('is not the one of this moment').waitFor();
+  await page.getByRole('button', { name: 'Use my password instead' }).click();
+  await page.getByRole('dialog').getByLabel('Password', { exact: true }).fill(demo.admin_password);
+  await axe(page);
   await page.getByRole('dialog').getByRole('button', { name: 'Remove' }).click();
   await page.getByText('Your second factor is removed.').waitFor();
   await page.getByRole('button', { name: 'Set up' }).waitFor();

@@ -125,6 +125,8 @@ export const text = {
     factorSetUp: 'Set up',
     factorRemove: 'Remove',
     factorRemoveText: 'After this your password alone opens your account.',
+    factorByPassword: 'Use my password instead',
+    factorByCode: 'Use a code instead',
     factorScan: 'Scan this code with your authenticator app, or type its secret in; then enter the six digits that the app shows.',
     factorCode: 'QR code of the secret',
     factorOpen: 'Open in the authenticator app of this device',

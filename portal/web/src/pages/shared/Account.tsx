@@ -7,8 +7,7 @@ import { useSession } from '../../api/session';
 import { PageHeader } from '../../parts/PageHeader';
 import { When } from '../../parts/When';
 import { text } from '../../text/en';
-import { FactorModal } from './FactorModal';
-import { ConfirmByName } from '../../parts/ConfirmByName';
+import { FactorModal, RemoveFactorModal } from './FactorModal';
 import { vendorMember } from './vendor-id';
 
 /** Who one is here, the password and the second factor. */
@@ -75,12 +74,6 @@ function Password({ user, vendorId }: { user: User; vendorId: string }) {
 
 function Factor({ user }: { user: User }) {
   const [opened, setOpened] = useState<'set' | 'remove'>();
-  const remove = useWrite(() => api.DELETE('/api/v1/me/totp'), {
-    stale: ['me'],
-    done: text.account.factorRemoved,
-    failed: 'self',
-    onSuccess: () => setOpened(undefined),
-  });
   return (
     <Section title={text.account.factorTitle}>
       <Group justify="space-between" wrap="nowrap">
@@ -88,9 +81,7 @@ function Factor({ user }: { user: User }) {
         <Button variant="default" flex="none" onClick={() => setOpened(user.totp ? 'remove' : 'set')}>{user.totp ? text.account.factorRemove : text.account.factorSetUp}</Button>
       </Group>
       <FactorModal opened={opened === 'set'} onClose={() => setOpened(undefined)} />
-      <ConfirmByName opened={opened === 'remove'} onClose={() => setOpened(undefined)} title={text.account.factorTitle} action={text.account.factorRemove} busy={remove.isPending} error={remove.error} onConfirm={() => remove.mutate(undefined)}>
-        {text.account.factorRemoveText}
-      </ConfirmByName>
+      <RemoveFactorModal opened={opened === 'remove'} onClose={() => setOpened(undefined)} />
     </Section>
   );
 }

@@ -1,4 +1,4 @@
-import { Anchor, Button, Group, Modal, Skeleton, Stack, Text, TextInput } from '@mantine/core';
+import { Anchor, Button, Group, Modal, PasswordInput, Skeleton, Stack, Text, TextInput } from '@mantine/core';
 import { QRCodeSVG } from 'qrcode.react';
 import { useEffect, useState, type FormEvent } from 'react';
 
@@ -49,6 +49,54 @@ function SetUp({ onClose }: { onClose: () => void }) {
         <Group justify="flex-end" gap="xs">
           <Button variant="default" onClick={onClose}>{text.actions.cancel}</Button>
           <Button type="submit" loading={confirm.isPending} disabled={code.trim().length !== 6}>{text.account.factorConfirm}</Button>
+        </Group>
+      </Stack>
+    </form>
+  );
+}
+
+/** Removes the second factor, by a code of it or, where the app is lost, by the password. */
+export function RemoveFactorModal({ opened, onClose }: { opened: boolean; onClose: () => void }) {
+  return (
+    <Modal opened={opened} onClose={onClose} title={text.account.factorTitle}>
+      <Remove onClose={onClose} />
+    </Modal>
+  );
+}
+
+function Remove({ onClose }: { onClose: () => void }) {
+  const [proof, setProof] = useState('');
+  const [by, setBy] = useState<'code' | 'password'>('code');
+  const remove = useWrite(() => api.DELETE('/api/v1/me/totp', { body: by === 'code' ? { code: proof.trim() } : { password: proof } }), {
+    stale: ['me', 'users'],
+    done: text.account.factorRemoved,
+    failed: 'self',
+    onSuccess: onClose,
+  });
+  const submit = (event: FormEvent): void => {
+    event.preventDefault();
+    remove.mutate(undefined);
+  };
+  const swap = (): void => {
+    setBy(by === 'code' ? 'password' : 'code');
+    setProof('');
+    remove.reset();
+  };
+  const wrong = remove.error?.field(by);
+  return (
+    <form onSubmit={submit}>
+      <Stack gap="md">
+        <Text size="sm">{text.account.factorRemoveText}</Text>
+        {by === 'code' ? (
+          <TextInput data-autofocus label={text.login.totp} inputMode="numeric" autoComplete="one-time-code" maxLength={6} className="num" value={proof} onChange={(e) => setProof(e.currentTarget.value)} error={wrong} />
+        ) : (
+          <PasswordInput label={text.login.password} autoComplete="current-password" value={proof} onChange={(e) => setProof(e.currentTarget.value)} error={wrong} />
+        )}
+        <Anchor component="button" type="button" size="sm" ta="left" onClick={swap}>{by === 'code' ? text.account.factorByPassword : text.account.factorByCode}</Anchor>
+        {remove.error !== null && remove.error.fields.size === 0 && <ProblemAlert error={remove.error} />}
+        <Group justify="flex-end" gap="xs">
+          <Button variant="default" onClick={onClose}>{text.actions.cancel}</Button>
+          <Button type="submit" color="red.9" loading={remove.isPending} disabled={proof === ''}>{text.account.factorRemove}</Button>
         </Group>
       </Stack>
     </form>
