@@ -135,3 +135,40 @@ test('licenses are filtered in the URL; one is amended, suspended, resumed and r
   noErrors();
   await context.close();
 });
+
+test('amounts are what the reader’s language makes of them, or are refused as they were typed', async () => {
+  const { context, page, noErrors } = await openPage(browser, 'de-DE');
+  await signIn(page, cluster, 'vendor');
+  await page.goto(cluster.url('vendors', '/licenses/new?crm=ACC-20117&name=BMW%20AG&tenant=bmw'));
+  await page.getByRole('combobox', { name: 'Product ID' }).fill('canoe');
+  await page.getByLabel('Opportunity ID').fill('SF-numbers');
+  const submit = page.getByRole('main').getByRole('button', { name: 'Generate license' });
+  const [seats, fee, use] = [page.getByLabel('Total seats'), page.getByLabel('Commit fee per month'), page.getByLabel('Price per overage use')];
+  for (const [field, typed, said] of [
+    [fee, '1,250.50', 'Not a number. Write it like 1.234,50.'],
+    [fee, '1,000', 'At most 2 decimals.'],
+    [use, '-5', 'Can’t be negative.'],
+    [seats, '-5', 'Can’t be negative.'],
+    [seats, '1,5', 'Whole numbers only.'],
+    [seats, '1e9', 'Not a number. Write it like 1.234.'],
+  ] as const) {
+    const before = await field.inputValue();
+    await field.fill(typed);
+    await field.blur();
+    await page.getByText(said, { exact: true }).waitFor();
+    expect(await field.inputValue()).toBe(typed);
+    expect(await submit.isDisabled()).toBe(true);
+    await field.fill(before);
+  }
+  await fee.fill('5.000,00');
+  await use.fill('12,5');
+  await use.blur();
+  expect(await use.inputValue()).toBe('12,50');
+  await axe(page);
+  await submit.click();
+  await page.getByRole('heading', { name: 'Provisioned' }).waitFor();
+  const { items } = (await asVendor(cluster, 'GET', '/api/v1/licenses?consistency=linearizable')).json<{ items: { crm_opportunity_id: string; entitlement: object }[] }>();
+  expect(items.find((l) => l.crm_opportunity_id === 'SF-numbers')?.entitlement).toMatchObject({ total_licenses: 20, pricing: { commit_fee_monthly: 5_000, overage_per_use: 12.5 } });
+  noErrors();
+  await context.close();
+});

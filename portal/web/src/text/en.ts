@@ -224,6 +224,15 @@ export const text = {
     free: 'Free',
   },
 
+  number: {
+    none: (example: string) => `Not a number. Write it like ${example}.`,
+    negative: 'Can’t be negative.',
+    whole: 'Whole numbers only.',
+    decimals: (n: number) => `At most ${n} decimals.`,
+    least: (n: string) => `At least ${n}.`,
+    most: (n: string) => `At most ${n}.`,
+  },
+
   actions: {
     cancel: 'Cancel',
     save: 'Save',

@@ -7,8 +7,7 @@ import { ProblemAlert } from '../../parts/ProblemAlert';
 import { text as shared } from '../../text/en';
 import { vendorText as text } from '../../text/en-vendors';
 import type { License } from './data';
-import { wrongQuantities } from './entitlement';
-import { QuantityFields, type Terms } from './QuantityFields';
+import { areTerms, QuantityFields, type Terms } from './QuantityFields';
 
 type Change = Schemas['LicenseChange'];
 type Cycle = Schemas['BillingCycle'];
@@ -53,7 +52,7 @@ export function AmendLicense({ license, onClose }: { license: License; onClose: 
     failed: 'self',
     onSuccess: onClose,
   });
-  const ready = wrongQuantities(form) === undefined;
+  const ready = areTerms(form);
   const wrong = (pointer: string): string | undefined => amend.error?.field(pointer);
   const submit = (event: FormEvent): void => {
     event.preventDefault();
