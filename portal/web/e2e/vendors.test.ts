@@ -172,3 +172,30 @@ test('amounts are what the reader’s language makes of them, or are refused as 
   noErrors();
   await context.close();
 });
+
+test('who amends what another has amended meanwhile is told, and undoes nothing', async () => {
+  const { context, page, noErrors } = await openPage(browser);
+  await signIn(page, cluster, 'vendor');
+  const id = (await licenses()).find((l) => l.customer.tenant_id === 'bosch')?.license_id ?? '';
+  const terms = async (): Promise<unknown> => (await asVendor(cluster, 'GET', `/api/v1/licenses/${id}?consistency=linearizable`)).json<{ entitlement: unknown }>().entitlement;
+  await page.goto(cluster.url('vendors', `/licenses/${id}`));
+  await page.getByRole('button', { name: 'Actions' }).click();
+  await page.getByRole('menuitem', { name: 'Amend' }).click();
+  const dialog = page.getByRole('dialog', { name: `Amend ${id}` });
+  const amend = dialog.getByRole('button', { name: 'Amend' });
+  expect(await amend.isDisabled()).toBe(true);
+  await dialog.getByLabel('Total seats').fill('13');
+  await dialog.getByLabel('Price per overage use').fill('390');
+  expect((await asVendor(cluster, 'PATCH', `/api/v1/licenses/${id}`, { entitlement: { total_licenses: 11, pricing: { commit_fee_monthly: 4_300 } } })).status).toBe(200);
+  await amend.click();
+  const told = dialog.getByRole('alert');
+  await told.getByText('Total seats: 12 → 11. Yours: 13.').waitFor();
+  await told.getByText('Commit fee per month: €4,200.00 → €4,300.00.').waitFor();
+  expect(await terms()).toMatchObject({ total_licenses: 11, pricing: { overage_per_use: 380 } });
+  await axe(page);
+  await amend.click();
+  await page.getByText(`${id} is amended.`).waitFor();
+  expect(await terms()).toMatchObject({ total_licenses: 13, pricing: { commit_fee_monthly: 4_300, overage_per_use: 390 } });
+  noErrors();
+  await context.close();
+});
