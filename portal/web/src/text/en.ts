@@ -144,9 +144,10 @@ export const text = {
     text: 'It is our fault, not yours. Reload it; if that does not help, tell support what you did.',
     reload: 'Reload',
   },
-  newVersion: {
-    title: 'A new version is here',
-    text: 'The portal was upgraded since you opened this page. Reload it to go on.',
+  missingPart: {
+    new: { title: 'A new version is here', text: 'The portal was upgraded since you opened this page. Reload it to go on.', reload: 'Reload' },
+    away: { title: 'The server cannot be reached', text: 'This page is loaded by itself once the server is back.', reload: 'Try again' },
+    same: { title: 'This page did not load', text: 'A part of it did not come. Reload it; if that does not help, wait a moment.', reload: 'Reload' },
   },
   startFailed: 'The portal could not be loaded. Check your connection, then reload this page.',
   restricted: {
