@@ -199,3 +199,32 @@ test('who amends what another has amended meanwhile is told, and undoes nothing'
   noErrors();
   await context.close();
 });
+
+test('who takes seats away that are in use, or all of them, is told what happens', async () => {
+  const { context, page, noErrors } = await openPage(browser);
+  await signIn(page, cluster, 'vendor');
+  const id = (await licenses()).find((l) => l.customer.tenant_id === 'bosch')?.license_id ?? '';
+  await page.goto(cluster.url('vendors', `/licenses/${id}`));
+  const ask = async (total: string, commit: string, overage: string): Promise<void> => {
+    await page.getByRole('button', { name: 'Actions' }).click();
+    await page.getByRole('menuitem', { name: 'Amend' }).click();
+    await page.getByLabel('Total seats').fill(total);
+    await page.getByLabel('Committed seats').fill(commit);
+    await page.getByLabel('Maximum overage').fill(overage);
+    await page.getByRole('dialog').getByRole('button', { name: 'Amend' }).click();
+  };
+  const question = page.getByRole('dialog', { name: `Amend ${id}?` });
+  await ask('5', '5', '0');
+  await question.getByText('9 seats are in use.').waitFor();
+  await axe(page);
+  await question.getByRole('button', { name: 'Amend' }).click();
+  await page.getByText(`${id} is amended.`).waitFor();
+  await page.getByRole('dialog').waitFor({ state: 'detached' });
+  await ask('0', '0', '0');
+  await question.getByText('Without a seat, nobody can check it out. The 9 seats in use stay').waitFor();
+  await question.getByRole('button', { name: 'Cancel' }).click();
+  await question.waitFor({ state: 'detached' });
+  expect((await licenses()).find((l) => l.license_id === id)).toMatchObject({ entitlement: { total_licenses: 5 } });
+  noErrors();
+  await context.close();
+});

@@ -1,5 +1,6 @@
 import type { Schemas } from '../../api/client';
 import { formatDay, formatMoney, formatCount } from '../../format';
+import { isNumber } from '../../numbers';
 import { vendorText as text } from '../../text/en-vendors';
 import type { License } from './data';
 import type { Terms } from './QuantityFields';
@@ -74,4 +75,11 @@ export function describe(name: keyof Amended, { [name]: value, currency }: Amend
   if (name === 'cycle') return { label: text.generate.cycle, value: text.generate.cycles[value as Cycle] };
   if (value === '') return { label, value: name === 'version' ? text.license.anyVersion : '–' };
   return { label, value: name === 'start' || name === 'end' ? formatDay(value) : value };
+}
+
+/** What a person should know before so few seats are left, or undefined. */
+export function consequenceOf({ total, commit, overage }: Terms, inUse: number): string | undefined {
+  if (!isNumber(total) || !isNumber(commit) || !isNumber(overage)) return undefined;
+  if (total === 0) return text.license.amendNone(formatCount(inUse));
+  return total < inUse ? text.license.amendFewer(formatCount(total), formatCount(inUse)) : undefined;
 }
