@@ -31,7 +31,7 @@ export default function Shell({ definition }: { definition: SiteDefinition }) {
           <Group h="100%" justify="space-between" wrap="nowrap" gap="sm">
             <Group gap="sm" wrap="nowrap" miw={0}>
               <Burger hiddenFrom="sm" size="sm" opened={opened} onClick={toggle} aria-label={opened ? text.shell.closeNavigation : text.shell.openNavigation} />
-              <Logo brand={session?.branding} />
+              <Logo brand={session?.branding} name={session?.branding?.name || session?.companyName} />
               <Stack gap={0} miw={0}>
                 <Text fw={600} size="sm" lh="18px" truncate>{session?.branding?.name || session?.companyName || text.sites[site.name]}</Text>
                 <Text size="xs" lh="16px" c="dimmed" truncate>{site.tenant || (site.name === 'admin' ? window.location.host : text.sites[site.name])}</Text>
