@@ -12,6 +12,7 @@ import { Logo } from './Logo';
 import { Palette, PaletteButton } from './Palette';
 import type { SiteDefinition } from './pages';
 import { SchemeSwitch } from './SchemeSwitch';
+import { Suspended } from './Suspended';
 import { UserMenu } from './UserMenu';
 
 /** Header, navigation and the page: what who is logged in sees all the time. */
@@ -62,6 +63,7 @@ export default function Shell({ definition }: { definition: SiteDefinition }) {
           </AppShell.Section>
         </AppShell.Navbar>
         <AppShell.Main id="main" ref={main} tabIndex={-1} maw={1440}>
+          <Suspended />
           <Outlet />
         </AppShell.Main>
       </AppShell>

@@ -62,6 +62,11 @@ export const text = {
     } as Readonly<Record<string, string>>,
   },
 
+  suspended: {
+    title: 'Your company is suspended',
+    text: 'Nothing can be checked out. Seats in use stay until they are returned or expire. Ask the platform’s operator.',
+  },
+
   login: {
     title: 'Log in',
     tenant: (company: string) => `Log in to ${company}`,
