@@ -1,7 +1,7 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import { axe, openBrowser, openPage, shoot, signIn } from './browser';
+import { axe, fitsPhone, openBrowser, openPage, shoot, signIn } from './browser';
 import { Cluster, until } from './cluster';
 import { asVendor, checkOut, makeCustomers, people } from './vendor-data';
 
@@ -225,6 +225,29 @@ test('who takes seats away that are in use, or all of them, is told what happens
   await question.getByRole('button', { name: 'Cancel' }).click();
   await question.waitFor({ state: 'detached' });
   expect((await licenses()).find((l) => l.license_id === id)).toMatchObject({ entitlement: { total_licenses: 5 } });
+  noErrors();
+  await context.close();
+});
+
+test('a name of one long word fits its pages', async () => {
+  const { context, page, noErrors } = await openPage(browser);
+  const name = 'W'.repeat(300);
+  const year = new Date().getUTCFullYear();
+  const made = await asVendor(cluster, 'POST', '/api/v1/licenses/generate', {
+    crm_opportunity_id: 'SF-long',
+    customer: { crm_account_id: 'ACC-20117', name: 'BMW AG', tenant_id: 'bmw' },
+    product: { id: 'long', name },
+    entitlement: { total_licenses: 1, commit_qty: 1, max_overage: 0, pricing: { commit_fee_monthly: 0, overage_per_use: 0, currency: 'EUR' } },
+    contract: { start_date: `${year}-01-01`, end_date: `${year}-12-31` },
+  });
+  expect(made.status, made.body).toBe(201);
+  await signIn(page, cluster, 'vendor');
+  for (const path of ['/dashboard', '/licenses', `/licenses/${made.json<{ license_id: string }>().license_id}`]) {
+    await page.goto(cluster.url('vendors', path));
+    await page.getByText(name).filter({ visible: true }).first().waitFor();
+    expect(await page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth)).toBe(true);
+    await fitsPhone(page);
+  }
   noErrors();
   await context.close();
 });
