@@ -180,7 +180,8 @@ func (in *settingsChange) check(c *call) (change shard.VendorChange, w wrong) {
 		w.check(cloudlicenses.ValidateColor(*color) != nil, "branding/color", cloudlicenses.ErrColor.Error())
 	}
 	if logo := &public.Settings.BrandLogo; take(directory.VendorBrandLogo, in.Branding.LogoURL, logo) && *logo != "" {
-		w.check(cloudlicenses.ValidateURL(*logo, !c.server.secure()) != nil, "branding/logo_url", cloudlicenses.ErrURL.Error())
+		// No page shows one by plain HTTP, not even where the platform speaks it.
+		w.check(cloudlicenses.ValidateURL(*logo, false) != nil, "branding/logo_url", cloudlicenses.ErrURL.Error())
 	}
 	if host := &public.Settings.Host; take(directory.VendorHost, in.WhiteLabel.Host, host) && *host != "" {
 		normal, err := shard.NormalizeDomain(*host)

@@ -25,8 +25,8 @@ export function openBrowser({ pageMemory = false } = {}): Promise<Browser> {
 }
 
 /** A page of its own context. What a page logs as an error fails `noErrors`. */
-export async function openPage(browser: Browser): Promise<{ context: BrowserContext; page: Page; noErrors: () => void }> {
-  const context = await browser.newContext({ viewport: wide, locale: 'en-US', timezoneId: 'Europe/Berlin', colorScheme: 'light', reducedMotion: 'reduce' });
+export async function openPage(browser: Browser, locale = 'en-US'): Promise<{ context: BrowserContext; page: Page; noErrors: () => void }> {
+  const context = await browser.newContext({ viewport: wide, locale, timezoneId: 'Europe/Berlin', colorScheme: 'light', reducedMotion: 'reduce' });
   const page = await context.newPage();
   const errors: string[] = [];
   page.on('pageerror', (error) => errors.push(String(error)));

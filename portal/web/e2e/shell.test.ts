@@ -117,3 +117,18 @@ test('the keyboard alone reaches the content first, and Esc closes what is open'
   expect(page.url()).not.toContain('invite');
   await context.close();
 });
+
+test('a suspended company is told so on each page', async () => {
+  const { demo } = cluster.ready;
+  const { context, page, noErrors } = await openPage(browser);
+  await signIn(page, cluster);
+  expect((await cluster.admin('PATCH', `/v1/tenants/${demo.tenant_id}`, { status: 'suspended' })).status).toBe(200);
+  for (const path of ['/licenses', '/users']) {
+    await page.goto(cluster.url(demo.tenant_id, path));
+    await page.getByText('Your company is suspended').waitFor();
+  }
+  await axe(page);
+  expect((await cluster.admin('PATCH', `/v1/tenants/${demo.tenant_id}`, { status: 'active' })).status).toBe(200);
+  noErrors();
+  await context.close();
+});

@@ -1,7 +1,7 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import { axe, openBrowser, openPage, shoot, signIn } from './browser';
+import { axe, fitsPhone, openBrowser, openPage, shoot, signIn } from './browser';
 import { Cluster } from './cluster';
 import { checkout, checkouts, ownerToken, read, type Pool } from './tenant-data';
 
@@ -89,6 +89,7 @@ test('a key is generated, restricted, rotated and revoked', async () => {
   await row.getByText('Powertrain Engineering · alice@mercedes.com').waitFor();
   await axe(page);
   await shoot(page, 'tenant', 'keys');
+  await fitsPhone(page);
 
   await row.getByRole('button', { name: `Actions for ${name}` }).click();
   await page.getByRole('menuitem', { name: 'Restrictions' }).click();

@@ -1,7 +1,7 @@
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import { axe, openBrowser, openPage, shoot, signIn } from './browser';
+import { axe, fitsPhone, openBrowser, openPage, shoot, signIn } from './browser';
 import { Cluster } from './cluster';
 import { checkout, checkouts, ownerToken, read } from './tenant-data';
 
@@ -54,6 +54,7 @@ test('the plan is shown with its limits, and changed', async () => {
   const to = plan === 'enterprise' ? 'Professional' : 'Enterprise';
   await axe(page);
   await shoot(page, 'tenant', 'settings-plan');
+  await fitsPhone(page);
 
   await page.getByRole('button', { name: 'Choose Free' }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'Choose Free' }).click();

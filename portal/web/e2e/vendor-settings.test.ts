@@ -153,11 +153,24 @@ test('the catalog and the settings are changed, and a white-label host verified'
 
   await page.getByRole('link', { name: 'Settings' }).click();
   const branding = page.getByRole('form', { name: 'Branding' });
-  await branding.getByLabel('Color', { exact: true }).first().fill('#0a5fb4');
+  const color = branding.getByLabel('Color', { exact: true }).first();
+  await color.fill('reddish');
+  await branding.getByLabel('Logo URL').fill('http://vector.example/logo.svg');
+  await branding.getByText('Not a color. Write it like #0a5fb4.').waitFor();
+  await branding.getByText('An https URL is needed').waitFor();
   await branding.getByRole('button', { name: 'Save' }).click();
-  await page.getByText('The settings are saved.').waitFor();
-  expect((await asVendor(cluster, 'GET', '/api/v1/settings?consistency=linearizable')).json()).toMatchObject({ branding: { color: '#0a5fb4' } });
+  expect(await color.inputValue()).toBe('reddish');
+  await branding.getByLabel('Logo URL').fill('https://127.0.0.1:9/logo.svg'); // nobody is there
+  await color.fill('#ffd43b');
+  await branding.getByRole('button', { name: 'Save' }).click();
+  await page.locator('header .mantine-Avatar-root[aria-hidden]').waitFor(); // initials in its place
+  await axe(page);
+  await branding.getByLabel('Logo URL').fill('');
+  await color.fill('#0a5fb4');
+  await branding.getByRole('button', { name: 'Save' }).click();
   await page.locator('header svg rect[fill="#0a5fb4"]').first().waitFor(); // the mark has the color
+  await page.getByText('The settings are saved.').first().waitFor();
+  expect((await asVendor(cluster, 'GET', '/api/v1/settings?consistency=linearizable')).json()).toMatchObject({ branding: { color: '#0a5fb4', logo_url: '' } });
   const label = page.getByRole('form', { name: 'White-label host' });
   await label.getByLabel('Host').fill('licensing.vector.example');
   await label.getByRole('button', { name: 'Save' }).click();

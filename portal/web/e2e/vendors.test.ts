@@ -1,7 +1,7 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import { axe, openBrowser, openPage, shoot, signIn } from './browser';
+import { axe, fitsPhone, openBrowser, openPage, shoot, signIn } from './browser';
 import { Cluster, until } from './cluster';
 import { asVendor, checkOut, makeCustomers, people } from './vendor-data';
 
@@ -131,6 +131,122 @@ test('licenses are filtered in the URL; one is amended, suspended, resumed and r
       await page.getByText(`${id} is resumed.`).waitFor();
       expect((await state()).status).toBe('provisioned');
     }
+  }
+  noErrors();
+  await context.close();
+});
+
+test('amounts are what the reader’s language makes of them, or are refused as they were typed', async () => {
+  const { context, page, noErrors } = await openPage(browser, 'de-DE');
+  await signIn(page, cluster, 'vendor');
+  await page.goto(cluster.url('vendors', '/licenses/new?crm=ACC-20117&name=BMW%20AG&tenant=bmw'));
+  await page.getByRole('combobox', { name: 'Product ID' }).fill('canoe');
+  await page.getByLabel('Opportunity ID').fill('SF-numbers');
+  const submit = page.getByRole('main').getByRole('button', { name: 'Generate license' });
+  const [seats, fee, use] = [page.getByLabel('Total seats'), page.getByLabel('Commit fee per month'), page.getByLabel('Price per overage use')];
+  for (const [field, typed, said] of [
+    [fee, '1,250.50', 'Not a number. Write it like 1.234,50.'],
+    [fee, '1,000', 'At most 2 decimals.'],
+    [use, '-5', 'Can’t be negative.'],
+    [seats, '-5', 'Can’t be negative.'],
+    [seats, '1,5', 'Whole numbers only.'],
+    [seats, '1e9', 'Not a number. Write it like 1.234.'],
+  ] as const) {
+    const before = await field.inputValue();
+    await field.fill(typed);
+    await field.blur();
+    await page.getByText(said, { exact: true }).waitFor();
+    expect(await field.inputValue()).toBe(typed);
+    expect(await submit.isDisabled()).toBe(true);
+    await field.fill(before);
+  }
+  await fee.fill('5.000,00');
+  await use.fill('12,5');
+  await use.blur();
+  expect(await use.inputValue()).toBe('12,50');
+  await axe(page);
+  await submit.click();
+  await page.getByRole('heading', { name: 'Provisioned' }).waitFor();
+  const { items } = (await asVendor(cluster, 'GET', '/api/v1/licenses?consistency=linearizable')).json<{ items: { crm_opportunity_id: string; entitlement: object }[] }>();
+  expect(items.find((l) => l.crm_opportunity_id === 'SF-numbers')?.entitlement).toMatchObject({ total_licenses: 20, pricing: { commit_fee_monthly: 5_000, overage_per_use: 12.5 } });
+  noErrors();
+  await context.close();
+});
+
+test('who amends what another has amended meanwhile is told, and undoes nothing', async () => {
+  const { context, page, noErrors } = await openPage(browser);
+  await signIn(page, cluster, 'vendor');
+  const id = (await licenses()).find((l) => l.customer.tenant_id === 'bosch')?.license_id ?? '';
+  const terms = async (): Promise<unknown> => (await asVendor(cluster, 'GET', `/api/v1/licenses/${id}?consistency=linearizable`)).json<{ entitlement: unknown }>().entitlement;
+  await page.goto(cluster.url('vendors', `/licenses/${id}`));
+  await page.getByRole('button', { name: 'Actions' }).click();
+  await page.getByRole('menuitem', { name: 'Amend' }).click();
+  const dialog = page.getByRole('dialog', { name: `Amend ${id}` });
+  const amend = dialog.getByRole('button', { name: 'Amend' });
+  expect(await amend.isDisabled()).toBe(true);
+  await dialog.getByLabel('Total seats').fill('13');
+  await dialog.getByLabel('Price per overage use').fill('390');
+  expect((await asVendor(cluster, 'PATCH', `/api/v1/licenses/${id}`, { entitlement: { total_licenses: 11, pricing: { commit_fee_monthly: 4_300 } } })).status).toBe(200);
+  await amend.click();
+  const told = dialog.getByRole('alert');
+  await told.getByText('Total seats: 12 → 11. Yours: 13.').waitFor();
+  await told.getByText('Commit fee per month: €4,200.00 → €4,300.00.').waitFor();
+  expect(await terms()).toMatchObject({ total_licenses: 11, pricing: { overage_per_use: 380 } });
+  await axe(page);
+  await amend.click();
+  await page.getByText(`${id} is amended.`).waitFor();
+  expect(await terms()).toMatchObject({ total_licenses: 13, pricing: { commit_fee_monthly: 4_300, overage_per_use: 390 } });
+  noErrors();
+  await context.close();
+});
+
+test('who takes seats away that are in use, or all of them, is told what happens', async () => {
+  const { context, page, noErrors } = await openPage(browser);
+  await signIn(page, cluster, 'vendor');
+  const id = (await licenses()).find((l) => l.customer.tenant_id === 'bosch')?.license_id ?? '';
+  await page.goto(cluster.url('vendors', `/licenses/${id}`));
+  const ask = async (total: string, commit: string, overage: string): Promise<void> => {
+    await page.getByRole('button', { name: 'Actions' }).click();
+    await page.getByRole('menuitem', { name: 'Amend' }).click();
+    await page.getByLabel('Total seats').fill(total);
+    await page.getByLabel('Committed seats').fill(commit);
+    await page.getByLabel('Maximum overage').fill(overage);
+    await page.getByRole('dialog').getByRole('button', { name: 'Amend' }).click();
+  };
+  const question = page.getByRole('dialog', { name: `Amend ${id}?` });
+  await ask('5', '5', '0');
+  await question.getByText('9 seats are in use.').waitFor();
+  await axe(page);
+  await question.getByRole('button', { name: 'Amend' }).click();
+  await page.getByText(`${id} is amended.`).waitFor();
+  await page.getByRole('dialog').waitFor({ state: 'detached' });
+  await ask('0', '0', '0');
+  await question.getByText('Without a seat, nobody can check it out. The 9 seats in use stay').waitFor();
+  await question.getByRole('button', { name: 'Cancel' }).click();
+  await question.waitFor({ state: 'detached' });
+  expect((await licenses()).find((l) => l.license_id === id)).toMatchObject({ entitlement: { total_licenses: 5 } });
+  noErrors();
+  await context.close();
+});
+
+test('a name of one long word fits its pages', async () => {
+  const { context, page, noErrors } = await openPage(browser);
+  const name = 'W'.repeat(300);
+  const year = new Date().getUTCFullYear();
+  const made = await asVendor(cluster, 'POST', '/api/v1/licenses/generate', {
+    crm_opportunity_id: 'SF-long',
+    customer: { crm_account_id: 'ACC-20117', name: 'BMW AG', tenant_id: 'bmw' },
+    product: { id: 'long', name },
+    entitlement: { total_licenses: 1, commit_qty: 1, max_overage: 0, pricing: { commit_fee_monthly: 0, overage_per_use: 0, currency: 'EUR' } },
+    contract: { start_date: `${year}-01-01`, end_date: `${year}-12-31` },
+  });
+  expect(made.status, made.body).toBe(201);
+  await signIn(page, cluster, 'vendor');
+  for (const path of ['/dashboard', '/licenses', `/licenses/${made.json<{ license_id: string }>().license_id}`]) {
+    await page.goto(cluster.url('vendors', path));
+    await page.getByText(name).filter({ visible: true }).first().waitFor();
+    expect(await page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth)).toBe(true);
+    await fitsPhone(page);
   }
   noErrors();
   await context.close();

@@ -8,7 +8,7 @@ import { createRoot } from 'react-dom/client';
 import { meKey, queryClient } from './api/hooks';
 import { followTabs } from './api/tabs';
 import { App } from './app/App';
-import { renewWhereOld } from './app/new-version';
+import { renew, watchParts } from './app/new-version';
 import type { SiteDefinition } from './app/pages';
 import { site } from './site';
 import { text } from './text/en';
@@ -22,7 +22,7 @@ const definitions: Readonly<Record<typeof site.name, () => Promise<{ definition:
 };
 
 async function start(root: HTMLElement): Promise<void> {
-  renewWhereOld();
+  watchParts();
   const { definition } = await definitions[site.name]();
   followTabs(() => void queryClient.invalidateQueries({ queryKey: meKey }));
   createRoot(root).render(
@@ -36,5 +36,6 @@ const root = document.getElementById('root');
 if (root === null) throw new Error('index.html has no #root');
 start(root).catch((error: unknown) => {
   root.textContent = text.startFailed;
+  void renew();
   reportError(error);
 });

@@ -12,6 +12,7 @@ import { Logo } from './Logo';
 import { Palette, PaletteButton } from './Palette';
 import type { SiteDefinition } from './pages';
 import { SchemeSwitch } from './SchemeSwitch';
+import { Suspended } from './Suspended';
 import { UserMenu } from './UserMenu';
 
 /** Header, navigation and the page: what who is logged in sees all the time. */
@@ -31,7 +32,7 @@ export default function Shell({ definition }: { definition: SiteDefinition }) {
           <Group h="100%" justify="space-between" wrap="nowrap" gap="sm">
             <Group gap="sm" wrap="nowrap" miw={0}>
               <Burger hiddenFrom="sm" size="sm" opened={opened} onClick={toggle} aria-label={opened ? text.shell.closeNavigation : text.shell.openNavigation} />
-              <Logo brand={session?.branding} />
+              <Logo brand={session?.branding} name={session?.branding?.name || session?.companyName} />
               <Stack gap={0} miw={0}>
                 <Text fw={600} size="sm" lh="18px" truncate>{session?.branding?.name || session?.companyName || text.sites[site.name]}</Text>
                 <Text size="xs" lh="16px" c="dimmed" truncate>{site.tenant || (site.name === 'admin' ? window.location.host : text.sites[site.name])}</Text>
@@ -62,6 +63,7 @@ export default function Shell({ definition }: { definition: SiteDefinition }) {
           </AppShell.Section>
         </AppShell.Navbar>
         <AppShell.Main id="main" ref={main} tabIndex={-1} maw={1440}>
+          <Suspended />
           <Outlet />
         </AppShell.Main>
       </AppShell>

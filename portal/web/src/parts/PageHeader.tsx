@@ -15,7 +15,7 @@ export function PageHeader({ title, description, actions }: { title: string; des
   usePageTitle(title);
   return (
     <Group justify="space-between" align="flex-start" gap="sm" mb="lg">
-      <Stack gap={2} flex={1} miw={200}>
+      <Stack gap={2} flex={1} miw={200} style={{ overflowWrap: 'anywhere' }}>
         <Title order={1}>{title}</Title>
         {description !== undefined && <Text c="dimmed" size="sm">{description}</Text>}
       </Stack>

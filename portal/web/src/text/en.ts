@@ -62,6 +62,11 @@ export const text = {
     } as Readonly<Record<string, string>>,
   },
 
+  suspended: {
+    title: 'Your company is suspended',
+    text: 'Nothing can be checked out. Seats in use stay until they are returned or expire. Ask the platform’s operator.',
+  },
+
   login: {
     title: 'Log in',
     tenant: (company: string) => `Log in to ${company}`,
@@ -146,9 +151,10 @@ export const text = {
     text: 'It is our fault, not yours. Reload it; if that does not help, tell support what you did.',
     reload: 'Reload',
   },
-  newVersion: {
-    title: 'A new version is here',
-    text: 'The portal was upgraded since you opened this page. Reload it to go on.',
+  missingPart: {
+    new: { title: 'A new version is here', text: 'The portal was upgraded since you opened this page. Reload it to go on.', reload: 'Reload' },
+    away: { title: 'The server cannot be reached', text: 'This page is loaded by itself once the server is back.', reload: 'Try again' },
+    same: { title: 'This page did not load', text: 'A part of it did not come. Reload it; if that does not help, wait a moment.', reload: 'Reload' },
   },
   startFailed: 'The portal could not be loaded. Check your connection, then reload this page.',
   restricted: {
@@ -224,6 +230,15 @@ export const text = {
   pool: {
     bar: (commit: string, overage: string, free: string) => `Seats: ${commit} commit, ${overage} overage, ${free} free`,
     free: 'Free',
+  },
+
+  number: {
+    none: (example: string) => `Not a number. Write it like ${example}.`,
+    negative: 'Can’t be negative.',
+    whole: 'Whole numbers only.',
+    decimals: (n: number) => `At most ${n} decimals.`,
+    least: (n: string) => `At least ${n}.`,
+    most: (n: string) => `At most ${n}.`,
   },
 
   actions: {

@@ -1,10 +1,12 @@
-import { ActionIcon, Button, Group, Menu, Modal, NumberInput, Stack, Text } from '@mantine/core';
+import { ActionIcon, Button, Group, Menu, Modal, Stack, Text } from '@mantine/core';
 import { IconDots, IconPercentage, IconPlayerPause, IconPlayerPlay } from '@tabler/icons-react';
 import { useState, type FormEvent } from 'react';
 
 import { api } from '../../api/client';
 import { useWrite } from '../../api/hooks';
+import { type Typed } from '../../numbers';
 import { ConfirmByName } from '../../parts/ConfirmByName';
+import { NumberField } from '../../parts/NumberField';
 import { ProblemAlert } from '../../parts/ProblemAlert';
 import { text as shared } from '../../text/en';
 import { adminText } from '../../text/en-admin';
@@ -52,7 +54,7 @@ export function VendorActions({ vendor }: { vendor: Vendor }) {
 }
 
 function ShareForm({ vendor, onClose }: { vendor: string; onClose: () => void }) {
-  const [percent, setPercent] = useState<number | string>('');
+  const [percent, setPercent] = useState<Typed>('');
   const set = useWrite((basisPoints: number) => api.PUT('/v1/vendors/{vendor}/revenue-share', { params: { path: { vendor } }, body: { basis_points: basisPoints } }), {
     stale: ['revenue-share'],
     failed: 'self',
@@ -61,13 +63,13 @@ function ShareForm({ vendor, onClose }: { vendor: string; onClose: () => void })
   });
   const submit = (event: FormEvent): void => {
     event.preventDefault();
-    set.mutate(typeof percent === 'number' ? Math.round(percent * 100) : 0); // 0: the default
+    if (!Number.isNaN(percent)) set.mutate(percent === '' ? 0 : Math.round(percent * 100)); // 0: the default
   };
   return (
     <form onSubmit={submit}>
       <Stack gap="md">
         <Text size="sm">{text.shareText}</Text>
-        <NumberInput data-autofocus label={text.shareLabel} description={text.shareHint} value={percent} onChange={setPercent} min={2} max={5} step={0.1} decimalScale={2} clampBehavior="none" error={set.error?.field('basis_points')} />
+        <NumberField data-autofocus label={text.shareLabel} description={text.shareHint} value={percent} onChange={setPercent} decimals={2} error={set.error?.field('basis_points')} />
         {set.error !== null && <ProblemAlert error={set.error} />}
         <Group justify="flex-end" gap="xs">
           <Button variant="default" onClick={onClose}>{shared.actions.cancel}</Button>

@@ -19,7 +19,7 @@ export function OpenPage({ title, description, children, width = 420 }: {
   return (
     <Box mih="100vh" style={{ display: 'flex', flexDirection: 'column' }}>
       <Group component="header" justify="space-between" p="md">
-        <Group gap="sm"><Logo brand={brand} /><Text fw={600}>{brand?.name || text.product}</Text></Group>
+        <Group gap="sm"><Logo brand={brand} name={brand?.name} /><Text fw={600}>{brand?.name || text.product}</Text></Group>
         <SchemeSwitch />
       </Group>
       <Center component="main" flex={1} p="md" pb={96}>

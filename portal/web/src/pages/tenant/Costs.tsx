@@ -78,7 +78,7 @@ const columns: Column<Row>[] = [
 function Product({ row }: { row: Row }) {
   return (
     <>
-      <Anchor component={Link} to={licensePath(row.license_id)} size="sm" fw={500}>{row.product_name || row.product_id}</Anchor>
+      <Anchor component={Link} to={licensePath(row.license_id)} size="sm" fw={500} style={{ overflowWrap: 'anywhere' }}>{row.product_name || row.product_id}</Anchor>
       {row.suspended_on !== undefined && <Text size="xs" c="var(--portal-warn)">{text.suspended(formatDay(row.suspended_on))}</Text>}
       <Text size="xs" c="dimmed" hiddenFrom="sm" className="num">{formatMoney(row.commit_fee, row.currency)} + {formatMoney(row.overage_cost, row.currency)} ({formatCount(row.overage_checkouts)})</Text>
     </>

@@ -9,7 +9,7 @@ import { ConfirmByName } from '../../parts/ConfirmByName';
 import { ProblemAlert } from '../../parts/ProblemAlert';
 import { text as shared } from '../../text/en';
 import { keysText as text } from '../../text/en-tenant';
-import { RestrictionFields, toRestrictions } from './RestrictionFields';
+import { areRates, RestrictionFields, toRestrictions, type RestrictionValues } from './RestrictionFields';
 import type { Key } from './data';
 
 type Made = Schemas['GeneratedKey'];
@@ -44,7 +44,7 @@ export function KeyActions({ apiKey, onRotated }: { apiKey: Key; onRotated: (mad
 }
 
 function Restrict({ apiKey, onClose }: { apiKey: Key; onClose: () => void }) {
-  const [values, setValues] = useState({
+  const [values, setValues] = useState<RestrictionValues>({
     hostnames: apiKey.allowed_hostnames,
     ranges: apiKey.allowed_ip_ranges,
     perMinute: apiKey.checkouts_per_minute ?? '',
@@ -57,7 +57,7 @@ function Restrict({ apiKey, onClose }: { apiKey: Key; onClose: () => void }) {
     onSuccess: onClose,
   });
   return (
-    <form noValidate onSubmit={(e) => { e.preventDefault(); save.mutate(toRestrictions(values)); }}>
+    <form noValidate onSubmit={(e) => { e.preventDefault(); if (areRates(values)) save.mutate(toRestrictions(values)); }}>
       <Stack gap="md">
         <Text size="sm" c="dimmed">{text.restrictText}</Text>
         <RestrictionFields values={values} onChange={(change) => setValues({ ...values, ...change })} error={save.error} />

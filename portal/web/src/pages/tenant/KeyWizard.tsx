@@ -7,7 +7,7 @@ import type { Answer } from '../../api/problem';
 import { ProblemAlert } from '../../parts/ProblemAlert';
 import { text as shared } from '../../text/en';
 import { keysText as text } from '../../text/en-tenant';
-import { RestrictionFields, toRestrictions, type RestrictionValues } from './RestrictionFields';
+import { areRates, RestrictionFields, toRestrictions, type RestrictionValues } from './RestrictionFields';
 
 type Made = Schemas['GeneratedKey'];
 type Scope = Schemas['ScopeName'];
@@ -61,7 +61,7 @@ function Steps({ onClose, onMade }: { onClose: () => void; onMade: (key: Made) =
   const change = (some: Partial<Values>): void => setValues({ ...values, ...some });
   const { error } = generate;
   const named = values.name.trim() !== '';
-  const complete = step === 0 ? named : step === 1 ? values.scopes.length > 0 : true;
+  const complete = step === 0 ? named : step === 1 ? values.scopes.length > 0 : areRates(values);
   const submit = (event: FormEvent): void => {
     event.preventDefault();
     setTried(!complete);

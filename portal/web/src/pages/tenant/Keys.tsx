@@ -64,7 +64,7 @@ function keyColumns(onRotated: ((key: Schemas['GeneratedKey']) => void) | undefi
     { accessor: 'status', title: text.status, wide: true, render: (k) => <Status apiKey={k} /> },
     { accessor: 'scopes', title: text.scopes, wide: true, render: (k) => k.scopes.map((s) => text.scopeNames[s]).join(', ') },
     { accessor: 'restrictions', title: text.restrictions, wide: true, render: (k) => <Limits apiKey={k} /> },
-    { accessor: 'last_used_at', title: text.lastUsed, number: true, render: (k) => <When at={k.last_used_at} /> },
+    { accessor: 'last_used_at', title: text.lastUsed, number: true, wide: true, render: (k) => <When at={k.last_used_at} /> },
     { accessor: 'expires_at', title: text.expires, number: true, wide: true, render: (k) => <When at={k.expires_at} never={text.neverExpires} /> },
   ];
   if (onRotated !== undefined) {
@@ -103,6 +103,7 @@ function App({ apiKey: k }: { apiKey: Key }) {
       </Group>
       {about.length > 0 && <Clip size="xs" c="dimmed" maw={{ base: 168, sm: 320 }}>{about.join(' · ')}</Clip>}
       <Text size="xs" component="div" hiddenFrom="sm"><StatusBadge status={k.status} mood={moods[k.status]} label={text.statuses[k.status]} /></Text>
+      <Text size="xs" c="dimmed" component="div" hiddenFrom="sm">{text.lastUsed}: <When at={k.last_used_at} /></Text>
     </>
   );
 }

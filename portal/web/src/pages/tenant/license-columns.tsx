@@ -50,7 +50,7 @@ function Product({ license, status, vendor }: { license: License; status: boolea
         <Anchor component={Link} to={licensePath(license.license_id)} size="sm" fw={500} style={{ overflowWrap: 'anywhere' }}>{license.product_name || license.product_id}</Anchor>
         {status && license.status !== 'provisioned' && <Text span size="xs"><StatusBadge status={license.status} /></Text>}
       </Group>
-      <Text size="xs" c="dimmed" hiddenFrom="sm">{vendor}</Text>
+      <Text size="xs" c="dimmed" hiddenFrom="sm" style={{ overflowWrap: 'anywhere' }}>{vendor}</Text>
       {!status && <Clip fz="xs" c="dimmed" className="mono" visibleFrom="sm" maw={240}>{license.license_id}</Clip>}
     </Box>
   );

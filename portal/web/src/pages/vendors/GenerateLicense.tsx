@@ -9,10 +9,9 @@ import { addDays, today } from '../../parts/period';
 import { ProblemAlert } from '../../parts/ProblemAlert';
 import { text as shared } from '../../text/en';
 import { vendorText as text } from '../../text/en-vendors';
-import { wrongQuantities } from './entitlement';
 import { GeneratedCard } from './GeneratedCard';
 import { CustomerFields, ProductFields, type WhatFor } from './GenerateFields';
-import { QuantityFields, type Terms } from './QuantityFields';
+import { areTerms, QuantityFields, type Terms } from './QuantityFields';
 
 type Body = Schemas['NewLicense'];
 type Cycle = Schemas['BillingCycle'];
@@ -106,7 +105,7 @@ interface GenerateFormProps {
 function GenerateForm({ form, onChange, busy, error, onSubmit }: GenerateFormProps) {
   const navigate = useNavigate();
   const backwards = form.end < form.start ? text.generate.endBefore : undefined;
-  const ready = wrongQuantities(form) === undefined && backwards === undefined && form.crm.trim() !== '' && form.productId.trim() !== '';
+  const ready = areTerms(form) && backwards === undefined && form.crm.trim() !== '' && form.productId.trim() !== '';
   const submit = (event: FormEvent): void => {
     event.preventDefault();
     if (ready) onSubmit();

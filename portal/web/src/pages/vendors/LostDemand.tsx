@@ -52,12 +52,12 @@ export function LostDemand({ used }: { used: readonly Usage[] }) {
           <Table.Tbody>
             {lost.map((l) => (
               <Table.Tr key={l.key}>
-                <Table.Td>
+                <Table.Td style={{ overflowWrap: 'anywhere' }}>
                   {l.customer}
                   <Text size="xs" c="dimmed" hiddenFrom="sm">{l.product}</Text>
                   <Text size="xs" c="dimmed" hiddenFrom="sm">{l.reason}</Text>
                 </Table.Td>
-                <Table.Td visibleFrom="sm">{l.product}</Table.Td>
+                <Table.Td visibleFrom="sm" style={{ overflowWrap: 'anywhere' }}>{l.product}</Table.Td>
                 <Table.Td visibleFrom="sm">{l.reason}</Table.Td>
                 <Table.Td w={{ base: 72, sm: 120 }}><Box h={10} ml="auto" w={`${(l.count / most) * 100}%`} style={{ background: hatched, borderRadius: 2 }} /></Table.Td>
                 <Table.Td w={{ base: 56, sm: 72 }} ta="right" className="num">{formatCount(l.count)}</Table.Td>

@@ -38,7 +38,7 @@ export default function Products() {
 }
 
 const facts: readonly Column<Product>[] = [
-  { accessor: 'name', title: text.name, render: (p) => <><Text size="sm" fw={500}>{p.name}</Text><Clip fz="xs" c="dimmed" className="mono" maw={{ base: 184, sm: 320 }}>{p.product_id}</Clip></> },
+  { accessor: 'name', title: text.name, render: (p) => <><Text size="sm" fw={500} style={{ overflowWrap: 'anywhere' }}>{p.name}</Text><Clip fz="xs" c="dimmed" className="mono" maw={{ base: 184, sm: 320 }}>{p.product_id}</Clip></> },
   { accessor: 'version', title: text.version, wide: true, render: (p) => p.version || <Text span inherit c="dimmed">{text.any}</Text> },
   { accessor: 'min_lib_version', title: text.lib, wide: true, render: (p) => p.min_lib_version || <Text span inherit c="dimmed">{text.any}</Text> },
   { accessor: 'archived', title: text.status, render: (p) => <StatusBadge status={p.archived ? 'archived' : 'sold'} mood={p.archived ? 'quiet' : 'good'} label={p.archived ? text.archived : text.sold} /> },

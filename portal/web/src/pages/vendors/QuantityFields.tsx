@@ -1,13 +1,20 @@
-import { NumberInput, SimpleGrid, Stack, Text, TextInput } from '@mantine/core';
+import { SimpleGrid, Stack, Text, TextInput } from '@mantine/core';
 import type { ReactNode } from 'react';
 
+import { decimalsOf, fitsCurrency, type Typed } from '../../numbers';
+import { NumberField } from '../../parts/NumberField';
 import { vendorText as text } from '../../text/en-vendors';
-import { decimalsOf, meaningOf, wrongQuantities, type Quantities } from './entitlement';
+import { meaningOf, wrongQuantities, type Quantities } from './entitlement';
 
 export interface Terms extends Quantities {
-  fee: number | '';
-  use: number | '';
+  fee: Typed;
+  use: Typed;
   currency: string;
+}
+
+/** Whether the server would take quantities and prices. */
+export function areTerms(t: Terms): boolean {
+  return wrongQuantities(t) === undefined && fitsCurrency(t.fee, t.currency) && fitsCurrency(t.use, t.currency);
 }
 
 /** Quantities and prices, with a check of T ≤ C + M while they are typed. */
@@ -18,26 +25,21 @@ export function QuantityFields({ value, onChange, errors, fixedCurrency = false 
   fixedCurrency?: boolean;
 }) {
   const wrong = wrongQuantities(value);
-  const decimals = decimalsOf(value.currency);
-  const seats = { required: true, min: 0, max: 100_000_000, allowDecimal: false, allowNegative: false, thousandSeparator: ',', className: 'num' } as const;
-  const money = { required: true, min: 0, allowNegative: false, thousandSeparator: ',', decimalScale: decimals, suffix: ` ${value.currency}`, className: 'num' } as const;
+  const seats = { required: true, decimals: 0, most: 100_000_000 } as const;
+  const money = { required: true, decimals: decimalsOf(value.currency), unit: value.currency } as const;
   return (
     <Stack gap="sm">
       <SimpleGrid cols={{ base: 1, xs: 3 }} spacing="sm">
-        <NumberInput {...seats} label={text.generate.total} value={value.total} error={errors('total_licenses')} onChange={(v) => onChange({ total: numberOf(v) })} />
-        <NumberInput {...seats} label={text.generate.commit} value={value.commit} error={errors('commit_qty')} onChange={(v) => onChange({ commit: numberOf(v) })} />
-        <NumberInput {...seats} label={text.generate.overage} value={value.overage} error={errors('max_overage')} onChange={(v) => onChange({ overage: numberOf(v) })} />
+        <NumberField {...seats} label={text.generate.total} value={value.total} error={errors('total_licenses')} onChange={(total) => onChange({ total })} />
+        <NumberField {...seats} label={text.generate.commit} value={value.commit} error={errors('commit_qty')} onChange={(commit) => onChange({ commit })} />
+        <NumberField {...seats} label={text.generate.overage} value={value.overage} error={errors('max_overage')} onChange={(overage) => onChange({ overage })} />
       </SimpleGrid>
       <Text size="sm" role="status" c={wrong === undefined ? 'dimmed' : 'var(--portal-bad)'}>{wrong ?? meaningOf(value)}</Text>
       <SimpleGrid cols={{ base: 1, xs: 3 }} spacing="sm">
-        <NumberInput {...money} label={text.generate.fee} value={value.fee} error={errors('pricing/commit_fee_monthly')} onChange={(v) => onChange({ fee: numberOf(v) })} />
-        <NumberInput {...money} label={text.generate.use} value={value.use} error={errors('pricing/overage_per_use')} onChange={(v) => onChange({ use: numberOf(v) })} />
+        <NumberField {...money} label={text.generate.fee} value={value.fee} error={errors('pricing/commit_fee_monthly')} onChange={(fee) => onChange({ fee })} />
+        <NumberField {...money} label={text.generate.use} value={value.use} error={errors('pricing/overage_per_use')} onChange={(use) => onChange({ use })} />
         <TextInput label={text.generate.currency} required maxLength={3} disabled={fixedCurrency} value={value.currency} error={errors('pricing/currency')} onChange={(e) => onChange({ currency: e.currentTarget.value.toUpperCase() })} />
       </SimpleGrid>
     </Stack>
   );
-}
-
-function numberOf(value: number | string): number | '' {
-  return value === '' ? '' : Number(value);
 }

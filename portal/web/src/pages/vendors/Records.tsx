@@ -1,4 +1,4 @@
-import { Button, Group, Modal, NumberInput, Select, Stack, Text, TextInput } from '@mantine/core';
+import { Button, Group, Modal, Select, Stack, Text, TextInput } from '@mantine/core';
 import { useMemo, useState, type FormEvent } from 'react';
 import { useParams } from 'react-router';
 
@@ -7,8 +7,10 @@ import { useList, useWrite } from '../../api/hooks';
 import { useMay } from '../../api/session';
 import { formatCount, formatMoney, formatMonth } from '../../format';
 import { DataTable, type Column } from '../../parts/DataTable';
+import { isNumber, type Typed } from '../../numbers';
 import { FormProblem } from '../../parts/form';
 import { Count, Money } from '../../parts/numbers';
+import { NumberField } from '../../parts/NumberField';
 import { PageHeader } from '../../parts/PageHeader';
 import { lastMonths, month } from '../../parts/period';
 import { useFilters, useSetFilters } from '../../parts/UrlFilters';
@@ -79,7 +81,7 @@ function takeBack(onAsk: (r: Charged) => void): Column<Charged> {
 }
 
 function Adjust({ record, onClose }: { record: Charged; onClose: () => void }) {
-  const [uses, setUses] = useState<number | string>(record.uses);
+  const [uses, setUses] = useState<Typed>(record.uses);
   const [reason, setReason] = useState('');
   const [intent] = useState(() => crypto.randomUUID());
   const adjust = useWrite(
@@ -90,7 +92,7 @@ function Adjust({ record, onClose }: { record: Charged; onClose: () => void }) {
       }),
     { stale: ['records', 'overage', 'overview', 'licenses'], done: text.adjusted, failed: 'self', onSuccess: onClose },
   );
-  const ready = reason.trim() !== '' && Number(uses) >= 1;
+  const ready = reason.trim() !== '' && isNumber(uses);
   const submit = (event: FormEvent): void => {
     event.preventDefault();
     if (ready) adjust.mutate(undefined);
@@ -99,7 +101,7 @@ function Adjust({ record, onClose }: { record: Charged; onClose: () => void }) {
     <form onSubmit={submit}>
       <Stack gap="md">
         <Text size="sm" c="dimmed">{text.adjustText(formatCount(record.uses), formatMoney(record.amount, record.currency))}</Text>
-        <NumberInput label={text.adjustUses} min={1} max={record.uses} allowDecimal={false} value={uses} onChange={setUses} error={adjust.error?.field('uses')} />
+        <NumberField label={text.adjustUses} decimals={0} least={1} most={record.uses} value={uses} onChange={setUses} error={adjust.error?.field('uses')} />
         <TextInput data-autofocus label={text.reason} description={text.reasonHint} maxLength={200} value={reason} onChange={(e) => setReason(e.currentTarget.value)} error={adjust.error?.field('reason')} />
         <FormProblem error={adjust.error} shown={['uses', 'reason']} />
         <Group justify="flex-end" gap="xs">

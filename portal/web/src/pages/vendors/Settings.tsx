@@ -99,15 +99,20 @@ function Branding({ settings: { branding, display_name: company } }: { settings:
   const set = (change: Partial<typeof form>): void => setForm((old) => ({ ...old, ...change }));
   const save = useSettingsChange();
   const name = form.name.trim() || company;
+  const noColor = form.color !== '' && !/^#[0-9a-f]{6}$/i.test(form.color);
+  const noLogo = form.logo_url !== '' && !/^https:\/\/./i.test(form.logo_url);
+  const send = (): void => {
+    if (!noColor && !noLogo) save.mutate({ branding: form });
+  };
   return (
-    <SettingsCard title={text.branding} description={text.brandingText} onSave={() => save.mutate({ branding: form })} busy={save.isPending} error={save.error} shown={['branding/name', 'branding/color', 'branding/logo_url']}>
+    <SettingsCard title={text.branding} description={text.brandingText} onSave={send} busy={save.isPending} error={save.error} shown={['branding/name', 'branding/color', 'branding/logo_url']}>
       <SimpleGrid cols={{ base: 1, xs: 2 }} spacing="sm">
         <TextInput label={text.brandName} maxLength={100} value={form.name} error={save.error?.field('branding/name')} onChange={(e) => set({ name: e.currentTarget.value })} />
-        <ColorInput label={text.color} placeholder={text.colorHint} format="hex" swatches={swatches} value={form.color} error={save.error?.field('branding/color')} onChange={(color) => set({ color })} eyeDropperButtonProps={{ 'aria-label': text.color }} />
+        <ColorInput label={text.color} placeholder={text.colorHint} format="hex" fixOnBlur={false} swatches={swatches} value={form.color} error={noColor ? text.colorWrong : save.error?.field('branding/color')} onChange={(color) => set({ color: color.trim() })} eyeDropperButtonProps={{ 'aria-label': text.color }} />
       </SimpleGrid>
-      <TextInput label={text.logo} type="url" placeholder="https://" maxLength={2048} value={form.logo_url} error={save.error?.field('branding/logo_url')} onChange={(e) => set({ logo_url: e.currentTarget.value })} />
+      <TextInput label={text.logo} type="url" placeholder="https://" maxLength={2048} value={form.logo_url} error={noLogo ? text.logoWrong : save.error?.field('branding/logo_url')} onChange={(e) => set({ logo_url: e.currentTarget.value.trim() })} />
       <Group gap="sm" aria-label={text.preview} role="group">
-        <Avatar src={form.logo_url === '' ? null : form.logo_url} alt="" radius="md" name={name} color="accent" variant="filled" styles={form.color === '' ? {} : { placeholder: { background: form.color } }} />
+        <Avatar key={form.logo_url} src={form.logo_url === '' || noLogo ? null : form.logo_url} alt="" radius="md" name={name} color={form.color === '' || noColor ? 'accent' : form.color} variant="filled" autoContrast />
         <Text fw={600}>{name}</Text>
       </Group>
     </SettingsCard>

@@ -14,13 +14,16 @@ export function licensePath(id: string): string {
   return `/licenses/${encodeURIComponent(id)}`;
 }
 
+/** A name may be one long word. */
+const breaks = { overflowWrap: 'anywhere' } as const;
+
 const customer: Column<License> = {
   accessor: 'customer',
   title: text.licenses.customer,
   render: (l) => (
     <>
-      <Anchor component={Link} to={licensePath(l.license_id)} fw={500} size="sm" c="var(--mantine-color-text)">{l.customer.name}</Anchor>
-      <Text size="xs" c="dimmed" hiddenFrom="sm">{l.product.name}</Text>
+      <Anchor component={Link} to={licensePath(l.license_id)} fw={500} size="sm" c="var(--mantine-color-text)" style={breaks}>{l.customer.name}</Anchor>
+      <Text size="xs" c="dimmed" hiddenFrom="sm" style={breaks}>{l.product.name}</Text>
     </>
   ),
 };
@@ -29,7 +32,7 @@ const id: Column<License> = {
   title: text.licenses.id,
   render: (l) => <Named license={l} />,
 };
-const product: Column<License> = { accessor: 'product', title: text.licenses.product, wide: true, render: (l) => l.product.name };
+const product: Column<License> = { accessor: 'product', title: text.licenses.product, wide: true, render: (l) => <Text span inherit style={breaks}>{l.product.name}</Text> };
 const use: Column<License> = { accessor: 'pool', title: text.licenses.use, number: true, render: (l) => <Seats license={l} /> };
 const overage: Column<License> = { accessor: 'this_month', title: text.licenses.overage, number: true, wide: true, render: (l) => <Overage license={l} /> };
 const status: Column<License> = { accessor: 'status', title: text.licenses.status, wide: true, render: (l) => <StatusBadge status={l.status} /> };
@@ -52,8 +55,8 @@ function Named({ license: l, own = false }: { license: License; own?: boolean })
   return (
     <>
       <Anchor component={Link} to={licensePath(l.license_id)} className="mono" style={{ whiteSpace: 'nowrap' }}>{l.license_id}</Anchor>
-      <Text size="xs" c="dimmed">{l.product.name}</Text>
-      {!own && <Text size="xs" c="dimmed" component="div" hiddenFrom="sm">{l.customer.name}</Text>}
+      <Text size="xs" c="dimmed" style={breaks}>{l.product.name}</Text>
+      {!own && <Text size="xs" c="dimmed" component="div" hiddenFrom="sm" style={breaks}>{l.customer.name}</Text>}
       <Text size="xs" component="div" hiddenFrom="sm"><StatusBadge status={l.status} /></Text>
     </>
   );

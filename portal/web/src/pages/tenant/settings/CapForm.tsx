@@ -1,6 +1,8 @@
-import { Button, Group, Modal, NumberInput, SegmentedControl, Select, SimpleGrid, Stack, Text, TextInput } from '@mantine/core';
+import { Button, Group, Modal, SegmentedControl, Select, SimpleGrid, Stack, Text, TextInput } from '@mantine/core';
 import { useState, type FormEvent } from 'react';
 
+import { decimalsOf, fitsCurrency, isNumber, type Typed } from '../../../numbers';
+import { NumberField } from '../../../parts/NumberField';
 import { ProblemAlert } from '../../../parts/ProblemAlert';
 import { text as shared } from '../../../text/en';
 import { settingsText } from '../../../text/en-tenant-settings';
@@ -31,20 +33,20 @@ function useChoices(kind: Kind, taken: readonly string[]): { value: string; labe
 function Form({ was, caps, onClose }: { was: Cap | undefined; caps: Cap[]; onClose: () => void }) {
   const [kind, setKind] = useState<Kind>(was?.key_id === undefined ? 'license' : 'key');
   const [which, setWhich] = useState<string | null>(was?.license_id ?? was?.key_id ?? null);
-  const [uses, setUses] = useState<number | string>(was?.max_uses ?? '');
-  const [cost, setCost] = useState<number | string>(was?.max_cost ?? '');
+  const [uses, setUses] = useState<Typed>(was?.max_uses ?? '');
+  const [cost, setCost] = useState<Typed>(was?.max_cost ?? '');
   const [currency, setCurrency] = useState(was?.currency ?? '');
   const others = was === undefined ? caps : caps.filter((c) => capId(c) !== capId(was));
   const choices = useChoices(kind, others.map(capId));
   const save = useChangeRules({ done: text.saved, failed: 'self', onSuccess: onClose });
-  const complete = which !== null && (typeof uses === 'number' || typeof cost === 'number');
+  const complete = which !== null && (uses !== '' || cost !== '') && (uses === '' || isNumber(uses)) && (cost === '' || fitsCurrency(cost, currency.trim()));
   const submit = (event: FormEvent): void => {
     event.preventDefault();
     if (which === null || !complete) return;
     const cap: Cap = {
       ...(kind === 'license' ? { license_id: which } : { key_id: which }),
-      max_uses: typeof uses === 'number' ? uses : null,
-      max_cost: typeof cost === 'number' ? cost : null,
+      max_uses: uses === '' ? null : uses,
+      max_cost: cost === '' ? null : cost,
       ...(currency.trim() === '' ? {} : { currency: currency.trim().toUpperCase() }),
     };
     save.mutate({ caps: [...others, cap].map(toChange) });
@@ -54,9 +56,9 @@ function Form({ was, caps, onClose }: { was: Cap | undefined; caps: Cap[]; onClo
       <Stack gap="md">
         <SegmentedControl aria-label={text.subject} disabled={was !== undefined} value={kind} onChange={(k) => { setKind(k); setWhich(null); }} data={[{ value: 'license', label: text.license }, { value: 'key', label: text.key }]} />
         <Select data-autofocus label={text.which} searchable disabled={was !== undefined} data={choices} value={which} onChange={setWhich} />
-        <NumberInput label={text.uses} value={uses} onChange={setUses} min={0} allowDecimal={false} thousandSeparator />
+        <NumberField label={text.uses} value={uses} onChange={setUses} decimals={0} />
         <SimpleGrid cols={2} spacing="md">
-          <NumberInput label={text.cost} value={cost} onChange={setCost} min={0} decimalScale={3} thousandSeparator />
+          <NumberField label={text.cost} value={cost} onChange={setCost} decimals={decimalsOf(currency.trim())} />
           <TextInput label={text.currency} placeholder={kind === 'license' ? text.currencyHint : undefined} maxLength={3} value={currency} onChange={(e) => setCurrency(e.currentTarget.value)} />
         </SimpleGrid>
         <Text size="xs" c="dimmed">{text.one}</Text>

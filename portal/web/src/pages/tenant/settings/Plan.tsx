@@ -99,12 +99,16 @@ function limitText(n: number | null): string {
   return n === null ? text.noLimit : formatCount(n);
 }
 
+function tablePrice(p: Plan): string {
+  return p.price_monthly === null ? text.byAgreement : formatMoney(p.price_monthly, p.currency);
+}
+
 function planColumns(current: PlanName | undefined, choose: ((plan: Plan) => void) | undefined): Column<Plan>[] {
   const columns: Column<Plan>[] = [
-    { accessor: 'plan', title: text.plan, render: (p) => <Text size="sm" fw={500}>{nameOf(p.plan)}</Text> },
+    { accessor: 'plan', title: text.plan, render: (p) => <><Text size="sm" fw={500}>{nameOf(p.plan)}</Text><Text size="xs" c="dimmed" className="num" hiddenFrom="sm">{tablePrice(p)}</Text></> },
     { accessor: 'max_vendors', title: text.maxVendors, number: true, wide: true, render: (p) => limitText(p.max_vendors) },
     { accessor: 'max_seats', title: text.maxSeats, number: true, wide: true, render: (p) => limitText(p.max_seats) },
-    { accessor: 'price_monthly', title: text.price, number: true, render: (p) => (p.price_monthly === null ? text.byAgreement : formatMoney(p.price_monthly, p.currency)) },
+    { accessor: 'price_monthly', title: text.price, number: true, wide: true, render: tablePrice },
     { accessor: 'support', title: text.support, wide: true, render: (p) => formatSentence(p.support) },
   ];
   if (choose !== undefined) {
