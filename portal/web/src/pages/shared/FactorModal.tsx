@@ -93,7 +93,7 @@ function Remove({ onClose }: { onClose: () => void }) {
           <PasswordInput label={text.login.password} autoComplete="current-password" value={proof} onChange={(e) => setProof(e.currentTarget.value)} error={wrong} />
         )}
         <Anchor component="button" type="button" size="sm" ta="left" onClick={swap}>{by === 'code' ? text.account.factorByPassword : text.account.factorByCode}</Anchor>
-        {remove.error !== null && remove.error.fields.size === 0 && <ProblemAlert error={remove.error} />}
+        <FormProblem error={remove.error} shown={[by]} />
         <Group justify="flex-end" gap="xs">
           <Button variant="default" onClick={onClose}>{text.actions.cancel}</Button>
           <Button type="submit" color="red.9" loading={remove.isPending} disabled={proof === ''}>{text.account.factorRemove}</Button>
