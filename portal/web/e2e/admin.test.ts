@@ -223,6 +223,8 @@ test('billing shows the platform’s share and plan fees of a month, as the API 
   await page.getByLabel('Month').fill('2020-01');
   await page.getByText('No overage in this month').waitFor();
   expect(new URL(page.url()).search).toBe('?period=2020-01');
+  await page.goto(adminURL('/billing?period=2026-13'));
+  await page.getByRole('alert').getByText('“2026-13” is no month.').waitFor();
   noErrors();
   await context.close();
 });
