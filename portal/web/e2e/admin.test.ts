@@ -78,9 +78,12 @@ test('the operators’ token opens the portal, and ends with the tab', async () 
   await page.getByText('admin.token').waitFor();
   await axe(page);
   await shoot(page, 'admin', 'login');
-  await page.getByLabel('Operator token').fill('not the token');
-  await page.keyboard.press('Enter');
-  await page.getByText('not known to the cluster').waitFor();
+  for (const wrong of ['not the token', 'kein Schlüssel']) {
+    await page.reload();
+    await page.getByLabel('Operator token').fill(wrong);
+    await page.keyboard.press('Enter');
+    await page.getByText('not known to the cluster').waitFor();
+  }
   await page.getByLabel('Operator token').fill(cluster.ready.admin_token);
   await page.keyboard.press('Enter');
   await page.waitForURL('**/tenants');
@@ -223,6 +226,8 @@ test('billing shows the platform’s share and plan fees of a month, as the API 
   await page.getByLabel('Month').fill('2020-01');
   await page.getByText('No overage in this month').waitFor();
   expect(new URL(page.url()).search).toBe('?period=2020-01');
+  await page.goto(adminURL('/billing?period=2026-13'));
+  await page.getByRole('alert').getByText('“2026-13” is no month.').waitFor();
   noErrors();
   await context.close();
 });

@@ -68,6 +68,7 @@ test('a role sees what it may, and is told of what it may not', async () => {
 
   const { context, page, noErrors } = await openPage(browser);
   await signIn(page, cluster, 'tenant', { email: 'vera@mercedes.com', password });
+  await page.getByText('What your company uses right now.', { exact: true }).waitFor(); // and nothing of costs
   expect(await page.getByRole('link', { name: 'Users' }).count()).toBe(0);
   await page.goto(cluster.url(demo.tenant_id, '/users'));
   await page.getByText('Your role does not allow this').waitFor();

@@ -13,12 +13,12 @@ const resolutions: readonly Resolution[] = ['hour', 'day', 'month'];
 
 /** Days and resolution, in the URL. */
 export function RangeBar() {
-  const { from, to, by } = useRange();
+  const { from, to, by, backwards } = useRange();
   const set = useSetFilters();
   const days = daysIn(from, to);
   const preset = to === today() ? (Object.keys(presets) as Preset[]).find((p) => presets[p] === days) : undefined;
   return (
-    <Group gap="xs" align="flex-end">
+    <Group gap="xs" align={backwards === undefined ? 'flex-end' : 'flex-start'}>
       <Select
         w={160}
         label={text.range.preset}
@@ -27,8 +27,8 @@ export function RangeBar() {
         value={preset ?? null}
         onChange={(p) => p !== null && set({ from: addDays(today(), 1 - presets[p as Preset]), to: null })}
       />
-      <TextInput w={150} type="date" label={text.range.from} max={to} value={from} onChange={(e) => set({ from: e.currentTarget.value })} />
-      <TextInput w={150} type="date" label={text.range.to} min={from} value={to} onChange={(e) => set({ to: e.currentTarget.value, from })} />
+      <TextInput w={150} type="date" label={text.range.from} max={to} value={backwards ?? from} error={backwards === undefined ? undefined : text.range.backwards} onChange={(e) => set({ from: e.currentTarget.value })} />
+      <TextInput w={150} type="date" label={text.range.to} value={to} {...(backwards === undefined ? { min: from } : {})} onChange={(e) => set({ to: e.currentTarget.value, from: backwards ?? from })} />
       <SegmentedControl
         aria-label={text.range.by}
         value={by}

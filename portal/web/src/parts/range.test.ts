@@ -23,6 +23,7 @@ test('a range is thirty days where the URL says nothing, and never more than one
   const now = Date.parse('2026-11-16T00:00:00Z');
   expect(fitRange({}, now)).toEqual({ from: '2026-10-18', to: '2026-11-16', by: 'day' });
   expect(fitRange({ from: 'nonsense', to: '2026-02-30x' }, now)).toEqual({ from: '2026-10-18', to: '2026-11-16', by: 'day' });
+  expect(fitRange({ from: '2026-11-17', to: '2026-11-16' }, now)).toEqual({ from: '2026-10-18', to: '2026-11-16', by: 'day', backwards: '2026-11-17' });
   expect(fitRange({ from: '2026-10-17', to: '2026-11-16', by: 'hour' }, now).by).toBe('hour');
   expect(fitRange({ from: '2026-10-16', to: '2026-11-16', by: 'hour' }, now).by).toBe('day');
   expect(fitRange({ from: '2025-11-15', to: '2026-11-16', by: 'hour' }, now).by).toBe('month');

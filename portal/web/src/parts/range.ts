@@ -6,6 +6,8 @@ export interface Range {
   from: string;
   to: string;
   by: Resolution;
+  /** The first day that was asked for, where it is after the last. */
+  backwards?: string;
 }
 
 const names = ['from', 'to', 'by'] as const;
@@ -37,7 +39,8 @@ export function fitRange(asked: { from?: string; to?: string; by?: string }, now
   const from = wanted < earliest ? earliest : wanted;
   const by: Resolution = asked.by === 'hour' || asked.by === 'month' ? asked.by : 'day';
   const days = daysIn(from, to);
-  return { from, to, by: fits(days, by) ? by : fits(days, 'day') ? 'day' : 'month' };
+  const backwards = valid(asked.from) && asked.from > to ? { backwards: asked.from } : {};
+  return { from, to, by: fits(days, by) ? by : fits(days, 'day') ? 'day' : 'month', ...backwards };
 }
 
 /** The range that the URL of the page asks for. */

@@ -5,6 +5,7 @@ export const tenantText = {
     nav: 'Home',
     title: 'Home',
     description: 'What your company uses right now, and what it costs this month.',
+    descriptionUse: 'What your company uses right now.',
     active: 'Active licenses',
     ofSeats: (total: string) => `of ${total} seats`,
     freeSeats: (free: string) => `${free} free`,

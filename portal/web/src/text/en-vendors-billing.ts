@@ -29,6 +29,7 @@ export const billingText = {
   emptyText: 'Licenses under contract in the period stand here, with their overage.',
 
   invoice: 'Invoice',
+  allMonths: 'all months',
   month: 'Month',
   kind: 'Kind',
   kinds: { invoice: 'Invoice', credit_note: 'Credit note' },

@@ -223,6 +223,8 @@ export const text = {
     days: (n: string) => (n === '1' ? '1 day' : `${n} days`),
     from: 'From',
     to: 'To',
+    backwards: 'After the last day',
+    noMonth: (asked: string, example: string, shown: string) => `“${asked}” is no month. Write it like ${example}. Shown instead: ${shown}.`,
     by: 'By',
     resolutions: { hour: 'Hour', day: 'Day', month: 'Month' },
   },

@@ -5,7 +5,8 @@ import { useApi, useList } from '../../api/hooks';
 import { formatDay, formatMoney, formatMonth } from '../../format';
 import { DataTable, type Column } from '../../parts/DataTable';
 import { PageHeader } from '../../parts/PageHeader';
-import { useFilters, useSetFilters } from '../../parts/UrlFilters';
+import { useSetFilters } from '../../parts/UrlFilters';
+import { useMonth } from '../../parts/month';
 import { Money } from '../../parts/numbers';
 import { adminText } from '../../text/en-admin';
 import { formatBasisPoints } from './basis-points';
@@ -15,17 +16,15 @@ import { wholeList } from './whole-list';
 
 const text = adminText.billing;
 
-const monthFormat = /^\d{4}-\d{2}$/;
-
 function thisMonth(): string {
   return new Date().toISOString().slice(0, 7);
 }
 
 /** What the platform earns in a month: its share of overage, and plan fees. */
 export default function Billing() {
-  const { period } = useFilters(['period']);
+  const { asked, wrong } = useMonth('period');
   const setFilters = useSetFilters();
-  const month = period !== undefined && monthFormat.test(period) ? period : thisMonth();
+  const month = asked ?? thisMonth();
   return (
     <>
       <PageHeader
@@ -33,6 +32,7 @@ export default function Billing() {
         description={text.description(formatMonth(month))}
         actions={<TextInput size="sm" type="month" aria-label={text.month} value={month} max={thisMonth()} onChange={(e) => setFilters({ period: e.currentTarget.value })} />}
       />
+      {wrong}
       <Stack gap="xl">
         {month === thisMonth() && <Text size="sm" c="dimmed">{text.running}</Text>}
         <Shares month={month} />

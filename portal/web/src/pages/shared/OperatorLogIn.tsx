@@ -18,11 +18,16 @@ export function OperatorLogIn() {
       void queryClient.invalidateQueries({ queryKey: meKey });
     },
   });
+  const [noToken, setNoToken] = useState(false);
   const submit = (event: FormEvent): void => {
     event.preventDefault();
-    check.mutate(token.trim());
+    // Such a header cannot be sent at all.
+    const unsendable = !/^[ -~]+$/.test(token.trim());
+    setNoToken(unsendable);
+    if (unsendable) check.reset();
+    else check.mutate(token.trim());
   };
-  const wrong = check.error?.status === 401;
+  const wrong = noToken || check.error?.status === 401;
   return (
     <OpenPage title={text.login.admin} description={text.login.tokenHint}>
       <form onSubmit={submit}>

@@ -6,9 +6,10 @@ import { Link } from 'react-router';
 import { formatCount, formatDay, formatMoney } from '../../format';
 import { DataTable, type Column } from '../../parts/DataTable';
 import { DownloadButton } from '../../parts/DownloadButton';
+import { useMonth } from '../../parts/month';
 import { PageHeader } from '../../parts/PageHeader';
 import { Stat } from '../../parts/Stat';
-import { useFilters, useSetFilters } from '../../parts/UrlFilters';
+import { useSetFilters } from '../../parts/UrlFilters';
 import { useNow } from '../../parts/When';
 import { Count, Money } from '../../parts/numbers';
 import { month as thisMonth } from '../../parts/period';
@@ -26,8 +27,8 @@ interface Row extends ProductCost {
 
 /** What a month costs, by vendor and product. */
 export default function CostsPage() {
-  const asked = useFilters(['month']).month ?? '';
-  const month = /^\d{4}-(0[1-9]|1[0-2])$/.test(asked) ? asked : thisMonth();
+  const { asked, wrong } = useMonth('month');
+  const month = asked ?? thisMonth();
   const set = useSetFilters();
   const costs = useCosts(month);
   const rows = useMemo(() => (costs.data?.vendors ?? []).flatMap((v) => v.products.map((p): Row => ({ ...p, vendor: v.vendor_name || v.vendor_id }))), [costs.data]);
@@ -35,6 +36,7 @@ export default function CostsPage() {
   return (
     <>
       <PageHeader title={text.title} description={text.description} actions={costs.data && rows.length > 0 && <Download costs={costs.data} />} />
+      {wrong}
       <TextInput mb="sm" w={200} size="sm" type="month" label={text.month} value={month} max={thisMonth()} onChange={(e) => set({ month: e.currentTarget.value === thisMonth() ? null : e.currentTarget.value })} />
       <Stack gap="lg">
         {(costs.data?.totals ?? []).map((t) => <Totals key={t.currency} total={t} month={month} />)}

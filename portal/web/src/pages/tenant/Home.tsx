@@ -27,7 +27,7 @@ export default function Home() {
   const columns = useLicenseColumns(false);
   return (
     <>
-      <PageHeader title={text.home.title} description={text.home.description} />
+      <PageHeader title={text.home.title} description={useMay('view_costs') ? text.home.description : text.home.descriptionUse} />
       <Figures />
       <Grid gap="md">
         <Grid.Col span={{ base: 12, lg: 9 }}>

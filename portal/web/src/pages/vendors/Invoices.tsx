@@ -7,11 +7,12 @@ import { api } from '../../api/client';
 import { useWrite } from '../../api/hooks';
 import { useMay } from '../../api/session';
 import { formatCount, formatMonth } from '../../format';
+import { useMonth } from '../../parts/month';
 import { PageHeader } from '../../parts/PageHeader';
 import { lastMonths } from '../../parts/period';
 import { ProblemAlert } from '../../parts/ProblemAlert';
 import { Restricted } from '../../parts/Restricted';
-import { UrlFilters, useFilters } from '../../parts/UrlFilters';
+import { UrlFilters } from '../../parts/UrlFilters';
 import { text as shared } from '../../text/en';
 import { billingText as text } from '../../text/en-vendors-billing';
 import { BillingTabs } from './BillingTabs';
@@ -24,7 +25,7 @@ const months = 24;
 
 /** Invoices and credit notes of the vendor's customers. */
 export default function Invoices() {
-  const { period } = useFilters(filters);
+  const { asked: period, wrong } = useMonth('period', text.allMonths);
   const list = useInvoices(period);
   const [running, setRunning] = useState(false);
   const run = (
@@ -38,6 +39,7 @@ export default function Invoices() {
       <BillingTabs />
       <div id="billing-part" role="tabpanel" aria-label={text.invoices}>
         <NotSent />
+        {wrong}
         <UrlFilters filters={[{ name: 'period', label: text.month, kind: 'select', options: lastMonths(months, -1).map((value) => ({ value, label: formatMonth(value) })) }]} />
         <InvoiceTable list={list} filters={filters} empty={{ title: text.noInvoices, text: text.noInvoicesText }} />
       </div>

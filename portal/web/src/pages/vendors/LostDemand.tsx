@@ -13,23 +13,23 @@ interface Lost {
   count: number;
 }
 
-// Of heartbeats and returns that came after their lease's end: nobody wanted a seat.
-const ofEndedLeases: readonly string[] = ['lease_expired', 'lease_released', 'lease_not_found'];
+// What else is refused had no lack of seats: docs/analytics.md.
+type NoSeat = keyof typeof text.analytics.reasons;
+const noSeat = Object.keys(text.analytics.reasons) as NoSeat[];
 
 function lostOf(used: readonly Usage[]): Lost[] {
   return used
     .flatMap((u) => {
-      const byCode = new Map<string, number>();
+      const byCode = new Map<NoSeat, number>();
       for (const point of u.series) {
-        for (const [code, n] of Object.entries(point.refusals_by_code)) byCode.set(code, (byCode.get(code) ?? 0) + n);
+        for (const code of noSeat) byCode.set(code, (byCode.get(code) ?? 0) + (point.refusals_by_code[code] ?? 0));
       }
-      for (const code of ofEndedLeases) byCode.delete(code);
-      return [...byCode].map(([code, count]) => ({ key: `${u.license_id} ${code}`, customer: u.customer_name, product: u.product_name, reason: text.analytics.reasons[code] ?? code, count }));
+      return [...byCode].filter(([, count]) => count > 0).map(([code, count]) => ({ key: `${u.license_id} ${code}`, customer: u.customer_name, product: u.product_name, reason: text.analytics.reasons[code], count }));
     })
     .toSorted((a, b) => b.count - a.count);
 }
 
-/** Checkouts that were refused, by customer, product and what they lacked. */
+/** Checkouts that found no seat, by customer and product. */
 export function LostDemand({ used }: { used: readonly Usage[] }) {
   const lost = lostOf(used);
   const most = Math.max(1, ...lost.map((l) => l.count));

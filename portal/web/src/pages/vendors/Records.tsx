@@ -11,21 +11,21 @@ import { isNumber, type Typed } from '../../numbers';
 import { FormProblem } from '../../parts/form';
 import { Count, Money } from '../../parts/numbers';
 import { NumberField } from '../../parts/NumberField';
+import { useMonth } from '../../parts/month';
 import { PageHeader } from '../../parts/PageHeader';
 import { lastMonths, month } from '../../parts/period';
-import { useFilters, useSetFilters } from '../../parts/UrlFilters';
+import { useSetFilters } from '../../parts/UrlFilters';
 import { When } from '../../parts/When';
 import { text as shared } from '../../text/en';
 import { billingText as text } from '../../text/en-vendors-billing';
 
 type Charged = Schemas['OverageRecord'];
-const filters = ['period'] as const;
 const months = 24;
 
 /** What one license was charged in a month, record by record; uses may be taken back. */
 export default function Records() {
   const { id = '' } = useParams();
-  const { period } = useFilters(filters);
+  const { asked: period, wrong } = useMonth('period');
   const setFilters = useSetFilters();
   const manages = useMay('manage_billing');
   const [adjusted, setAdjusted] = useState<Charged>();
@@ -35,6 +35,7 @@ export default function Records() {
   return (
     <>
       <PageHeader title={text.recordsOf(id)} description={text.recordsText} />
+      {wrong}
       <Select
         w={180}
         mb="sm"
