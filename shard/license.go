@@ -57,7 +57,7 @@ func (s *Shard) ProvisionLicense(ctx context.Context, p directory.ProvisionLicen
 		return before, Written{}, err
 	}
 	n := pendingNotice{vendor: p.VendorID, tenant: before.License.TenantID, Notice: contact, key: noticeKey("provision", string(p.ID))}
-	if contact.Email != "" && before.License.Revision == 0 {
+	if contact.Email != "" && (before.License.Revision == 0 || before.License.NoticeKey != n.key) {
 		var err error
 		if p.Notice, err = s.offerNotice(ctx, &n); err != nil {
 			return directory.LicenseResult{}, Written{}, err
@@ -69,7 +69,9 @@ func (s *Shard) ProvisionLicense(ctx context.Context, p directory.ProvisionLicen
 	if err != nil {
 		return directory.LicenseResult{}, Written{}, err
 	}
-	if old := &before.License; result.Code == cloudlicenses.OK && old.Notice != directory.NoticeNowhere && p.Notice != directory.NoticeNowhere {
+	old, now := &before.License, &result.License
+	replaced := now.NoticeKey == n.key && (old.NoticeKey != n.key || old.Notice != p.Notice)
+	if result.Code == cloudlicenses.OK && old.Notice != directory.NoticeNowhere && p.Notice != directory.NoticeNowhere && replaced {
 		s.dropNotice(ctx, &pendingNotice{vendor: old.VendorID, tenant: old.TenantID, key: old.NoticeKey}, old.Notice)
 	}
 	return s.finish(ctx, result, written, &n, p.Notice)

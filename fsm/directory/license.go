@@ -265,7 +265,8 @@ func (s *state) tenantAppeared(id cloudlicenses.TenantID) {
 	}
 }
 
-// provisionLicense provisions a license that was generated only.
+// provisionLicense provisions a license that was generated only. The contact of one
+// that was provisioned as it was generated is told by the notice of this once more.
 func (s *state) provisionLicense(c *ProvisionLicense) msgp.Marshaler {
 	l := s.licenses.byID[c.ID]
 	switch {
@@ -275,7 +276,13 @@ func (s *state) provisionLicense(c *ProvisionLicense) msgp.Marshaler {
 		return refuseLicense(cloudlicenses.InvalidField, "customer/crm_account_id: the license was generated for another customer")
 	case l.over() || l.Status == cloudlicenses.LicenseSuspended:
 		return refuseLicense(cloudlicenses.LicenseNotActive, "the license is "+string(l.Status))
+	case l.Revision > 0 && (c.Notice == NoticeNowhere || l.Notice != NoticeNowhere || l.NoticeKey == c.NoticeKey):
+		return s.licensed(l, true)
 	case l.Revision > 0:
+		s.changeLicense(l, func() {
+			l.Notice, l.NoticeKey = c.Notice, c.NoticeKey
+			l.revise()
+		})
 		return s.licensed(l, true)
 	}
 	if refusal := s.refuseTenantOf(l.TenantID, l.VendorID); refusal != nil {
@@ -317,6 +324,9 @@ func (s *state) licenseSynced(c *LicenseSynced) msgp.Marshaler {
 			l.ProvisionedMillis = s.meta.ClockMillis
 			l.Notified = c.Notified
 			l.Notice = NoticeNowhere
+		}
+		if c.Revision == l.Revision && l.Notice != NoticeNowhere {
+			l.Notified, l.Notice = c.Notified, NoticeNowhere
 		}
 		if l.Status == cloudlicenses.LicenseGenerated {
 			l.Status = cloudlicenses.LicenseProvisioned

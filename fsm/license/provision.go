@@ -45,7 +45,14 @@ func (m *Machine) applyProvision(t *tenant, payload []byte) (reply, error) {
 		return &m.ack, nil
 	}
 	if known != nil {
+		// One that came along may have been mailed with the revision before.
+		notice := m.takeNotice(t, p.NoticeKey, Notice{})
+		told := notice.Email != "" && l.Status != cloudlicenses.LicenseRevoked
+		known.Notified = known.Notified || told
 		m.revise(t, known, l)
+		if told {
+			m.mailNotice(t, &known.License, p.VendorName, notice)
+		}
 		return m.provisioned(&known.License), nil
 	}
 	notice := m.takeNotice(t, p.NoticeKey, p.Notice)

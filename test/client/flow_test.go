@@ -233,6 +233,14 @@ func (f *flow) told(t *testing.T) {
 			t.Errorf("the mail to %s does not say what there is:\n%s", address, text)
 		}
 	}
+	waitFor(t, 30*time.Second, "the vendor's own words", func() bool {
+		for _, m := range f.mails.To("licenses@mercedes.com") {
+			if strings.Contains(wordsOf(t, m.Data), "Your DaVinci Configurator SE licenses are ready!") {
+				return true
+			}
+		}
+		return false
+	})
 	f.mailTo(t, adminEmail, "Vector Informatik GmbH is now linked to mercedes.cloudlicenses.com")
 }
 
