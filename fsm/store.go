@@ -59,6 +59,7 @@ type Store struct {
 
 	commitMu  sync.Mutex // one committer at a time; taken before mu
 	unflushed atomic.Int64
+	merges    merges
 	persists  sync.WaitGroup
 	readers   sync.WaitGroup // scans and gets outside the owner's lock
 
@@ -185,7 +186,7 @@ func (s *Store) openError(err error) error {
 
 func (s *Store) pebbleOptions(create bool) *pebble.Options {
 	o := &pebble.Options{
-		FS:                          s.fs,
+		FS:                          pacedFS{s.fs, s},
 		Logger:                      pebbleLogger{s},
 		DisableWAL:                  true, // the Raft log is the WAL
 		FormatMajorVersion:          pebble.FormatNewest,
@@ -193,7 +194,7 @@ func (s *Store) pebbleOptions(create bool) *pebble.Options {
 		CacheSize:                   s.cfg.Options.CacheBytes,
 		MemTableSize:                s.cfg.Options.MemTableBytes,
 		MemTableStopWritesThreshold: 4,
-		L0CompactionThreshold:       12,
+		L0CompactionThreshold:       mergeTables,
 		L0StopWritesThreshold:       1000,
 		CompactionConcurrencyRange:  func() (int, int) { return 1, 1 },
 		EventListener: &pebble.EventListener{
@@ -209,6 +210,7 @@ func (s *Store) pebbleOptions(create bool) *pebble.Options {
 			},
 		},
 	}
+	s.merges.listen(o.EventListener)
 	// The default scheduler wakes ten times a second to see whether more
 	// compactions may run; where it is always one, the end of that one is when
 	// the next can begin.
