@@ -24,7 +24,7 @@ func (p *pool) newInvoice() string {
 	}
 	var result license.InvoiceResult
 	_, err := live.shard.Do(p.t.Context(), p.tenant, shard.Command{
-		Op: license.OpPutInvoice, Payload: &license.PutInvoice{By: license.By{Platform: true}, Invoice: v}, Result: &result,
+		Op: license.OpIssueInvoice, Payload: &license.IssueInvoice{By: license.By{Platform: true}, Invoice: v}, Result: &result,
 	})
 	require.NoError(p.t, err)
 	require.Equal(p.t, cloudlicenses.OK, result.Code, result.Detail)

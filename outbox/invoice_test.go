@@ -51,12 +51,12 @@ func TestInvoiceArrives(t *testing.T) {
 	}, &ack)
 	require.Equal(t, cloudlicenses.OK, ack.Code, ack.Detail)
 	const body = `{"source":"cloudlicenses.com","period":"2025-11","crm_account_id":"ACC-98765","line_items":[],"total":27000.00,"currency":"EUR"}`
-	put := &license.PutInvoice{By: platform, Body: []byte(body), Invoice: license.Invoice{
+	put := &license.IssueInvoice{By: platform, Body: []byte(body), Invoice: license.Invoice{
 		ID: "inv-2025-11-8a51f0c94be2d0137f66", Revision: 1, CRMAccount: "ACC-98765", Month: 2025*12 + 10, Currency: "EUR", Total: 2_700_000,
 		Lines: []license.InvoiceLine{{LicenseID: "lic-1", Description: "D", Amount: 2_700_000, Quantity: 1}},
 	}}
 	var result license.InvoiceResult
-	g.do(account, license.OpPutInvoice, put, &result)
+	g.do(account, license.OpIssueInvoice, put, &result)
 	require.Equal(t, cloudlicenses.OK, result.Code, result.Detail)
 	sent := func() license.InvoiceDelivery {
 		var page license.InvoicePage
@@ -83,6 +83,6 @@ func TestInvoiceArrives(t *testing.T) {
 	require.GreaterOrEqual(t, len(arrived()), 3)
 	require.NotContains(t, first.log.String()+second.log.String(), "vector_internal_key")
 
-	g.do(account, license.OpPutInvoice, put, &result)
+	g.do(account, license.OpIssueInvoice, put, &result)
 	require.Zero(t, g.state().Webhooks, "what has arrived is not sent again")
 }

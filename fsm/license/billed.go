@@ -106,7 +106,7 @@ func (m *Machine) applyIssueInvoice(t *tenant, payload []byte) (reply, error) {
 	if v.Total == 0 {
 		return &InvoiceResult{Invoice: *v}, nil
 	}
-	v.Void, v.VoidedMillis = false, 0
+	v.Void, v.VoidedMillis, v.VoidReason = false, 0, ""
 	m.issue(t, v, p.Body, actionInvoiceIssue, actor, &p.By)
 	m.emit(t, cloudlicenses.EventInvoiceIssued, dataOf(v))
 	return &InvoiceResult{Invoice: *v, Fresh: true}, nil

@@ -32,7 +32,7 @@ type Share struct {
 // IssueInvoice keeps an invoice, remembers what it bills and sends it; idempotent
 // by its id. One that bills what another has billed, and is not void, is refused
 // with already_exists. Where the lines come to 0 there is no invoice, and what it
-// bills is remembered.
+// bills is remembered. A revision after the first needs the one before it void.
 //
 //msgp:tuple IssueInvoice
 type IssueInvoice struct {

@@ -44,7 +44,6 @@ func invoiceSamples() []sample {
 	mirror.ID, mirror.Voids, mirror.CreditNote, mirror.Total = "void-"+mirror.ID, mirror.ID, true, -mirror.Total
 	mirror.Lines[0].Amount, mirror.Lines[0].Quantity = mirror.Total, -44
 	return []sample{
-		{"OpPutInvoice", license.OpPutInvoice, true, &license.PutInvoice{By: by, Invoice: sampleInvoice(), Body: []byte(`{"total":22000.00}`)}},
 		{"OpVoidInvoice", license.OpVoidInvoice, true, &license.VoidInvoice{By: by, ID: mirror.Voids, Mirror: mirror, Body: []byte(`{"total":-22000.00}`)}},
 		{"OpInvoiced", license.OpInvoiced, true, &license.Invoiced{Month: 2026*12 + 9}},
 		{"OpTick", license.OpTick, false, &license.Tick{}},

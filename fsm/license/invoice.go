@@ -11,9 +11,6 @@ import (
 )
 
 var (
-	_ = register(OpPutInvoice, operation{
-		name: "put invoice", needs: needsTenant, apply: (*Machine).applyPutInvoice, body: func() msgp.Unmarshaler { return new(PutInvoice) },
-	})
 	_ = register(OpVoidInvoice, operation{
 		name: "void invoice", needs: needsTenant, apply: (*Machine).applyVoidInvoice, body: func() msgp.Unmarshaler { return new(VoidInvoice) },
 	})
@@ -172,37 +169,6 @@ func (m *Machine) succeeds(t *tenant, v *Invoice) (refusal reply, err error) {
 		refusal = refusedInvoice(cloudlicenses.InvalidField, "revision: the one before it is not void")
 	}
 	return refusal, err
-}
-
-// applyPutInvoice keeps an invoice and sends it. What is issued now is issued by
-// IssueInvoice; this is of older logs.
-func (m *Machine) applyPutInvoice(t *tenant, payload []byte) (reply, error) {
-	var p PutInvoice
-	if err := decode(&p, payload); err != nil {
-		return nil, err
-	}
-	v := &p.Invoice
-	actor, refusal := m.issuable(t, &p.By, v)
-	if refusal != nil {
-		return refusal, nil
-	}
-	known, err := invoice(m.store, t, v.ID)
-	if err != nil {
-		return nil, err
-	}
-	if known != nil {
-		if known.Unsent() && !known.Void && m.sendInvoice(t, known, p.Body) {
-			m.storeInvoice(t, known)
-		}
-		return &InvoiceResult{Invoice: *known}, nil
-	}
-	if refusal, err = m.succeeds(t, v); refusal != nil || err != nil {
-		return refusal, err
-	}
-	v.Void, v.VoidedMillis, v.VoidReason = false, 0, ""
-	m.issue(t, v, p.Body, actionInvoiceIssue, actor, &p.By)
-	m.emit(t, cloudlicenses.EventInvoiceIssued, dataOf(v))
-	return &InvoiceResult{Invoice: *v, Fresh: true}, nil
 }
 
 // invoiceData is the data of the events about invoices; that of a voided one is

@@ -13,10 +13,9 @@ import (
 //msgp:shim cloudlicenses.Currency as:string using:string/cloudlicenses.Currency mode:cast
 //msgp:shim cloudlicenses.DeliveryState as:string using:string/cloudlicenses.DeliveryState mode:cast
 
-// The commands about invoices, which vendors' accounts keep; 80–89 are theirs.
-// Append only.
+// The commands about invoices, which vendors' accounts keep; 81–89 are theirs
+// (80 put invoices of license/6). Append only.
 const (
-	OpPutInvoice  fsm.Op = 80 // PutInvoice → InvoiceResult
 	OpVoidInvoice fsm.Op = 81 // VoidInvoice → InvoiceResult
 	OpInvoiced    fsm.Op = 82 // Invoiced → Ack: a month's run is through
 	OpTick        fsm.Op = 83 // no tenant; Tick → Ack: moves nothing but the clock
@@ -74,17 +73,6 @@ type InvoiceDelivery struct {
 	Error       string
 	TriedMillis int64
 	NextMillis  int64 // of what is pending
-}
-
-// PutInvoice keeps an invoice and sends it; idempotent by its id. Said again, it
-// sends again what could not be sent, and nothing else. A revision after the
-// first needs the one before it void.
-//
-//msgp:tuple PutInvoice
-type PutInvoice struct {
-	By      By
-	Invoice Invoice
-	Body    []byte // JSON, as the vendor's billing system takes it
 }
 
 // VoidInvoice voids an invoice by its mirror, which is kept and sent beside it, for

@@ -31,7 +31,11 @@ func TestInvoices(t *testing.T) {
 	}
 	var ack license.Ack
 	put := func(v license.Invoice) (result license.InvoiceResult) {
-		do(license.OpPutInvoice, account, &license.PutInvoice{By: by, Invoice: v, Body: []byte(`{"total":22000.00}`)}, &result)
+		body := []byte(`{"total":22000.00}`)
+		do(license.OpIssueInvoice, account, &license.IssueInvoice{By: by, Invoice: v, Body: body}, &result)
+		if result.Code == cl.OK && !result.Fresh {
+			do(license.OpResendInvoice, account, &license.ResendInvoice{By: by, ID: v.ID, Body: body}, &result)
+		}
 		return result
 	}
 	pending := func() (all []license.Outgoing) {
@@ -42,9 +46,9 @@ func TestInvoices(t *testing.T) {
 	do(license.OpTenant, account, &license.PutTenant{Epoch: 1}, &ack)
 	do(license.OpTenant, "acme", &license.PutTenant{Epoch: 1}, &ack)
 	var refused license.InvoiceResult
-	do(license.OpPutInvoice, "acme", &license.PutInvoice{By: by, Invoice: sampleInvoice()}, &refused)
+	do(license.OpIssueInvoice, "acme", &license.IssueInvoice{By: by, Invoice: sampleInvoice()}, &refused)
 	require.Equal(t, cl.InvalidField, refused.Code, "a tenant bills nobody")
-	do(license.OpPutInvoice, account, &license.PutInvoice{Invoice: sampleInvoice()}, &refused)
+	do(license.OpIssueInvoice, account, &license.IssueInvoice{Invoice: sampleInvoice()}, &refused)
 	require.Equal(t, cl.Unauthenticated, refused.Code)
 	for _, spoil := range []func(*license.Invoice){
 		func(v *license.Invoice) { v.ID = "x" },
@@ -114,7 +118,7 @@ func TestInvoices(t *testing.T) {
 	require.Empty(t, pending(), "what has arrived is not sent again")
 
 	samples := invoiceSamples()
-	void := samples[1].body.(*license.VoidInvoice)
+	void := samples[0].body.(*license.VoidInvoice)
 	void.Mirror.VoidReason = "the customer had canceled"
 	voided := func(v license.VoidInvoice) (result license.InvoiceResult) {
 		do(license.OpVoidInvoice, account, &v, &result)
