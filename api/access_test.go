@@ -322,21 +322,12 @@ func TestTLS(t *testing.T) {
 
 // TestH2: the same answers over HTTP/2, on the same port.
 func TestH2(t *testing.T) {
-	certificate, roots := selfSigned(t, "*.localhost")
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	s := New(Config{Shard: live.shard, Node: live.node, NodeID: "n1", Domain: "localhost"})
-	served := make(chan error, 1)
-	go func() {
-		served <- s.Serve(tls.NewListener(ln, &tls.Config{
-			Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS13, NextProtos: []string{"h2", "http/1.1"},
-		}))
-	}()
+	addr, roots, stop := serveH2(t)
 	p := newPool(t, 1, 0)
 	host := string(p.tenant) + ".localhost"
 	transport := &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{ServerName: host, RootCAs: roots}}
 	ask := func(method, host, path, body string, headers ...string) (int, string, http.Header) {
-		request, err := http.NewRequest(method, "https://"+ln.Addr().String()+path, strings.NewReader(body))
+		request, err := http.NewRequest(method, "https://"+addr+path, strings.NewReader(body))
 		require.NoError(t, err)
 		request.Host = host
 		request.Header.Set("Authorization", "Bearer "+p.key)
@@ -373,10 +364,7 @@ func TestH2(t *testing.T) {
 	status, _, _ = ask("GET", host, "/api/v1/leases", "", "Authorization", "Bearer x")
 	require.Equal(t, 400, status)
 
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	require.NoError(t, s.Shutdown(ctx), "an idle HTTP/2 connection must not hold a shutdown up")
-	require.NoError(t, <-served)
+	stop() // with an idle connection
 }
 
 // selfSigned returns a certificate for server and client, and a pool that

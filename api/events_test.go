@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -170,20 +169,11 @@ func TestEventsEndWithTheSession(t *testing.T) {
 
 // TestEventsOverH2: a stream over HTTP/2 tells as things happen, not at its end.
 func TestEventsOverH2(t *testing.T) {
-	certificate, roots := selfSigned(t, "*.localhost")
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	server := New(Config{Shard: live.shard, Node: live.node, NodeID: "n1", Domain: "localhost"})
-	served := make(chan error, 1)
-	go func() {
-		served <- server.Serve(tls.NewListener(ln, &tls.Config{
-			Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS13, NextProtos: []string{"h2", "http/1.1"},
-		}))
-	}()
+	addr, roots, stop := serveH2(t)
 	p := newPool(t, 2, 0)
 	host := string(p.tenant) + ".localhost"
 	transport := &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{ServerName: host, RootCAs: roots}}
-	request, err := http.NewRequestWithContext(t.Context(), "GET", "https://"+ln.Addr().String()+"/api/v1/events", nil)
+	request, err := http.NewRequestWithContext(t.Context(), "GET", "https://"+addr+"/api/v1/events", nil)
 	require.NoError(t, err)
 	request.Host = host
 	request.Header.Set("Authorization", "Bearer "+p.newSession(p.newUser("viewer", cloudlicenses.RoleViewer)))
@@ -197,10 +187,7 @@ func TestEventsOverH2(t *testing.T) {
 	require.Equal(t, "lease.granted", s.next().name)
 
 	// A node that stops ends its streams, and does not wait for them.
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-	defer cancel()
-	require.NoError(t, server.Shutdown(ctx))
-	require.NoError(t, <-served)
+	stop()
 	_, err = io.ReadAll(response.Body)
 	require.NoError(t, err)
 }

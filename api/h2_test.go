@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"sync"
 	"testing"
 	"time"
 
@@ -20,8 +21,10 @@ import (
 	"github.com/cloudlicenses/cloudlicenses"
 )
 
-// serveH2 serves a port whose connections are of HTTP/2 where the client wants.
-func serveH2(t *testing.T) (addr string, roots *x509.CertPool) {
+// serveH2 serves a port whose connections are of HTTP/2 where the client wants, until
+// stop, or the end of the test. A connection that is open, or idle, does not hold that
+// up.
+func serveH2(t *testing.T) (addr string, roots *x509.CertPool, stop func()) {
 	t.Helper()
 	certificate, roots := selfSigned(t, "*.localhost")
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -33,19 +36,20 @@ func serveH2(t *testing.T) (addr string, roots *x509.CertPool) {
 			Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS13, NextProtos: []string{"h2", "http/1.1"},
 		}))
 	}()
-	t.Cleanup(func() {
+	stop = sync.OnceFunc(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
 		require.NoError(t, s.Shutdown(ctx))
 		require.NoError(t, <-served)
 	})
-	return ln.Addr().String(), roots
+	t.Cleanup(stop)
+	return ln.Addr().String(), roots, stop
 }
 
 // TestStreamsSideBySide: requests that share a connection at the same time are each
 // answered to their own key.
 func TestStreamsSideBySide(t *testing.T) {
-	addr, roots := serveH2(t)
+	addr, roots, _ := serveH2(t)
 	p := newPool(t, 10, 0)
 	host := string(p.tenant) + ".localhost"
 	transport := &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{ServerName: host, RootCAs: roots}}
@@ -82,7 +86,7 @@ func TestStreamsSideBySide(t *testing.T) {
 // TestH2HasOneHost: a host field that is not the :authority is no second opinion on
 // whose tenant is asked.
 func TestH2HasOneHost(t *testing.T) {
-	addr, _ := serveH2(t)
+	addr, _, _ := serveH2(t)
 	one, other := newPool(t, 5, 0), newPool(t, 5, 0)
 	for _, c := range []struct {
 		host   string
