@@ -46,7 +46,7 @@ const (
 	MaxProducts = 10_000
 	// MaxWaitingLicenses bounds the licenses of a vendor that wait for their tenants
 	// or for being provisioned (402 plan_limit_exceeded).
-	MaxWaitingLicenses = 1000
+	MaxWaitingLicenses = 10_000
 	// MaxVersionLength bounds a version and a range of versions, in bytes (422).
 	MaxVersionLength = 100
 	// MaxURLLength bounds a URL in settings and of a webhook, in bytes (422).
@@ -232,7 +232,7 @@ const (
 	BlockedEventPause = time.Hour
 	// MaxContactMails bounds the licenses that a vendor generates or provisions with a
 	// contact to be mailed, at a node in ContactMailWindow (429 rate_limited).
-	MaxContactMails   = 300
+	MaxContactMails   = 3000
 	ContactMailWindow = time.Hour
 	// NoticeLife is how long such a notice waits: it names a person.
 	NoticeLife = 365 * 24 * time.Hour

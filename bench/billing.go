@@ -102,7 +102,7 @@ func (b *biller) generate(ctx context.Context, i int, tenant string) error {
 	first := firstOfMonth()
 	body, err := json.Marshal(map[string]any{
 		"crm_opportunity_id": "SF-" + strconv.Itoa(i), "auto_provision": true,
-		"customer": map[string]any{"crm_account_id": "ACC-" + strconv.Itoa(i), "name": tenant, "tenant_id": tenant},
+		"customer": map[string]any{"crm_account_id": "ACC-" + strconv.Itoa(i), "name": tenant, "tenant_id": tenant, "contact_email": "it@bench.example"},
 		"product":  map[string]any{"id": billingProduct + "-0000", "name": "Billed"},
 		"entitlement": map[string]any{
 			"total_licenses": seats, "commit_qty": 0, "max_overage": seats,
