@@ -26,6 +26,7 @@ type shownMe struct {
 	TenantID  cloudlicenses.TenantID `json:"tenant_id,omitempty"`
 	VendorID  cloudlicenses.VendorID `json:"vendor_id,omitempty"`
 	ExpiresAt *string                `json:"expires_at"` // of the session or key
+	Status    string                 `json:"tenant_status,omitempty"`
 	User      *shownUser             `json:"user,omitempty"`
 	KeyID     cloudlicenses.KeyID    `json:"key_id,omitempty"`
 	AppName   string                 `json:"app_name,omitempty"`
@@ -217,7 +218,7 @@ func (c *call) serveMe() {
 	user := showUser(&c.user.User)
 	c.send(fasthttp.StatusOK, shownMe{
 		TenantID: c.tenant, ExpiresAt: timeText(c.user.Session.ExpiresMillis), User: &user,
-		Company: companyOf(&tenant), Role: user.Role, May: permissions(user.Role.May),
+		Status: string(tenant.Status), Company: companyOf(&tenant), Role: user.Role, May: permissions(user.Role.May),
 	})
 }
 

@@ -230,10 +230,10 @@ func TestSecondFactor(t *testing.T) {
 
 	begun = p.as(session, "POST", "/api/v1/me/totp", "").wants(t, 200, "")
 	p.as(session, "POST", "/api/v1/me/totp/confirm", `{"code":"`+code(time.Now())+`"}`).wants(t, 200, "")
-	remove(`{"code":"`+code(time.Now())+`"}`).wants(t, 204, "")
+	remove(`{"code":"`+code(time.Now().Add(30*time.Second))+`"}`).wants(t, 204, "")
 	begun = p.as(session, "POST", "/api/v1/me/totp", "").wants(t, 200, "")
 	p.as(session, "POST", "/api/v1/me/totp/confirm", `{"code":"`+code(time.Now())+`"}`).wants(t, 200, "")
-	remove(`{"code":"12345x"}`).wants(t, 422, "invalid_field")
+	remove(`{"code":"`+code(time.Now())+`"}`).wants(t, 422, "invalid_field") // replayed
 	require.NotEmpty(t, remove(`{"code":"`+code(time.Now())+`"}`).wants(t, 429, "rate_limited").Header.Get("Retry-After"))
 }
 

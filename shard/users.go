@@ -249,7 +249,7 @@ func (s *Shard) Proves(ctx context.Context, tenant cloudlicenses.TenantID, user 
 		return false, nil
 	}
 	secret, err := secrets.openFactor(tenant, user.ID, facts.Secret)
-	return err == nil && codeStep(secret, c.Code, s.now()) > 0, err
+	return err == nil && codeStep(secret, c.Code, s.now()) > facts.Step, err // a code is taken once
 }
 
 // PutOwner makes an owner who logs in with a password right away, or gives the

@@ -47,7 +47,7 @@ func (q *question) login() (reply, error) {
 			facts.LockedMillis = g.LockedMillis
 		}
 		if u := v.tenant.users.byEmail[ask.Email]; u != nil && u.User.Status == cloudlicenses.UserActive {
-			facts.UserID = u.User.ID
+			facts.UserID, facts.Step = u.User.ID, u.Step
 			facts.PasswordHash, facts.Secret = bytes.Clone(u.PasswordHash), bytes.Clone(u.Secret)
 		}
 		return nil

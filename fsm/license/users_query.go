@@ -57,6 +57,7 @@ type LoginFacts struct {
 	PasswordHash []byte
 	Secret       []byte // of the second factor; empty: none
 	LockedMillis int64  // locked out until then, in Unix ms
+	Step         int64  // last time step of which a code was taken
 }
 
 // FindSession asks whose a session is.

@@ -188,13 +188,14 @@ func (z ListUsers) Msgsize() (s int) {
 // MarshalMsg implements msgp.Marshaler
 func (z *LoginFacts) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// array header, size 5
-	o = append(o, 0x95)
+	// array header, size 6
+	o = append(o, 0x96)
 	o = msgp.AppendString(o, string(z.Code))
 	o = msgp.AppendString(o, string(z.UserID))
 	o = msgp.AppendBytes(o, z.PasswordHash)
 	o = msgp.AppendBytes(o, z.Secret)
 	o = msgp.AppendInt64(o, z.LockedMillis)
+	o = msgp.AppendInt64(o, z.Step)
 	return
 }
 
@@ -206,8 +207,8 @@ func (z *LoginFacts) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err)
 		return
 	}
-	if zb0001 != 5 {
-		err = msgp.ArrayError{Wanted: 5, Got: zb0001}
+	if zb0001 != 6 {
+		err = msgp.ArrayError{Wanted: 6, Got: zb0001}
 		return
 	}
 	{
@@ -275,13 +276,18 @@ func (z *LoginFacts) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		err = msgp.WrapError(err, "LockedMillis")
 		return
 	}
+	z.Step, bts, err = msgp.ReadInt64Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Step")
+		return
+	}
 	o = bts
 	return
 }
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z *LoginFacts) Msgsize() (s int) {
-	s = 1 + msgp.StringPrefixSize + len(string(z.Code)) + msgp.StringPrefixSize + len(string(z.UserID)) + msgp.BytesPrefixSize + len(z.PasswordHash) + msgp.BytesPrefixSize + len(z.Secret) + msgp.Int64Size
+	s = 1 + msgp.StringPrefixSize + len(string(z.Code)) + msgp.StringPrefixSize + len(string(z.UserID)) + msgp.BytesPrefixSize + len(z.PasswordHash) + msgp.BytesPrefixSize + len(z.Secret) + msgp.Int64Size + msgp.Int64Size
 	return
 }
 

@@ -130,6 +130,7 @@ test('a suspended company is told so on each page', async () => {
   }
   await axe(page);
   expect((await cluster.admin('PATCH', `/v1/tenants/${demo.tenant_id}`, { status: 'active' })).status).toBe(200);
+  await page.getByText('Your company is suspended').waitFor({ state: 'detached', timeout: 45_000 });
   noErrors();
   await context.close();
 });

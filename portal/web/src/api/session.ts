@@ -15,6 +15,8 @@ export interface Session {
   /** On the vendors' hosts alone. */
   vendorId: string | undefined;
   companyName: string;
+  /** The operator has suspended the tenant. */
+  suspended: boolean;
   /** Of a vendor that has set any. */
   branding?: Schemas['Branding'];
   permissions: ReadonlySet<Permission>;
@@ -27,7 +29,7 @@ async function readSession(signal: AbortSignal): Promise<Session | null> {
     if (site.name === 'admin') {
       if (operatorToken.get() === null) return null;
       await unwrap(api.GET('/v1/cluster', { signal }));
-      return { user: undefined, vendorId: undefined, companyName: '', permissions: new Set(), operator: true };
+      return { user: undefined, vendorId: undefined, companyName: '', suspended: false, permissions: new Set(), operator: true };
     }
     const me = await unwrap(api.GET('/api/v1/me', { signal }));
     if (me.user !== undefined) sessionRead(me.user.id);
@@ -35,6 +37,7 @@ async function readSession(signal: AbortSignal): Promise<Session | null> {
       user: me.user,
       vendorId: me.vendor_id,
       companyName: me.company_name,
+      suspended: me.tenant_status === 'suspended',
       branding: me.branding,
       permissions: new Set(me.permissions),
       operator: false,
@@ -51,6 +54,9 @@ async function readSession(signal: AbortSignal): Promise<Session | null> {
 /** The platform's own host and a host of nobody have no users. */
 const hasSessions = site.name === 'tenant' || site.name === 'vendors' || site.name === 'admin';
 
+/** Nothing tells a page that its company was suspended, or that a role has changed. */
+const meMillis = 30_000;
+
 /** Who is logged in; null: nobody. */
 export function useSession(): UseQueryResult<Session | null, Problem> {
   return useQuery<Session | null, Problem>({
@@ -58,6 +64,7 @@ export function useSession(): UseQueryResult<Session | null, Problem> {
     queryFn: ({ signal }) => readSession(signal),
     enabled: hasSessions,
     staleTime: 60_000,
+    refetchInterval: site.name === 'tenant' ? meMillis : false,
     retry: retryWhereItHelps,
   });
 }

@@ -64,7 +64,7 @@ export const text = {
 
   suspended: {
     title: 'Your company is suspended',
-    text: 'Nothing can be checked out. Seats in use stay until they are returned or expire. Ask the platform’s operator.',
+    text: 'Nothing can be checked out. What is in use can be kept alive and returned. Ask the platform’s operator.',
   },
 
   login: {
