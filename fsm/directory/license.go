@@ -243,7 +243,7 @@ func (s *state) tryUnfit(id cloudlicenses.TenantID) {
 		case l.over():
 		case l.Unfit && s.refuseTenantOf(id, l.VendorID) == nil && s.licenses.holder(l, &l.Terms) == nil:
 			s.changeLicense(l, func() { s.want(l) })
-		case l.Synced == 0 && !l.Fresh: // on its way; the group may have refused it before, for good
+		case l.lags() && !l.Fresh: // on its way; the group may have refused it before, for good
 			s.changeLicense(l, l.revise)
 		}
 	}
@@ -276,7 +276,8 @@ func (s *state) provisionLicense(c *ProvisionLicense) msgp.Marshaler {
 		return refuseLicense(cloudlicenses.InvalidField, "customer/crm_account_id: the license was generated for another customer")
 	case l.over() || l.Status == cloudlicenses.LicenseSuspended:
 		return refuseLicense(cloudlicenses.LicenseNotActive, "the license is "+string(l.Status))
-	case l.Revision > 0 && (c.Notice == NoticeNowhere || l.Notice != NoticeNowhere || l.NoticeKey == c.NoticeKey):
+	case l.Revision > 0 && (c.Notice == NoticeNowhere || l.Notice != NoticeNowhere || l.NoticeKey == c.NoticeKey ||
+		s.refuseTenantOf(l.TenantID, l.VendorID) != nil):
 		return s.licensed(l, true)
 	case l.Revision > 0:
 		s.changeLicense(l, func() {

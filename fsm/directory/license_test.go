@@ -539,6 +539,45 @@ func TestPlanGrowsBeforeRefusal(t *testing.T) {
 	}
 }
 
+// TestNoticeOfProvisioned: words that come with the provisioning of a license that is
+// provisioned go with a revision of their own, once, and not to a suspended tenant. A
+// revision that was refused does not stay the last one when the plan grows.
+func TestNoticeOfProvisioned(t *testing.T) {
+	s, id := agreed(t)
+	var life LifeResult
+	change := func(c ChangeTenant) {
+		c.ID = "mercedes"
+		s.apply(OpChangeTenant, &c, &life)
+		require.Equal(t, cloudlicenses.OK, life.Code, life.Detail)
+		if c.Plan != "" {
+			s.apply(OpTenantSettled, &TenantSettled{ID: "mercedes", Revision: life.Life.Revision}, &life)
+		}
+	}
+	before := s.find(id).Revision
+	s.apply(OpLicenseSynced, &LicenseSynced{ID: id, Revision: before}, &LicenseResult{})
+	tell := func(key byte) uint64 {
+		var r LicenseResult
+		s.apply(OpLicenseProvision, &ProvisionLicense{
+			VendorID: "vector-de", ID: id, CRMAccount: s.find(id).CRMAccount, Notice: NoticeAtTenant, NoticeKey: [16]byte{key},
+		}, &r)
+		require.Equal(t, cloudlicenses.OK, r.Code, r.Detail)
+		return r.License.Revision
+	}
+	change(ChangeTenant{Status: cloudlicenses.TenantSuspended})
+	require.Equal(t, before, tell(9))
+	change(ChangeTenant{Status: cloudlicenses.TenantActive})
+	require.Equal(t, before+1, tell(9))
+	require.Equal(t, before+1, tell(9), "said again")
+	s.apply(OpLicenseFailed, &LicenseFailed{ID: id, Revision: before + 1, Code: cloudlicenses.PlanLimitExceeded}, &Ack{})
+	require.Equal(t, before+1, s.find(id).Revision)
+	change(ChangeTenant{Plan: "startup"})
+	require.Equal(t, before+2, s.find(id).Revision)
+	var r LicenseResult
+	s.apply(OpLicenseSynced, &LicenseSynced{ID: id, Revision: before + 2, Notified: true}, &r)
+	require.Equal(t, NoticeNowhere, r.License.Notice)
+	require.True(t, r.License.Notified)
+}
+
 // TestTwoAmendmentsInOneMoment: the prices ascend in time, and the later one
 // holds.
 func TestTwoAmendmentsInOneMoment(t *testing.T) {

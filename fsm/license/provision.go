@@ -30,7 +30,7 @@ func (m *Machine) applyProvision(t *tenant, payload []byte) (reply, error) {
 		return nil, err
 	}
 	l, known := &p.License, t.licenses[p.License.ID]
-	if r := t.refusal(l, known); r != nil {
+	if r := m.refusal(t, l, known); r != nil {
 		m.ack = r.Ack
 		return &m.ack, nil
 	}

@@ -17,7 +17,7 @@ import (
 // prefixRefusal begins the key of a refusalRecord: 'r' tenant(4) number(8).
 const prefixRefusal = 'r'
 
-// refusalMemory is how long a refusal is kept at the least, in ms.
+// refusalMemory is how long a refusal holds, in ms.
 const refusalMemory = int64(cloudlicenses.RefusedRevisionMemory / time.Millisecond)
 
 // refusal is the latest one of a license.
@@ -29,12 +29,15 @@ type refusal struct {
 // refusal returns why a revision was refused, or nil. With a license that is not
 // known the revisions before it are refused too: the directory may have none of it
 // any more.
-func (t *tenant) refusal(l *License, known *license) *refusal {
+func (m *Machine) refusal(t *tenant, l *License, known *license) *refusal {
 	at := t.findRefusal(l.ID)
 	if at < 0 {
 		return nil
 	}
 	r := t.refusals[at]
+	if m.state.clock-r.AtMillis >= refusalMemory {
+		return nil
+	}
 	if l.Revision == r.Revision || known == nil && l.Revision < r.Revision {
 		return r
 	}
