@@ -196,6 +196,9 @@ const (
 	MaxSessions = 20
 	// SessionLife is how long a session lives, whatever happens.
 	SessionLife = 24 * time.Hour
+	// MaxSessionStaleness bounds how far a replica may be behind by which reads of a
+	// session are answered while no leader can be reached (503 no_leader).
+	MaxSessionStaleness = 15 * time.Minute
 	// SessionIdle ends a session that nobody used (401).
 	SessionIdle = 2 * time.Hour
 	// SessionTouch is how old the last use on record may grow before a use is

@@ -67,7 +67,8 @@ func (n *Node) announcement(groups []*group) []byte {
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	for _, g := range groups {
-		term, index, at := g.raft.CurrentTerm(), g.apply.applied.Load(), time.Now()
+		at := time.Now() // before the index: no later moment is claimed than it is known for
+		term, index := g.raft.CurrentTerm(), g.apply.applied.Load()
 		wg.Go(func() {
 			if g.verify.check(ctx) != nil {
 				return

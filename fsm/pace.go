@@ -18,6 +18,9 @@ const (
 	restAfter = 64 << 10
 	flushRest = time.Millisecond
 	mergeRest = 2 * time.Millisecond
+	// What Pebble writes these files as.
+	flushFiles vfs.DiskWriteCategory = "pebble-memtable-flush"
+	mergeFiles vfs.DiskWriteCategory = "pebble-compaction"
 	// mergeTables is how many tables of L0 are merged at a time.
 	mergeTables = 12
 )
@@ -34,9 +37,9 @@ func (p pacedFS) Create(name string, category vfs.DiskWriteCategory) (vfs.File, 
 	switch {
 	case err != nil:
 		return nil, err
-	case category == "pebble-memtable-flush":
+	case category == flushFiles:
 		return &pacedFile{File: f, rest: p.store.restFlush}, nil
-	case category == "pebble-compaction":
+	case category == mergeFiles:
 		return &pacedFile{File: f, rest: p.store.restMerge}, nil
 	}
 	return f, nil
@@ -84,9 +87,10 @@ func (s *Store) restMerge() {
 	}
 }
 
-// restFlush rests, unless much has been written since the flush began.
+// restFlush rests, unless somebody waits, or much has been written since the flush
+// began.
 func (s *Store) restFlush() {
-	if s.unflushed.Load() < s.cfg.Options.FlushBytes/4 {
+	if s.hurried.Load() == 0 && s.unflushed.Load() < s.cfg.Options.FlushBytes/4 {
 		s.rest(flushRest)
 	}
 }

@@ -60,8 +60,7 @@ func (p *snapshot) Persist(dir string) error {
 	if err := s.commit(); err != nil {
 		return err
 	}
-	s.unflushed.Store(0)
-	if err := s.db.Flush(); err != nil {
+	if err := s.flushNow(); err != nil {
 		return s.fail(fmt.Errorf("data folder %s: flush: %w", s.cfg.Dir, err))
 	}
 	if err := s.Err(); err != nil {
@@ -177,6 +176,7 @@ func (s *Store) end() {
 }
 
 func (s *Store) closeDB() error {
+	s.stopErasing()
 	if s.stuck.Load() {
 		return s.Err()
 	}

@@ -60,6 +60,7 @@ type Store struct {
 	commitMu  sync.Mutex // one committer at a time; taken before mu
 	unflushed atomic.Int64
 	merges    merges
+	hurried   atomic.Int32 // flushes that somebody waits for
 	persists  sync.WaitGroup
 	readers   sync.WaitGroup // scans and gets outside the owner's lock
 

@@ -223,11 +223,18 @@ func (s *Store) Flush() error {
 	if err := s.WriteBehind(); err != nil {
 		return err
 	}
-	s.unflushed.Store(0)
-	if err := s.db.Flush(); err != nil {
+	if err := s.flushNow(); err != nil {
 		return s.fail(fmt.Errorf("data folder %s: flush: %w", s.cfg.Dir, err))
 	}
 	return s.Err()
+}
+
+// flushNow flushes without a rest: somebody waits.
+func (s *Store) flushNow() error {
+	s.unflushed.Store(0)
+	s.hurried.Add(1)
+	defer s.hurried.Add(-1)
+	return s.db.Flush()
 }
 
 // Crowded reports whether so much waits for its write, with dirty bytes in the

@@ -2,6 +2,7 @@ package shard
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"sync"
 	"time"
@@ -17,6 +18,9 @@ const costsKept = time.Second
 
 // manyReads is from how many readings on those that answer nobody any more are dropped.
 const manyReads = 100
+
+// errUnread: a reading ended without an answer.
+var errUnread = errors.New("the reading of costs was broken off")
 
 // costsRead is one reading. All but done and began is set before done is closed, and
 // not written after.
@@ -79,6 +83,7 @@ func (s *Shard) TenantCosts(ctx context.Context, id cloudlicenses.TenantID, peri
 		whole, cancel := context.WithDeadline(context.WithoutCancel(ctx), deadlineOf(ctx))
 		defer cancel()
 		defer close(read.done)
+		read.err = errUnread // also where this panics
 		read.costs, read.fresh, read.err = s.readCosts(whole, id, period, opt)
 		return read.costs, read.fresh, read.err
 	}
@@ -87,9 +92,12 @@ func (s *Shard) TenantCosts(ctx context.Context, id cloudlicenses.TenantID, peri
 	case <-ctx.Done():
 		return billing.Costs{}, Freshness{}, ctx.Err()
 	}
+	if read.err != nil { // perhaps of a caller who had less time
+		return s.readCosts(ctx, id, period, opt)
+	}
 	fresh := read.fresh
 	if fresh.StalenessMillis >= 0 {
 		fresh.StalenessMillis += time.Since(read.began).Milliseconds()
 	}
-	return read.costs, fresh, read.err
+	return read.costs, fresh, nil
 }

@@ -40,3 +40,13 @@ func TestCostsAreRead(t *testing.T) {
 	}
 	require.LessOrEqual(t, len(recent.reads), manyReads)
 }
+
+// TestCostsThatPanic are nobody's: who waited reads by itself.
+func TestCostsThatPanic(t *testing.T) {
+	var broken Shard // has no engine
+	read := func() {
+		_, _, _ = broken.TenantCosts(t.Context(), "mercedes", 1, ReadOptions{})
+	}
+	require.Panics(t, read)
+	require.Panics(t, read, "not what the first one left")
+}

@@ -76,9 +76,10 @@ func HashToken(token string) [32]byte { return sha256.Sum256([]byte(token)) }
 // failover takes some 400 ms.
 const leaderPatience = time.Second
 
-// ReadSession is Session for what a replica answers. That goes on while the group has
-// no leader, who alone could end the session: then the replica at hand tells whose it
-// is. It ends in time by itself, for it is not used as long.
+// ReadSession is Session for what a replica answers. That goes on while no leader can be
+// reached from here: then the replica at hand tells whose the session was, as long as it
+// is known to be no further behind than MaxSessionStaleness. One that was ended meanwhile,
+// out of this node's reach, still reads what this node has.
 func (s *Shard) ReadSession(ctx context.Context, tenant cloudlicenses.TenantID, hash [32]byte) (license.SessionFacts, error) {
 	soon, cancel := context.WithTimeout(ctx, leaderPatience)
 	defer cancel()
@@ -86,7 +87,11 @@ func (s *Shard) ReadSession(ctx context.Context, tenant cloudlicenses.TenantID, 
 	if !errors.Is(err, cluster.ErrNoLeader) && !errors.Is(err, cluster.ErrOutcomeUnknown) {
 		return facts, err
 	}
+	var kept license.SessionFacts
 	query := &license.FindSession{Session: hash, NowMillis: time.Now().UnixMilli()}
-	_, err = s.Read(ctx, tenant, Command{Op: license.QuerySession, Payload: query, Result: &facts}, ReadOptions{})
-	return facts, err
+	fresh, failed := s.Read(ctx, tenant, Command{Op: license.QuerySession, Payload: query, Result: &kept}, ReadOptions{})
+	if failed != nil || fresh.StalenessMillis < 0 || fresh.StalenessMillis > cloudlicenses.MaxSessionStaleness.Milliseconds() {
+		return facts, err
+	}
+	return kept, nil
 }
