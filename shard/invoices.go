@@ -43,9 +43,12 @@ var errBilledBeside = errors.New("another run of invoices goes on; ask again")
 // could not be sent. A void one is replaced by its next revision only where
 // somebody asks for it by hand.
 func (s *Shard) RunInvoices(ctx context.Context, vendor cloudlicenses.VendorID, month billing.Month, by license.By, byHand bool) (InvoiceRun, error) {
+	var issued []license.Invoice
 	for try := 0; ; try++ {
 		run, err := s.runInvoices(ctx, vendor, month, by, byHand)
+		issued = append(issued, run.Issued...)
 		if try == 3 || !errors.Is(err, errBilledBeside) {
+			run.Issued = issued
 			return run, err
 		}
 	}
@@ -383,8 +386,12 @@ func (s *Shard) invoice(ctx context.Context, vendor cloudlicenses.VendorID, id s
 	return page.Items[0], nil
 }
 
-// billEvery is how often the directory's leader looks whether a month is over.
-const billEvery = 10 * time.Second
+// billEvery is how often the directory's leader looks whether a month is over, and
+// billAgain how long after it has failed.
+const (
+	billEvery = 10 * time.Second
+	billAgain = time.Minute
+)
 
 // RunInvoicesMonthly makes, while this node leads the directory, every vendor's
 // invoices of the months that are over. It returns when ctx is done.
@@ -405,6 +412,9 @@ func (s *Shard) RunInvoicesMonthly(ctx context.Context) {
 		last := s.monthOver()
 		if err := s.invoiceVendors(ctx, last, through); err != nil && ctx.Err() == nil {
 			s.logger.Warn("the invoices of a month can't be made yet", "month", last.String(), "error", err)
+			ticker.Reset(billAgain)
+		} else {
+			ticker.Reset(billEvery)
 		}
 	}
 }
@@ -440,17 +450,24 @@ func (s *Shard) invoiceVendors(ctx context.Context, last billing.Month, through 
 	return failures(errs)
 }
 
+// invoiceVendor runs a vendor's months up to last. One that fails, for a customer whose
+// invoice can't be made, holds up no later one.
 func (s *Shard) invoiceVendor(ctx context.Context, v *directory.Vendor, last billing.Month) error {
 	next, err := s.newReader(ReadOptions{Linearizable: true}).invoicedBefore(ctx, v.ID)
 	if err != nil {
 		return err
 	}
+	var errs []error
 	for next = max(next, billing.DayAt(v.CreatedMillis).Month()); next <= last; next++ {
 		run, err := s.RunInvoices(ctx, v.ID, next, license.By{Platform: true}, false)
 		if err != nil {
-			return fmt.Errorf("invoices of %s: %w", v.ID, err)
+			errs = append(errs, fmt.Errorf("invoices of %s: %w", v.ID, err))
+			if stops(errs) {
+				break
+			}
+			continue
 		}
 		s.logger.Info("invoices made", "vendor", string(v.ID), "month", next.String(), "issued", len(run.Issued), "known", run.Known)
 	}
-	return nil
+	return errors.Join(errs...)
 }

@@ -281,6 +281,30 @@ func TestHandSkipsNoMonth(t *testing.T) {
 	require.Equal(t, ofYear(time.April), through)
 }
 
+// TestOneCustomerHoldsUpNoLaterMonth: what can't be billed of one customer keeps the
+// others from no month.
+func TestOneCustomerHoldsUpNoLaterMonth(t *testing.T) {
+	y := newYear(t)
+	_, err := y.s.CreateTenant(t.Context(), CreateTenantRequest{ID: "aaa"})
+	require.NoError(t, err)
+	for _, product := range []string{"p-0", "p-1"} { // together more than there is
+		g, contact := wish("aaa", product)
+		g.CRMAccount, g.Terms.CommitFeeMinor = "ACC-0", math.MaxInt64/2+1
+		g.Terms.StartMillis, g.Terms.EndMillis = ofYear(time.January).First().UnixMillis(), ofYear(13).First().UnixMillis()
+		_, _, err := y.s.Generate(t.Context(), g, contact)
+		require.NoError(t, err)
+	}
+	y.generate(t, "cad", nil)
+	y.at(ofYear(time.April).First().UnixMillis() + time.Hour.Milliseconds())
+	for range 2 {
+		require.ErrorIs(t, y.s.invoiceVendors(t.Context(), ofYear(time.March), make(invoicedThrough)), billing.ErrOverflow)
+		y.billed(t, 3)
+	}
+	through, err := y.s.newReader(ReadOptions{Linearizable: true}).invoicedBefore(t.Context(), "vector-de")
+	require.NoError(t, err)
+	require.LessOrEqual(t, through, ofYear(time.January), "none is through")
+}
+
 // TestOneCustomerHoldsUpNoOther: a customer with thousands of lines is billed in
 // parts, and one that can't be billed keeps no other from being so.
 func TestOneCustomerHoldsUpNoOther(t *testing.T) {
