@@ -83,3 +83,6 @@ type prover struct {
 func (p *proofs) take(tenant cloudlicenses.TenantID, user cloudlicenses.UserID, now time.Time) (wait time.Duration) {
 	return p.window.take(prover{tenant, user}, cloudlicenses.LoginFailures, cloudlicenses.LoginWindow, now)
 }
+
+// wholeSeconds is a wait as Retry-After tells it, rounded up.
+func wholeSeconds(wait time.Duration) int { return int((wait + time.Second - 1) / time.Second) }

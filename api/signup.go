@@ -94,7 +94,7 @@ func (n *newRegistration) check() (in shard.SignUp, w wrong) {
 func (c *call) mayRegister() bool {
 	wait := c.server.registrations.take(c.address(), time.Now())
 	if wait > 0 {
-		c.refuse(&problem{code: cloudlicenses.RateLimited, detail: "too many registrations from this address; wait", retryIn: max(1, int(wait/time.Second))})
+		c.refuse(&problem{code: cloudlicenses.RateLimited, detail: "too many registrations from this address; wait", retryIn: wholeSeconds(wait)})
 	}
 	return wait == 0
 }

@@ -278,7 +278,7 @@ func (c *call) proved() bool {
 		return false
 	}
 	if wait := c.server.proofs.take(c.tenant, c.user.User.ID, time.Now()); wait > 0 {
-		c.refuse(&problem{code: cloudlicenses.RateLimited, detail: "too many tries; wait", retryIn: max(1, int(wait/time.Second))})
+		c.refuse(&problem{code: cloudlicenses.RateLimited, detail: "too many tries; wait", retryIn: wholeSeconds(wait)})
 		return false
 	}
 	ok, err := c.server.shard.Proves(c.context(), c.tenant, &c.user.User, shard.Credentials{Code: in.Code, Password: in.Password, Address: c.address()})

@@ -145,7 +145,7 @@ func (c *call) mayMail(contact license.Notice) bool {
 	if wait > 0 {
 		c.refuse(&problem{
 			code: cloudlicenses.RateLimited, detail: "too many mails to contacts: wait, or name none",
-			retryIn: max(1, int(wait/time.Second)),
+			retryIn: wholeSeconds(wait),
 		})
 	}
 	return wait == 0
