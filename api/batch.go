@@ -3,6 +3,7 @@ package api
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"slices"
 	"strconv"
 	"time"
 
@@ -26,11 +27,24 @@ type batch struct {
 	commands   []shard.Command
 }
 
-// release drops what a large batch held.
+// maxPooledBatch keeps one large batch from holding memory for good.
+const maxPooledBatch = 256
+
+// release forgets what a batch held and keeps the room for another.
 func (b *batch) release() {
-	if cap(b.ops) > 0 {
+	if cap(b.ops) > maxPooledBatch {
 		*b = batch{}
+		return
 	}
+	b.keyed, b.ops = false, emptied(b.ops)
+	b.checkouts, b.heartbeats, b.returns = emptied(b.checkouts), emptied(b.heartbeats), emptied(b.returns)
+	b.results, b.commands = emptied(b.results), emptied(b.commands)
+}
+
+// emptied is a list without what it held, with its room.
+func emptied[T any](list []T) []T {
+	clear(list)
+	return list[:0]
 }
 
 // serveBatch is POST /api/v1/licenses/batch. The operations go to the group
@@ -92,11 +106,11 @@ func (c *call) fillBatch(header []byte) {
 	b := &c.batch
 	b.keyed = len(header) > 0
 	n := len(b.ops)
-	b.checkouts = make([]license.Checkout, 0, n)
-	b.heartbeats = make([]license.Heartbeat, 0, n)
-	b.returns = make([]license.Return, 0, n)
-	b.results = make([]license.LeaseResult, n)
-	b.commands = make([]shard.Command, 0, n)
+	b.checkouts = slices.Grow(b.checkouts, n)
+	b.heartbeats = slices.Grow(b.heartbeats, n)
+	b.returns = slices.Grow(b.returns, n)
+	b.results = slices.Grow(b.results, n)[:n]
+	b.commands = slices.Grow(b.commands, n)
 	now := time.Now()
 	for i := range b.ops {
 		o := &b.ops[i]

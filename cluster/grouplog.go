@@ -1,12 +1,12 @@
 package cluster
 
 import (
-	"bytes"
 	"crypto/cipher"
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -150,14 +150,16 @@ func (logSeal) bind(group GroupID, index uint64, header []byte) []byte {
 // append appends an entry as the log keeps it.
 func (s logSeal) append(b []byte, group GroupID, l *raft.Log) []byte {
 	start := len(b)
-	b = appendLog(b, l)
+	b = appendLogHeader(b, l)
 	if s.aead == nil {
-		return b
+		return append(append(b, l.Extensions...), l.Data...)
 	}
-	entry := b[start:]
-	entry[0] = logSealed
-	plain := bytes.Clone(entry[logValueHeader:])
-	b = append(b[:start+logValueHeader], make([]byte, s.aead.NonceSize())...)
+	b[start] = logSealed
+	plain := l.Data
+	if len(l.Extensions) > 0 {
+		plain = slices.Concat(l.Extensions, l.Data)
+	}
+	b = append(b, make([]byte, s.aead.NonceSize())...)
 	nonce := b[start+logValueHeader:]
 	_, _ = rand.Read(nonce) // never fails: crypto/rand ends the process first
 	return s.aead.Seal(b, nonce, plain, s.bind(group, l.Index, b[start:]))
@@ -207,7 +209,8 @@ func decodeLog(index uint64, value []byte, out *raft.Log) error {
 	return nil
 }
 
-func appendLog(b []byte, l *raft.Log) []byte {
+// appendLogHeader appends what is in front of an entry's extensions and data.
+func appendLogHeader(b []byte, l *raft.Log) []byte {
 	b = append(b, logVersion, byte(l.Type))
 	b = binary.BigEndian.AppendUint64(b, l.Term)
 	var at int64
@@ -215,9 +218,7 @@ func appendLog(b []byte, l *raft.Log) []byte {
 		at = l.AppendedAt.UnixNano()
 	}
 	b = binary.BigEndian.AppendUint64(b, uint64(at))
-	b = binary.BigEndian.AppendUint32(b, uint32(len(l.Extensions)))
-	b = append(b, l.Extensions...)
-	return append(b, l.Data...)
+	return binary.BigEndian.AppendUint32(b, uint32(len(l.Extensions)))
 }
 
 // StoreLog implements raft.LogStore.

@@ -37,7 +37,7 @@ func TestLogSeal(t *testing.T) {
 
 		var got, want raft.Log
 		require.NoError(t, seal.decode(2, 7, b, &got))
-		require.NoError(t, decodeLog(7, appendLog(nil, &l), &want))
+		require.NoError(t, decodeLog(7, logSeal{}.append(nil, 2, &l), &want))
 		require.Equal(t, want, got)
 
 		require.Error(t, seal.decode(1, 7, b, &got), "another group's")
@@ -52,6 +52,6 @@ func TestLogSeal(t *testing.T) {
 		for _, cut := range []int{0, 5, logValueHeader, logValueHeader + 10, len(b) - 1} {
 			require.Error(t, seal.decode(2, 7, b[:cut], &got), "cut at %d", cut)
 		}
-		require.NoError(t, seal.decode(2, 7, appendLog(nil, &l), &got), "one from before there was a key")
+		require.NoError(t, seal.decode(2, 7, logSeal{}.append(nil, 2, &l), &got), "one from before there was a key")
 	}
 }

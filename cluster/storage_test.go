@@ -155,12 +155,12 @@ func TestLeaderWritesAhead(t *testing.T) {
 }
 
 func FuzzDecodeLog(f *testing.F) {
-	f.Add(appendLog(nil, entries(3, 3, 7)[0]))
+	f.Add(logSeal{}.append(nil, 1, entries(3, 3, 7)[0]))
 	f.Add([]byte{logVersion})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var l raft.Log
 		if decodeLog(3, b, &l) == nil {
-			require.Equal(t, b, appendLog(nil, &l))
+			require.Equal(t, b, logSeal{}.append(nil, 1, &l))
 		}
 	})
 }

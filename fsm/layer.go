@@ -40,7 +40,14 @@ type change struct {
 	value []byte
 }
 
-func newLayer() *layer { return &layer{index: make(map[string]int32)} }
+// maxLayerHint bounds what is set aside for a layer to be.
+const maxLayerHint = 1 << 16
+
+// newLayer returns a layer with room for about so many keys.
+func newLayer(keys int) *layer {
+	keys = min(keys, maxLayerHint)
+	return &layer{index: make(map[string]int32, keys), changes: make([]change, 0, keys)}
+}
 
 const recordOverhead = 64
 

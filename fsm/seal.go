@@ -1,7 +1,9 @@
 package fsm
 
 import (
+	"crypto/cipher"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -13,15 +15,12 @@ import (
 type Sealer interface {
 	// DataKey opens a data key as its record holds it. An error means that the
 	// node has another key than the one it was wrapped with.
-	DataKey(wrapped []byte) (AEAD, error)
+	//
+	// It makes a nonce up for each value and puts it in front
+	// (cipher.NewGCMWithRandomNonce).
+	DataKey(wrapped []byte) (cipher.AEAD, error)
 	// GroupKey is the key for what belongs to no tenant of a group.
-	GroupKey(group uint32) (AEAD, error)
-}
-
-// AEAD seals and opens values; nothing opens under other associated data.
-type AEAD interface {
-	Encrypt(plaintext, associatedData []byte) ([]byte, error)
-	Decrypt(ciphertext, associatedData []byte) ([]byte, error)
+	GroupKey(group uint32) (cipher.AEAD, error)
 }
 
 // Sealing says which records of a machine are sealed on the disk, and under
@@ -61,7 +60,9 @@ type keyring struct {
 	group   uint32
 
 	mu   sync.RWMutex
-	keys map[uint32]AEAD // by scope
+	keys map[uint32]cipher.AEAD // by scope
+
+	bound []byte // scratch of seal
 }
 
 // openKeyring opens the data keys that the database holds.
@@ -69,7 +70,7 @@ func (s *Store) openKeyring() error {
 	if s.cfg.Sealing == nil {
 		return nil
 	}
-	r := &keyring{sealing: s.cfg.Sealing, group: s.cfg.Group, keys: make(map[uint32]AEAD)}
+	r := &keyring{sealing: s.cfg.Sealing, group: s.cfg.Group, keys: make(map[uint32]cipher.AEAD)}
 	if sealer := r.sealing.Sealer; sealer != nil {
 		key, err := sealer.GroupKey(s.cfg.Group)
 		if err != nil {
@@ -119,35 +120,46 @@ func (r *keyring) change(key, wrapped []byte) error {
 	return nil
 }
 
-func (r *keyring) key(scope uint32) AEAD {
+func (r *keyring) key(scope uint32) cipher.AEAD {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	return r.keys[scope]
 }
 
-// bind is the associated data of a record.
-func bind(scope uint32, key []byte) []byte {
-	return append(binary.BigEndian.AppendUint32(make([]byte, 0, 4+len(key)), scope), key...)
+// bind appends the associated data of a record.
+func bind(b []byte, scope uint32, key []byte) []byte {
+	return append(binary.BigEndian.AppendUint32(b, scope), key...)
 }
 
-// seal returns a value as the disk keeps it.
-func (r *keyring) seal(key, value []byte) ([]byte, error) {
+// seal writes a record into a batch as the disk keeps it, in place: most of
+// what is written behind is sealed. Called by one goroutine at a time.
+func (r *keyring) seal(batch *pebble.Batch, key, value []byte) error {
 	if r == nil {
-		return value, nil
+		return batch.Set(key, value, nil)
 	}
 	scope, sealed, err := r.sealing.Scope(key)
-	if err != nil || !sealed {
-		return value, err
+	if err != nil {
+		return err
+	}
+	if !sealed {
+		return batch.Set(key, value, nil)
 	}
 	aead := r.key(scope)
 	if aead == nil {
-		return append([]byte{keptPlain}, value...), nil
+		op := batch.SetDeferred(len(key), 1+len(value))
+		copy(op.Key, key)
+		op.Value[0] = keptPlain
+		copy(op.Value[1:], value)
+		return op.Finish()
 	}
-	ciphertext, err := aead.Encrypt(value, bind(scope, key))
-	if err != nil {
-		return nil, fmt.Errorf("seal a record: %w", err)
+	op := batch.SetDeferred(len(key), 1+len(value)+aead.Overhead())
+	copy(op.Key, key)
+	op.Value[0] = keptSealed
+	r.bound = bind(r.bound[:0], scope, key)
+	if kept := aead.Seal(op.Value[:1], nil, value, r.bound); len(kept) != len(op.Value) || &kept[0] != &op.Value[0] {
+		return errors.New("seal a record: not as long as its key's overhead says")
 	}
-	return append([]byte{keptSealed}, ciphertext...), nil
+	return op.Finish()
 }
 
 // open is the reverse of seal.
@@ -170,12 +182,9 @@ func (r *keyring) open(key, kept []byte) ([]byte, error) {
 		if aead == nil {
 			return nil, fmt.Errorf("record %x is sealed, and its data key %d is not there", key, scope)
 		}
-		value, err := aead.Decrypt(kept[1:], bind(scope, key))
+		value, err := aead.Open([]byte{}, nil, kept[1:], bind(nil, scope, key))
 		if err != nil {
 			return nil, fmt.Errorf("record %x: %w", key, err)
-		}
-		if value == nil {
-			value = []byte{}
 		}
 		return value, nil
 	}

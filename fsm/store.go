@@ -51,8 +51,10 @@ type Store struct {
 	pending *layer
 	applied uint64 // last entry applied
 	sealed  uint64 // last entry in a cut
-	held    bool   // a snapshot holds write-behind back
-	stopped bool   // closed, or replaced by a restored store
+	// dirtyKeys is how many sealed records the owner wrote into the last cut.
+	dirtyKeys int
+	held      bool // a snapshot holds write-behind back
+	stopped   bool // closed, or replaced by a restored store
 
 	mu   sync.Mutex // guards cuts; taken after the owner's lock
 	cuts []*cut     // sealed and not yet committed, oldest first
@@ -155,7 +157,7 @@ func (c *StoreConfig) fill() {
 // open opens the numbered database and checks that it is this machine's.
 func open(cfg StoreConfig, number uint64, create bool) (*Store, error) {
 	s := &Store{
-		cfg: cfg, fs: cfg.FS, number: number, log: cfg.Logger, pending: newLayer(),
+		cfg: cfg, fs: cfg.FS, number: number, log: cfg.Logger, pending: newLayer(0),
 		path:    cfg.FS.PathJoin(cfg.Dir, folderName(number)),
 		changed: make(chan struct{}, 1), wake: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{}),
 	}

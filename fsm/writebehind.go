@@ -43,15 +43,18 @@ func (w *Writer) Set(key, value []byte) {
 // Delete removes a record.
 func (w *Writer) Delete(key []byte) { _ = w.cut.batch.Delete(key, nil) }
 
+// keptBatch is how large a batch may be for its memory to be used again.
+const keptBatch = 16 << 20
+
 // seal turns what is pending into a cut. Owner's lock held, between two
 // entries.
 func (s *Store) seal() {
-	c := &cut{layer: s.pending, dirty: newLayer(), batch: s.db.NewBatch(), index: s.applied}
+	c := &cut{layer: s.pending, dirty: newLayer(s.dirtyKeys), batch: s.db.NewBatch(pebble.WithMaxRetainedSizeBytes(keptBatch)), index: s.applied}
 	s.owner.WriteDirty(&Writer{ring: s.ring, cut: c})
 	if plant.On(plant.TornCut) {
 		c.index = s.sealed // older than the records beside it: they would be applied again
 	}
-	s.pending = newLayer()
+	s.dirtyKeys, s.pending = len(c.dirty.changes), newLayer(len(c.layer.changes)) // the next cut is much like this one
 	s.sealed = s.applied
 	s.mu.Lock()
 	s.cuts = append(s.cuts, c)
@@ -149,11 +152,7 @@ func (s *Store) fill(batch *pebble.Batch, l *layer) error {
 			}
 			continue
 		}
-		kept, err := s.ring.seal(key, change.value)
-		if err == nil {
-			err = batch.Set(key, kept, nil)
-		}
-		if err != nil {
+		if err := s.ring.seal(batch, key, change.value); err != nil {
 			return err
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -183,7 +184,8 @@ func retried(payload msgp.Marshaler, try int) msgp.Marshaler {
 
 // proposeAll is propose for several commands of a tenant.
 func (s *Shard) proposeAll(ctx context.Context, at placement, tenant cloudlicenses.TenantID, cmds []Command) ([]cluster.Reply, error) {
-	commands, err := encodeAll(at, tenant, cmds, 0)
+	pooled, _ := buffers.Get().(*[]byte) // the pool holds nothing else
+	commands, encoded, err := encodeAll((*pooled)[:0], at, tenant, cmds, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -191,11 +193,15 @@ func (s *Shard) proposeAll(ctx context.Context, at placement, tenant cloudlicens
 	first, cancel := s.tries.context(ctx, deadline)
 	replies, err := s.engine.ProposeAll(first, at.group, commands)
 	cancel()
+	if err == nil && cap(encoded) <= maxPooledBuffer { // as in propose
+		*pooled = encoded
+		buffers.Put(pooled)
+	}
 	if err != nil {
 		try := 0
 		err = settle(ctx, deadline, err, func(ctx context.Context) (err error) {
 			try++
-			if commands, err = encodeAll(at, tenant, cmds, try); err != nil {
+			if commands, _, err = encodeAll(nil, at, tenant, cmds, try); err != nil {
 				return err
 			}
 			replies, err = s.engine.ProposeAll(ctx, at.group, commands)
@@ -208,9 +214,10 @@ func (s *Shard) proposeAll(ctx context.Context, at placement, tenant cloudlicens
 	return replies, err
 }
 
-// encodeAll encodes the commands of a tenant for their first or a later try.
-func encodeAll(at placement, tenant cloudlicenses.TenantID, cmds []Command, try int) (commands [][]byte, err error) {
-	encoded := make([]byte, 0, 256*len(cmds))
+// encodeAll encodes the commands of a tenant for their first or a later try, one
+// after the other behind b.
+func encodeAll(b []byte, at placement, tenant cloudlicenses.TenantID, cmds []Command, try int) (commands [][]byte, encoded []byte, err error) {
+	encoded = slices.Grow(b, 256*len(cmds))
 	ends := make([]int, len(cmds))
 	for i, cmd := range cmds {
 		payload := cmd.Payload
@@ -219,15 +226,15 @@ func encodeAll(at placement, tenant cloudlicenses.TenantID, cmds []Command, try 
 		}
 		header := fsm.Header{Op: cmd.Op, Version: license.Version, Epoch: at.epoch, Tenant: tenant}
 		if encoded, err = encode(encoded, header, payload); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		ends[i] = len(encoded)
 	}
 	commands = make([][]byte, len(cmds))
-	for i, from := 0, 0; i < len(ends); from, i = ends[i], i+1 {
+	for i, from := 0, len(b); i < len(ends); from, i = ends[i], i+1 {
 		commands[i] = encoded[from:ends[i]:ends[i]]
 	}
-	return commands, nil
+	return commands, encoded, nil
 }
 
 // settle repeats attempt, whose first try failed with err, until it succeeds,

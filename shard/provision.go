@@ -186,19 +186,15 @@ func (s *Shard) openAccount(ctx context.Context, tenant *directory.Tenant, check
 	if keys == nil {
 		return errNoSecrets
 	}
-	dataKey, err := keys.NewDataKey(tenant.ID)
-	if err != nil {
-		return err
-	}
 	url := s.vendorsURL()
 	if _, isVendor := tenant.ID.Vendor(); !isVendor {
 		url = s.tenantURL(tenant.ID)
 	}
 	var ack license.Ack
-	_, err = s.doPlaced(ctx, tenant, Command{
+	_, err := s.doPlaced(ctx, tenant, Command{
 		Op: license.OpTenant, Result: &ack,
 		Payload: &license.PutTenant{
-			Epoch: tenant.Epoch, URL: url, CheckoutsPerMinute: checkoutsPerMinute, Plan: cloudlicenses.Plan(tenant.Plan), DataKey: dataKey,
+			Epoch: tenant.Epoch, URL: url, CheckoutsPerMinute: checkoutsPerMinute, Plan: cloudlicenses.Plan(tenant.Plan), DataKey: keys.NewDataKey(tenant.ID),
 		},
 	})
 	if err == nil {

@@ -1,6 +1,7 @@
 package shard
 
 import (
+	"crypto/aes"
 	"crypto/cipher"
 	"crypto/hkdf"
 	"crypto/rand"
@@ -11,7 +12,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/tink-crypto/tink-go/v2/aead/subtle"
 	"golang.org/x/crypto/chacha20poly1305"
 
 	"github.com/cloudlicenses/cloudlicenses"
@@ -49,7 +49,7 @@ const (
 // safe for concurrent use.
 type Keys struct {
 	kek      []byte
-	wrapping fsm.AEAD
+	wrapping cipher.AEAD
 }
 
 var _ fsm.Sealer = (*Keys)(nil)
@@ -66,12 +66,21 @@ func NewKeys(kek []byte) (*Keys, error) {
 }
 
 // derived is the key of one use.
-func (k *Keys) derived(info string) (fsm.AEAD, error) {
+func (k *Keys) derived(info string) (cipher.AEAD, error) {
 	key, err := hkdf.Key(sha256.New, k.kek, nil, info, dataKeyBytes)
 	if err != nil {
 		return nil, fmt.Errorf("derive a key: %w", err)
 	}
-	return subtle.NewAESGCM(key)
+	return newGCM(key)
+}
+
+// newGCM is AES-256-GCM that puts a random nonce in front of what it seals.
+func newGCM(key []byte) (cipher.AEAD, error) {
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, fmt.Errorf("key of %d bytes: %w", len(key), err)
+	}
+	return cipher.NewGCMWithRandomNonce(block)
 }
 
 // id names the key-encryption key and tells nothing of it.
@@ -111,9 +120,7 @@ func (k *Keys) LogKey(dataDir string) (cipher.AEAD, error) {
 	if errors.Is(err, os.ErrNotExist) {
 		key := make([]byte, dataKeyBytes)
 		_, _ = rand.Read(key) // never fails
-		if wrapped, err = k.wrapping.Encrypt(key, context); err != nil {
-			return nil, fmt.Errorf("wrap the log's key: %w", err)
-		}
+		wrapped = k.wrapping.Seal(nil, nil, key, context)
 		if err = os.MkdirAll(dataDir, 0o750); err == nil {
 			err = writeFile(path, string(wrapped), 0o600)
 		}
@@ -121,7 +128,7 @@ func (k *Keys) LogKey(dataDir string) (cipher.AEAD, error) {
 	if err != nil {
 		return nil, fmt.Errorf("key of the node's log: %w", err)
 	}
-	key, err := k.wrapping.Decrypt(wrapped, context)
+	key, err := k.wrapping.Open(nil, nil, wrapped, context)
 	if err != nil {
 		return nil, ErrKEK
 	}
@@ -129,33 +136,29 @@ func (k *Keys) LogKey(dataDir string) (cipher.AEAD, error) {
 }
 
 // GroupKey implements fsm.Sealer.
-func (k *Keys) GroupKey(group uint32) (fsm.AEAD, error) {
+func (k *Keys) GroupKey(group uint32) (cipher.AEAD, error) {
 	return k.derived(fmt.Sprintf("%s%d", groupKeyInfo, group))
 }
 
 // NewDataKey makes a tenant's data key up and returns it wrapped: nobody sees
 // it otherwise.
-func (k *Keys) NewDataKey(tenant cloudlicenses.TenantID) ([]byte, error) {
+func (k *Keys) NewDataKey(tenant cloudlicenses.TenantID) []byte {
 	key := make([]byte, dataKeyBytes)
 	_, _ = rand.Read(key) // never fails: crypto/rand ends the process first
-	sealed, err := k.wrapping.Encrypt(key, []byte(dataKeyContext+string(tenant)))
-	if err != nil {
-		return nil, fmt.Errorf("wrap a data key: %w", err)
-	}
 	wrapped := append([]byte{dataKeyFormat, byte(len(tenant))}, tenant...)
-	return append(wrapped, sealed...), nil
+	return k.wrapping.Seal(wrapped, nil, key, []byte(dataKeyContext+string(tenant)))
 }
 
 // DataKey implements fsm.Sealer; ErrKEK where the key was wrapped by another
 // one.
-func (k *Keys) DataKey(wrapped []byte) (fsm.AEAD, error) {
+func (k *Keys) DataKey(wrapped []byte) (cipher.AEAD, error) {
 	if len(wrapped) < 2 || wrapped[0] != dataKeyFormat || len(wrapped) < 2+int(wrapped[1]) {
 		return nil, errors.New("a wrapped data key is in a format that this release does not know")
 	}
 	tenant, sealed := wrapped[2:2+int(wrapped[1])], wrapped[2+int(wrapped[1]):]
-	key, err := k.wrapping.Decrypt(sealed, append([]byte(dataKeyContext), tenant...))
+	key, err := k.wrapping.Open(nil, nil, sealed, append([]byte(dataKeyContext), tenant...))
 	if err != nil {
 		return nil, ErrKEK
 	}
-	return subtle.NewAESGCM(key)
+	return newGCM(key)
 }

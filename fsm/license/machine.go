@@ -69,7 +69,7 @@ type Machine struct {
 	bytes     []byte
 	keyBytes  []byte
 	audited   []*tenant // with audit records in this entry
-	lastSize  int       // of the previous entry's results
+	replySize int       // of the results of the previous entry, each
 }
 
 // Open opens the machine in cfg.Dir, or makes it. A damaged or foreign folder
@@ -203,7 +203,7 @@ func (m *Machine) applyLocked(index uint64, stampMillis int64, commands [][]byte
 	var buffer []byte
 	var ends []int
 	if wantResults {
-		buffer = make([]byte, 0, m.lastSize+256)
+		buffer = make([]byte, 0, m.replySize*len(commands)+256)
 		ends = make([]int, 0, len(commands))
 	}
 	for i, command := range commands {
@@ -225,7 +225,9 @@ func (m *Machine) applyLocked(index uint64, stampMillis int64, commands [][]byte
 	if !wantResults {
 		return nil, nil
 	}
-	m.lastSize = len(buffer)
+	if len(ends) > 0 {
+		m.replySize = len(buffer)/len(ends) + 8
+	}
 	results := make([][]byte, len(ends))
 	start := 0
 	for i, end := range ends {

@@ -3,7 +3,6 @@ package license_test
 import (
 	"crypto/aes"
 	"crypto/cipher"
-	"crypto/rand"
 	"crypto/sha256"
 	"fmt"
 	"testing"
@@ -19,36 +18,19 @@ import (
 // the tests seal as those of a cluster do.
 type testSealer struct{}
 
-// testAEAD is AES-256-GCM with its nonce in front.
-type testAEAD struct{ cipher.AEAD }
-
-func (a testAEAD) Encrypt(plaintext, associatedData []byte) ([]byte, error) {
-	nonce := make([]byte, a.NonceSize())
-	_, _ = rand.Read(nonce)
-	return a.Seal(nonce, nonce, plaintext, associatedData), nil
-}
-
-func (a testAEAD) Decrypt(ciphertext, associatedData []byte) ([]byte, error) {
-	if len(ciphertext) < a.NonceSize() {
-		return nil, fmt.Errorf("cut short")
-	}
-	return a.Open(nil, ciphertext[:a.NonceSize()], ciphertext[a.NonceSize():], associatedData)
-}
-
-func (testSealer) key(text string) (fsm.AEAD, error) {
+func (testSealer) key(text string) (cipher.AEAD, error) {
 	sum := sha256.Sum256([]byte(text))
 	block, err := aes.NewCipher(sum[:])
 	if err != nil {
 		return nil, err
 	}
-	gcm, err := cipher.NewGCM(block)
-	return testAEAD{gcm}, err
+	return cipher.NewGCMWithRandomNonce(block)
 }
 
-func (s testSealer) DataKey(wrapped []byte) (fsm.AEAD, error) {
+func (s testSealer) DataKey(wrapped []byte) (cipher.AEAD, error) {
 	return s.key("tenant " + string(wrapped))
 }
-func (s testSealer) GroupKey(group uint32) (fsm.AEAD, error) {
+func (s testSealer) GroupKey(group uint32) (cipher.AEAD, error) {
 	return s.key(fmt.Sprint("group ", group))
 }
 
@@ -73,6 +55,6 @@ func TestSealedFolderNeedsItsKeys(t *testing.T) {
 // otherSealer has other keys under the same names.
 type otherSealer struct{ testSealer }
 
-func (s otherSealer) DataKey(wrapped []byte) (fsm.AEAD, error) {
+func (s otherSealer) DataKey(wrapped []byte) (cipher.AEAD, error) {
 	return s.key("other " + string(wrapped))
 }
