@@ -38,6 +38,7 @@ type layer struct {
 type change struct {
 	key   string
 	value []byte
+	added bool // to what older layers and the disk have under the key
 }
 
 // maxLayerHint bounds what is set aside for a layer to be.
@@ -62,13 +63,37 @@ func (l *layer) set(key, value []byte) {
 func (l *layer) put(key, value []byte) {
 	l.bytes += int64(len(key) + len(value) + recordOverhead)
 	if i, ok := l.index[string(key)]; ok {
-		l.changes[i].value = value
+		l.changes[i].value, l.changes[i].added = value, false
 		return
 	}
+	l.note(key, value, false)
+}
+
+// note takes a key over that the layer does not have.
+func (l *layer) note(key, value []byte, added bool) {
 	k := l.arena.copy(key)
 	kept := unsafe.String(unsafe.SliceData(k), len(k))
 	l.index[kept] = int32(len(l.changes))
-	l.changes = append(l.changes, change{kept, value})
+	l.changes = append(l.changes, change{kept, value, added})
+}
+
+// firstList is the room of a list that has got a second item.
+const firstList = 1 << 10
+
+// add appends an item to the list under a key.
+func (l *layer) add(key, item []byte) {
+	l.bytes += int64(len(item))
+	i, ok := l.index[string(key)]
+	if !ok {
+		l.bytes += int64(len(key) + recordOverhead)
+		l.note(key, l.arena.copy(item), true)
+		return
+	}
+	c := &l.changes[i]
+	if need := len(c.value) + len(item); need > cap(c.value) {
+		c.value = append(make([]byte, 0, max(firstList, 2*need)), c.value...)
+	}
+	c.value = append(c.value, item...)
 }
 
 func (l *layer) deleteRange(lo, hi []byte) {
@@ -87,10 +112,11 @@ func (l *layer) deleteRange(lo, hi []byte) {
 }
 
 // get returns the layer's word on key: its value (nil: deleted), or known
-// false where an older layer decides.
+// false where older layers have theirs, too, in front of this value.
 func (l *layer) get(key []byte) (value []byte, known bool) {
 	if i, ok := l.index[string(key)]; ok {
-		return l.changes[i].value, true
+		c := &l.changes[i]
+		return c.value, !c.added || covers(l.ranges, key)
 	}
 	return nil, covers(l.ranges, key)
 }

@@ -12,7 +12,7 @@ import (
 // Options tune the storage of a machine. Zero values mean the defaults; what a
 // machine computes never depends on them.
 type Options struct {
-	// WriteEvery is how often changed records go to Pebble (default 50 ms).
+	// WriteEvery is how often changed records go to Pebble (default 200 ms).
 	// Negative: only when asked (WriteBehind, Flush, Snapshot, Close).
 	WriteEvery time.Duration
 	// FlushEvery is how often Pebble is made durable where something was
@@ -38,7 +38,7 @@ type Options struct {
 
 func (o Options) withDefaults() Options {
 	if o.WriteEvery == 0 {
-		o.WriteEvery = 50 * time.Millisecond
+		o.WriteEvery = 200 * time.Millisecond
 	}
 	if o.FlushEvery == 0 {
 		o.FlushEvery = 2 * time.Second
@@ -70,6 +70,8 @@ type StoreConfig struct {
 	// Group is the Raft group. A folder of another group is refused.
 	Group   uint32
 	Options Options
+	// Lists are the first bytes of the keys whose records are lists, see Store.Add.
+	Lists []byte
 	// Sealing says what is sealed on the disk; nil: nothing is.
 	Sealing *Sealing
 	Logger  *slog.Logger

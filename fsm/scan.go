@@ -2,6 +2,7 @@ package fsm
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -26,6 +27,7 @@ type Scan struct {
 type overlaid struct {
 	key   string
 	value []byte // nil: deleted
+	added bool   // to what is on the disk
 }
 
 // Scan opens a scan of [lo, hi). Owner's lock held, at least for reading; the
@@ -40,14 +42,12 @@ func (s *Store) scan(lo, hi []byte, back bool) (*Scan, error) {
 		return nil, ErrClosed
 	}
 	c := &Scan{s: s, back: back}
-	newest := make(map[string][]byte)
-	s.mu.Lock()
-	layers := make([]*layer, 0, len(s.cuts)+1)
-	for _, cut := range s.cuts {
-		layers = append(layers, cut.layer)
+	newest := make(map[string]overlaid)
+	disk, layers, err := s.view()
+	if err != nil {
+		return nil, fmt.Errorf("data folder %s: read: %w", s.cfg.Dir, err)
 	}
-	s.mu.Unlock()
-	for _, l := range append(layers, s.pending) {
+	for _, l := range layers {
 		for _, r := range l.ranges {
 			for key := range newest {
 				if key >= string(r[0]) && key < string(r[1]) {
@@ -58,17 +58,20 @@ func (s *Store) scan(lo, hi []byte, back bool) (*Scan, error) {
 		}
 		for _, change := range l.changes {
 			if change.key >= string(lo) && change.key < string(hi) {
-				newest[change.key] = change.value
+				top := overlaid(change)
+				if under, ok := newest[change.key]; ok && change.added {
+					top.value, top.added = joined([][]byte{change.value, under.value}), under.added
+				}
+				newest[change.key] = top
 			}
 		}
 	}
-	for key, value := range newest {
-		c.overlay = append(c.overlay, overlaid{key, value})
+	for _, top := range newest {
+		c.overlay = append(c.overlay, top)
 	}
 	slices.SortFunc(c.overlay, func(a, b overlaid) int { return c.compare(a.key, b.key) })
-	var err error
-	c.it, err = s.db.NewIter(&pebble.IterOptions{LowerBound: bytes.Clone(lo), UpperBound: bytes.Clone(hi)})
-	if err != nil {
+	c.it, err = disk.NewIter(&pebble.IterOptions{LowerBound: bytes.Clone(lo), UpperBound: bytes.Clone(hi)})
+	if err = errors.Join(err, disk.Close()); err != nil {
 		return nil, fmt.Errorf("data folder %s: read: %w", s.cfg.Dir, err)
 	}
 	s.readers.Add(1)
@@ -120,6 +123,12 @@ func (c *Scan) Next() bool {
 			return c.take()
 		}
 		if onDisk && string(c.it.Key()) == top.key {
+			if top.added {
+				if !c.take() {
+					return false
+				}
+				top.value = joined([][]byte{top.value, c.value})
+			}
 			c.step() // the newer value wins
 		}
 		c.overlay = c.overlay[1:]
@@ -134,7 +143,7 @@ func (c *Scan) Next() bool {
 func (c *Scan) take() bool {
 	c.key = append(c.key[:0], c.it.Key()...)
 	if c.value, c.err = c.it.ValueAndErr(); c.err == nil {
-		c.value, c.err = c.s.ring.open(c.key, c.value)
+		c.value, c.err = c.s.opened(c.key, c.value)
 	}
 	return c.err == nil
 }

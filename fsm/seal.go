@@ -3,7 +3,6 @@ package fsm
 import (
 	"crypto/cipher"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"sync"
 
@@ -131,44 +130,58 @@ func bind(b []byte, scope uint32, key []byte) []byte {
 	return append(binary.BigEndian.AppendUint32(b, scope), key...)
 }
 
-// seal writes a record into a batch as the disk keeps it, in place: most of
-// what is written behind is sealed. Called by one goroutine at a time.
-func (r *keyring) seal(batch *pebble.Batch, key, value []byte) error {
+// keeping is how a kind of record is kept on the disk.
+type keeping struct {
+	sealed bool // of a kind that is sealed
+	scope  uint32
+	aead   cipher.AEAD // nil: its scope has no data key
+}
+
+// of returns how the record under a key is kept from now on.
+func (r *keyring) of(key []byte) (k keeping, err error) {
 	if r == nil {
-		return batch.Set(key, value, nil)
+		return k, nil
 	}
-	scope, sealed, err := r.sealing.Scope(key)
-	if err != nil {
-		return err
+	if k.scope, k.sealed, err = r.sealing.Scope(key); k.sealed && err == nil {
+		k.aead = r.key(k.scope)
 	}
-	if !sealed {
-		return batch.Set(key, value, nil)
+	return k, err
+}
+
+// size is how many bytes a value has on the disk.
+func (k *keeping) size(value []byte) int {
+	switch {
+	case !k.sealed:
+		return len(value)
+	case k.aead == nil:
+		return 1 + len(value)
 	}
-	aead := r.key(scope)
-	if aead == nil {
-		op := batch.SetDeferred(len(key), 1+len(value))
-		copy(op.Key, key)
-		op.Value[0] = keptPlain
-		copy(op.Value[1:], value)
-		return op.Finish()
+	return 1 + len(value) + k.aead.Overhead()
+}
+
+// seal fills into, of the size that is kept, with a value as the disk keeps it:
+// in place, since most of what is written behind is sealed. Called by one
+// goroutine at a time.
+func (r *keyring) seal(into []byte, k keeping, key, value []byte) {
+	switch {
+	case !k.sealed:
+		copy(into, value)
+	case k.aead == nil:
+		into[0] = keptPlain
+		copy(into[1:], value)
+	default:
+		into[0] = keptSealed
+		r.bound = bind(r.bound[:0], k.scope, key)
+		if kept := k.aead.Seal(into[:1], nil, value, r.bound); len(kept) != len(into) || &kept[0] != &into[0] {
+			panic("seal a record: its length is not what its key says")
+		}
 	}
-	op := batch.SetDeferred(len(key), 1+len(value)+aead.Overhead())
-	copy(op.Key, key)
-	op.Value[0] = keptSealed
-	r.bound = bind(r.bound[:0], scope, key)
-	if kept := aead.Seal(op.Value[:1], nil, value, r.bound); len(kept) != len(op.Value) || &kept[0] != &op.Value[0] {
-		return errors.New("seal a record: not as long as its key's overhead says")
-	}
-	return op.Finish()
 }
 
 // open is the reverse of seal.
 func (r *keyring) open(key, kept []byte) ([]byte, error) {
-	if r == nil {
-		return kept, nil
-	}
-	scope, sealed, err := r.sealing.Scope(key)
-	if err != nil || !sealed {
+	k, err := r.of(key)
+	if err != nil || !k.sealed {
 		return kept, err
 	}
 	if len(kept) == 0 {
@@ -178,11 +191,10 @@ func (r *keyring) open(key, kept []byte) ([]byte, error) {
 	case keptPlain:
 		return kept[1:], nil
 	case keptSealed:
-		aead := r.key(scope)
-		if aead == nil {
-			return nil, fmt.Errorf("record %x is sealed, and its data key %d is not there", key, scope)
+		if k.aead == nil {
+			return nil, fmt.Errorf("record %x is sealed, and its data key %d is not there", key, k.scope)
 		}
-		value, err := aead.Open([]byte{}, nil, kept[1:], bind(nil, scope, key))
+		value, err := k.aead.Open([]byte{}, nil, kept[1:], bind(nil, k.scope, key))
 		if err != nil {
 			return nil, fmt.Errorf("record %x: %w", key, err)
 		}

@@ -234,11 +234,11 @@ func (s *Store) pebbleOptions(create bool) *pebble.Options {
 // identify reads kind and applied index, which only a new database lacks.
 func (s *Store) identify(fresh bool) error {
 	want := s.kind()
-	kind, err := s.read(keyKind)
+	kind, err := read(s.db, keyKind)
 	if err != nil {
 		return Damaged(s.cfg.Dir, err)
 	}
-	index, err := s.read(keyApplied)
+	index, err := read(s.db, keyApplied)
 	if err != nil {
 		return Damaged(s.cfg.Dir, err)
 	}
@@ -256,8 +256,8 @@ func (s *Store) identify(fresh bool) error {
 }
 
 // read reads key from Pebble alone; nil where it is missing.
-func (s *Store) read(key []byte) ([]byte, error) {
-	value, closer, err := s.db.Get(key)
+func read(from pebble.Reader, key []byte) ([]byte, error) {
+	value, closer, err := from.Get(key)
 	if errors.Is(err, pebble.ErrNotFound) {
 		return nil, nil
 	} else if err != nil {
@@ -300,28 +300,60 @@ func (s *Store) Delete(key []byte) { s.pending.put(key, nil) }
 // Owner.WriteDirty writes. Owner's lock held.
 func (s *Store) DeleteRange(lo, hi []byte) { s.pending.deleteRange(lo, hi) }
 
-// Get returns the newest value of key, nil where it is missing. The value must
-// not be changed. Owner's lock held, at least for reading.
+// Get returns the newest value of key, of a list all its items, nil where it is
+// missing. The value must not be changed. Owner's lock held, at least for reading.
 func (s *Store) Get(key []byte) ([]byte, error) {
-	if value, known := s.pending.get(key); known {
-		return value, nil
-	}
-	s.mu.Lock()
-	for i := len(s.cuts) - 1; i >= 0; i-- {
-		if value, known := s.cuts[i].layer.get(key); known {
-			s.mu.Unlock()
-			return value, nil
-		}
-	}
-	s.mu.Unlock()
-	value, err := s.read(key)
-	if err == nil && value != nil {
-		value, err = s.ring.open(key, value)
-	}
+	value, err := s.get(key)
 	if err != nil {
 		return nil, s.fail(fmt.Errorf("data folder %s: read: %w", s.cfg.Dir, err))
 	}
 	return value, nil
+}
+
+func (s *Store) get(key []byte) (value []byte, err error) {
+	if s.isList(key) {
+		return s.getList(key)
+	}
+	value, known := s.pending.get(key)
+	if known {
+		return value, nil
+	}
+	s.mu.Lock()
+	for i := len(s.cuts) - 1; i >= 0 && !known; i-- {
+		value, known = s.cuts[i].layer.get(key)
+	}
+	s.mu.Unlock()
+	if known {
+		return value, nil
+	}
+	if value, err = read(s.db, key); err == nil && value != nil {
+		value, err = s.ring.open(key, value)
+	}
+	return value, err
+}
+
+// view returns the disk as it is now and the layers that it has not, oldest first:
+// a cut is in one of them, never in both. The snapshot is to be closed. Owner's lock
+// held, at least for reading.
+func (s *Store) view() (disk *pebble.Snapshot, layers []*layer, err error) {
+	s.mu.Lock()
+	cuts := s.cuts
+	s.mu.Unlock()
+	disk = s.db.NewSnapshot()
+	reached, err := read(disk, keyApplied)
+	if err == nil && len(reached) != 8 {
+		err = errors.New("the applied index is missing")
+	}
+	if err != nil {
+		return nil, nil, errors.Join(err, disk.Close())
+	}
+	layers = make([]*layer, 0, len(cuts)+1)
+	for _, c := range cuts {
+		if c.index > binary.BigEndian.Uint64(reached) { // else it was written since
+			layers = append(layers, c.layer)
+		}
+	}
+	return disk, append(layers, s.pending), nil
 }
 
 // Err returns why the storage failed, or nil.

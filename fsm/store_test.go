@@ -36,7 +36,7 @@ type ledger struct {
 const ledgerKind = "ledger/1"
 
 func openLedger(fs vfs.FS, o fsm.Options) (*ledger, error) {
-	s, err := fsm.OpenStore(fsm.StoreConfig{Dir: "data", FS: fs, Kind: ledgerKind, Group: 7, Options: o})
+	s, err := fsm.OpenStore(fsm.StoreConfig{Dir: "data", FS: fs, Kind: ledgerKind, Group: 7, Options: o, Lists: []byte("l")})
 	if err != nil {
 		return nil, err
 	}
@@ -90,16 +90,60 @@ func (l *ledger) apply(index uint64) error {
 	if index%100 == 0 {
 		l.s.DeleteRange([]byte("j"), fmt.Appendf(nil, "j%06d", index-20))
 	}
+	changeLists(index, l.s)
 	l.s.SetApplied(index)
 	return nil
+}
+
+// lists is what the ledger asks of lists.
+type lists interface {
+	Add(key, item []byte)
+	Delete(key []byte)
+	DeleteRange(lo, hi []byte)
+}
+
+// changeLists does to the lists what an entry does: most grow, some go and begin anew,
+// in the same entry, too.
+func changeLists(index uint64, to lists) {
+	rng := rand.New(rand.NewPCG(index, 2))
+	if index%40 == 0 {
+		to.DeleteRange([]byte("l3"), []byte("l6"))
+	}
+	for range 3 {
+		key := fmt.Appendf(nil, "l%d", rng.IntN(8))
+		if rng.IntN(25) == 0 {
+			to.Delete(key)
+		}
+		if rng.IntN(4) > 0 {
+			to.Add(key, fmt.Appendf(nil, "%d,", index))
+		}
+	}
+}
+
+// plainLists are lists as they are meant.
+type plainLists map[string]string
+
+func (p plainLists) Add(key, item []byte) { p[string(key)] += string(item) }
+func (p plainLists) Delete(key []byte)    { delete(p, string(key)) }
+func (p plainLists) DeleteRange(lo, hi []byte) {
+	maps.DeleteFunc(p, func(key, _ string) bool { return key >= string(lo) && key < string(hi) })
 }
 
 // state is everything there is, as a reader sees it.
 func (l *ledger) state() (map[string]string, error) {
 	l.RLock()
 	all := maps.Clone(l.counters)
-	scan, err := l.s.Scan([]byte("j"), []byte("k"))
-	back, backErr := l.s.ScanBack([]byte("j"), []byte("k"))
+	scan, err := l.s.Scan([]byte("j"), []byte("m"))
+	back, backErr := l.s.ScanBack([]byte("j"), []byte("m"))
+	got := map[string]string{}
+	for i := range 8 {
+		key := fmt.Sprintf("l%d", i)
+		list, getErr := l.s.Get([]byte(key))
+		backErr = errors.Join(backErr, getErr)
+		if list != nil {
+			got[key] = string(list)
+		}
+	}
 	l.RUnlock()
 	if err = errors.Join(err, backErr); err != nil {
 		return nil, err
@@ -115,6 +159,11 @@ func (l *ledger) state() (map[string]string, error) {
 	slices.Reverse(reversed)
 	if !slices.Equal(forth, reversed) || !slices.IsSorted(forth) {
 		return nil, fmt.Errorf("forth %q, back %q", forth, reversed)
+	}
+	for key, list := range got {
+		if all[key] != list {
+			return nil, fmt.Errorf("list %s is %q, scanned as %q", key, list, all[key])
+		}
 	}
 	return all, errors.Join(scan.Close(), back.Close())
 }
@@ -132,12 +181,17 @@ func straight(t *testing.T, n uint64) []map[string]string {
 	require.NoError(t, err)
 	defer func() { require.NoError(t, l.s.Close()) }()
 	states := make([]map[string]string, n+1)
+	want := plainLists{}
 	for i := range n + 1 {
 		if i > 0 {
 			require.NoError(t, l.apply(i))
+			changeLists(i, want)
 		}
 		states[i], err = l.state()
 		require.NoError(t, err)
+		got := maps.Clone(states[i])
+		maps.DeleteFunc(got, func(key, _ string) bool { return key[0] != 'l' })
+		require.Equal(t, map[string]string(want), got, "index %d", i)
 	}
 	return states
 }

@@ -152,11 +152,34 @@ func (s *Store) fill(batch *pebble.Batch, l *layer) error {
 			}
 			continue
 		}
-		if err := s.ring.seal(batch, key, change.value); err != nil {
+		if err := s.write(batch, key, change); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// write writes a value into a batch as the disk keeps it.
+func (s *Store) write(batch *pebble.Batch, key []byte, c *change) error {
+	kept, err := s.ring.of(key)
+	if err != nil {
+		return err
+	}
+	set, size, list := batch.SetDeferred, kept.size(c.value), s.isList(key)
+	if c.added {
+		set = batch.MergeDeferred
+	}
+	if !list {
+		op := set(len(key), size)
+		copy(op.Key, key)
+		s.ring.seal(op.Value, kept, key, c.value)
+		return op.Finish()
+	}
+	op := set(len(key), partHeader+size)
+	copy(op.Key, key)
+	binary.BigEndian.PutUint32(op.Value, uint32(size))
+	s.ring.seal(op.Value[partHeader:], kept, key, c.value)
+	return op.Finish()
 }
 
 // beginFlush makes what was committed durable, without waiting for it.

@@ -344,10 +344,6 @@ func (l *loader) intent(k *key, r *leaseRecord) {
 }
 
 func (l *loader) ended(key, value []byte) error {
-	var r leaseRecord
-	if err := decode(&r, value); err != nil {
-		return err
-	}
 	if len(key) != 17 {
 		return fmt.Errorf("want 17 bytes")
 	}
@@ -355,11 +351,20 @@ func (l *loader) ended(key, value []byte) error {
 	if n == 0 || int(n) > len(l.s.byNumber) {
 		return fmt.Errorf("no tenant %d", n)
 	}
-	_, k, err := l.s.byNumber[n-1].parts(r.License, r.Key)
-	if err != nil {
-		return err
+	var r leaseRecord
+	for err := range endedLeases(value, &r) {
+		if err != nil {
+			return err
+		}
+		if r.ID/endedTogether != binary.BigEndian.Uint64(key[9:]) {
+			return fmt.Errorf("lease %d is in another's place", r.ID)
+		}
+		_, k, err := l.s.byNumber[n-1].parts(r.License, r.Key)
+		if err != nil {
+			return err
+		}
+		l.intent(k, &r)
 	}
-	l.intent(k, &r)
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package license
 
 import (
+	"iter"
 	"time"
 
 	"github.com/cloudlicenses/cloudlicenses"
@@ -159,11 +160,18 @@ func (m *Machine) endLease(l *lease, reason cloudlicenses.EndReason) {
 	l.record(r)
 	r.EndedMillis, r.End = s.clock, reason
 	m.keyBytes = endedKey(m.keyBytes, s.clock/millisPerHour, t.number, l.id)
-	m.put(m.keyBytes, r)
+	m.bytes = appendRecord(m.bytes[:0], r)
+	m.store.Add(m.keyBytes, m.bytes)
 }
 
+// endedTogether is how many leases that were granted one after the other share a
+// list of those that have ended: most of them end at much the same time, too.
+const endedTogether = 64
+
+// endedKey is the key of the list that a lease comes into that ends in an hour; with
+// id 0, the first one of its tenant there.
 func endedKey(b []byte, hour int64, tenant uint32, id uint64) []byte {
-	return key448(b, prefixEnded, uint32(hour), tenant, id)
+	return key448(b, prefixEnded, uint32(hour), tenant, id/endedTogether)
 }
 
 // findEnded looks an ended lease up, into m.record. It is kept in the bucket
@@ -181,15 +189,30 @@ func (m *Machine) findEnded(t *tenant, id uint64) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		if value == nil {
-			continue
+		for err := range endedLeases(value, &m.record) {
+			if err != nil {
+				return false, err
+			}
+			if m.record.ID == id {
+				return s.clock-m.record.EndedMillis < endedMemory, nil
+			}
 		}
-		if err := decode(&m.record, value); err != nil {
-			return false, err
-		}
-		return s.clock-m.record.EndedMillis < endedMemory, nil
 	}
 	return false, nil
+}
+
+// endedLeases decodes the leases of a list into r, one after the other; the last one
+// may be an error.
+func endedLeases(list []byte, r *leaseRecord) iter.Seq[error] {
+	return func(yield func(error) bool) {
+		for len(list) > 0 {
+			rest, err := r.UnmarshalMsg(list)
+			if !yield(err) || err != nil {
+				return
+			}
+			list = rest
+		}
+	}
 }
 
 // put writes a record through the scratch buffer.

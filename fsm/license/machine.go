@@ -80,6 +80,7 @@ func Open(cfg Config) (*Machine, error) {
 	}
 	store, err := fsm.OpenStore(fsm.StoreConfig{
 		Dir: cfg.Dir, FS: cfg.FS, Kind: diskKind, Group: cfg.Group, Options: cfg.Store, Logger: cfg.Logger,
+		Lists:   []byte{prefixEnded},
 		Sealing: &fsm.Sealing{Sealer: cfg.Sealer, Scope: scopeOf, KeyPrefix: prefixDataKey},
 	})
 	if err != nil {

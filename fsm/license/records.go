@@ -34,7 +34,7 @@ import (
 //	'S' tenant(4) key(4)                       spendRecord of the latest month charged
 //	'Y' tenant(4) key(4)                       keyUseRecord
 //	'L' tenant(4) lease(8)                     leaseRecord, live
-//	'E' hour(4) tenant(4) lease(8)             leaseRecord, ended in that hour
+//	'E' hour(4) tenant(4) lease/64(8)          leaseRecords, ended in that hour: a list
 //	'C' tenant(4) credit(8)                    creditRecord
 //	'O' tenant(4) month(4) sequence(8)         Overage
 //	'A' tenant(4) millis(8) sequence(8)        audit block, see audit.go
@@ -79,7 +79,7 @@ const (
 )
 
 // diskKind is this machine's disk format.
-const diskKind = "license/7"
+const diskKind = "license/8"
 
 // metaRecord is the machine's own state.
 //

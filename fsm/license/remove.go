@@ -140,16 +140,17 @@ func (m *Machine) forgetIntents(t *tenant) error {
 	for _, h := range []int64{hour - 1, hour} {
 		lo := endedKey(nil, max(0, h), t.number, 0)
 		err := each(m.store, lo[:9], func(_, value []byte) error {
-			var r leaseRecord
-			if err := decode(&r, value); err != nil {
-				return err
-			}
-			_, k, err := t.parts(r.License, r.Key)
-			if err != nil {
-				return err
-			}
-			if at := k.scoped(r.Intent); s.intents.leases[at] == r.ID {
-				delete(s.intents.leases, at)
+			for err := range endedLeases(value, &m.record) {
+				if err != nil {
+					return err
+				}
+				_, k, err := t.parts(m.record.License, m.record.Key)
+				if err != nil {
+					return err
+				}
+				if at := k.scoped(m.record.Intent); s.intents.leases[at] == m.record.ID {
+					delete(s.intents.leases, at)
+				}
 			}
 			return nil
 		})
