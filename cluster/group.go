@@ -421,10 +421,13 @@ func (g *group) proposeSome(ctx context.Context, commands [][]byte, replies []Re
 	return nil
 }
 
-// beat passes the node's pulse on to what has to look up.
-func (g *group) beat() {
+// beat passes the node's pulse on to what has to look up, and to followers.
+func (g *group) beat(number uint64) {
 	if g.raft.State() == raft.Leader {
 		poke(g.tick)
+		if g.id != 0 || number%directoryPatience == 0 {
+			go g.raft.VerifyLeader() // asks every follower at once: a heartbeat
+		}
 	}
 	if g.log.appended.Load() >= g.node.cfg.Tuning.SnapshotBytes || g.log.entries.Load() >= g.node.cfg.Tuning.SnapshotEntries {
 		poke(g.grown)
@@ -440,7 +443,7 @@ func poke(c chan<- struct{}) {
 }
 
 // compact takes a snapshot whenever the log has grown by snapshotBytes, and
-// keeps about trailingBytes of it behind.
+// keeps about a quarter of that behind.
 func (g *group) compact() {
 	defer g.stopped.Done()
 	for {
@@ -451,8 +454,8 @@ func (g *group) compact() {
 		}
 		size, entries := g.log.appended.Load(), g.log.entries.Load()
 		trailing := uint64(entries)
-		if size > trailingBytes {
-			trailing = uint64(float64(entries) * float64(trailingBytes) / float64(size))
+		if keep := g.node.cfg.Tuning.SnapshotBytes / trailingShare; size > keep {
+			trailing = uint64(float64(entries) * float64(keep) / float64(size))
 		}
 		trailing = min(max(trailing, 16), uint64(g.node.cfg.Tuning.SnapshotEntries))
 		g.tune(func(rc *raft.ReloadableConfig) { rc.TrailingLogs = trailing })

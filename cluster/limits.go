@@ -20,9 +20,10 @@ const (
 	// electionTimeout is Raft's heartbeat and election time-out.
 	electionTimeout = 200 * time.Millisecond
 	// leaderPatience stretches a leader's own time-outs, which set the pace of
-	// its heartbeats: one every 60–120 ms instead of 20–40, at a third of the idle
-	// cost. Followers wait 200–400 ms for one, or for entries.
-	leaderPatience = 3
+	// Raft's own heartbeats: one 120–240 ms after the one before. Those of the
+	// node's pulse come sooner, all groups' together, so that an idle node wakes
+	// up less often. Followers wait 200–400 ms for one, or for entries.
+	leaderPatience = 6
 	// directoryPatience stretches all time-outs of the directory.
 	directoryPatience = 2
 	// commitTimeout is how often an idle leader tells followers its commit index.
@@ -48,10 +49,10 @@ const (
 
 	// segmentBytes is the size of a file of the log.
 	segmentBytes = 16 << 20
-	// snapshotBytes is how much log a group writes between two snapshots, and
-	// trailingBytes how much of it stays for followers that lag.
+	// snapshotBytes is how much log a group writes between two snapshots; one part
+	// of trailingShare stays for followers that lag.
 	snapshotBytes = 64 << 20
-	trailingBytes = 16 << 20
+	trailingShare = 4
 	// snapshotEntries bounds the same by number, for small entries.
 	snapshotEntries = 1 << 20
 

@@ -401,7 +401,7 @@ func (n *Node) pulse() {
 	defer ticker.Stop()
 	n.ticked.Store(int64(time.Since(n.began)))
 	var announcing atomic.Bool
-	for {
+	for number := uint64(0); ; number++ {
 		select {
 		case <-n.ctx.Done():
 			return
@@ -418,7 +418,7 @@ func (n *Node) pulse() {
 		n.metrics.late(pause - every)
 		n.ticked.Store(int64(now.Sub(n.began)))
 		for _, g := range n.localGroups() {
-			g.beat()
+			g.beat(number)
 		}
 		if announcing.Load() {
 			continue

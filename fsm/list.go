@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
+
+	"github.com/cockroachdb/pebble/v2"
 )
 
 // A list is a record that grows: what is added to it between two cuts is written as
@@ -25,31 +27,52 @@ func (s *Store) Add(key, item []byte) { s.pending.add(key, item) }
 // isList reports whether the record under a key is a list.
 func (s *Store) isList(key []byte) bool { return slices.Contains(s.cfg.Lists, key[0]) }
 
-// getList is Get of a list.
-func (s *Store) getList(key []byte) ([]byte, error) {
+// ListReader reads lists as of one moment.
+type ListReader struct {
+	s      *Store
+	disk   *pebble.Iterator
+	layers []*layer
+}
+
+// Lists begins to read lists. Owner's lock held, at least for reading, until the
+// reader is closed.
+func (s *Store) Lists() (*ListReader, error) {
 	disk, layers, err := s.view()
 	if err != nil {
-		return nil, err
+		return nil, s.failRead(err)
 	}
-	defer disk.Close()
-	parts := make([][]byte, 0, len(layers)+1) // newest first
+	return &ListReader{s, disk, layers}, nil
+}
+
+// Get returns all items of the list under key, nil where there are none. They must
+// not be changed.
+func (r *ListReader) Get(key []byte) ([]byte, error) {
+	parts := make([][]byte, 0, len(r.layers)+1) // newest first
 	known := false
-	for i := len(layers) - 1; i >= 0 && !known; i-- {
+	for i := len(r.layers) - 1; i >= 0 && !known; i-- {
 		var value []byte
-		value, known = layers[i].get(key)
+		value, known = r.layers[i].get(key)
 		parts = append(parts, value)
 	}
 	if !known {
-		kept, err := read(disk, key)
+		kept, err := seek(r.disk, key)
 		if err == nil && kept != nil {
-			kept, err = s.opened(key, kept)
+			kept, err = r.s.opened(key, kept)
 		}
 		if err != nil {
-			return nil, err
+			return nil, r.s.failRead(err)
 		}
 		parts = append(parts, kept)
 	}
 	return joined(parts), nil
+}
+
+// Close ends the reading.
+func (r *ListReader) Close() error {
+	if err := r.disk.Close(); err != nil {
+		return r.s.failRead(err)
+	}
+	return nil
 }
 
 // opened is the value under a key from what the disk keeps of it.

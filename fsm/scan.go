@@ -2,7 +2,6 @@ package fsm
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -70,10 +69,8 @@ func (s *Store) scan(lo, hi []byte, back bool) (*Scan, error) {
 		c.overlay = append(c.overlay, top)
 	}
 	slices.SortFunc(c.overlay, func(a, b overlaid) int { return c.compare(a.key, b.key) })
-	c.it, err = disk.NewIter(&pebble.IterOptions{LowerBound: bytes.Clone(lo), UpperBound: bytes.Clone(hi)})
-	if err = errors.Join(err, disk.Close()); err != nil {
-		return nil, fmt.Errorf("data folder %s: read: %w", s.cfg.Dir, err)
-	}
+	disk.SetBounds(lo, hi)
+	c.it = disk
 	s.readers.Add(1)
 	return c, nil
 }

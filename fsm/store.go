@@ -1,6 +1,7 @@
 package fsm
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -234,11 +235,11 @@ func (s *Store) pebbleOptions(create bool) *pebble.Options {
 // identify reads kind and applied index, which only a new database lacks.
 func (s *Store) identify(fresh bool) error {
 	want := s.kind()
-	kind, err := read(s.db, keyKind)
+	kind, err := s.read(keyKind)
 	if err != nil {
 		return Damaged(s.cfg.Dir, err)
 	}
-	index, err := read(s.db, keyApplied)
+	index, err := s.read(keyApplied)
 	if err != nil {
 		return Damaged(s.cfg.Dir, err)
 	}
@@ -256,8 +257,8 @@ func (s *Store) identify(fresh bool) error {
 }
 
 // read reads key from Pebble alone; nil where it is missing.
-func read(from pebble.Reader, key []byte) ([]byte, error) {
-	value, closer, err := from.Get(key)
+func (s *Store) read(key []byte) ([]byte, error) {
+	value, closer, err := s.db.Get(key)
 	if errors.Is(err, pebble.ErrNotFound) {
 		return nil, nil
 	} else if err != nil {
@@ -300,47 +301,47 @@ func (s *Store) Delete(key []byte) { s.pending.put(key, nil) }
 // Owner.WriteDirty writes. Owner's lock held.
 func (s *Store) DeleteRange(lo, hi []byte) { s.pending.deleteRange(lo, hi) }
 
-// Get returns the newest value of key, of a list all its items, nil where it is
-// missing. The value must not be changed. Owner's lock held, at least for reading.
+// Get returns the newest value of key, nil where it is missing; of lists see
+// ListReader. The value must not be changed. Owner's lock held, at least for reading.
 func (s *Store) Get(key []byte) ([]byte, error) {
-	value, err := s.get(key)
+	if value, known := s.pending.get(key); known {
+		return value, nil
+	}
+	s.mu.Lock()
+	for i := len(s.cuts) - 1; i >= 0; i-- {
+		if value, known := s.cuts[i].layer.get(key); known {
+			s.mu.Unlock()
+			return value, nil
+		}
+	}
+	s.mu.Unlock()
+	value, err := s.read(key)
+	if err == nil && value != nil {
+		value, err = s.ring.open(key, value)
+	}
 	if err != nil {
-		return nil, s.fail(fmt.Errorf("data folder %s: read: %w", s.cfg.Dir, err))
+		return nil, s.failRead(err)
 	}
 	return value, nil
 }
 
-func (s *Store) get(key []byte) (value []byte, err error) {
-	if s.isList(key) {
-		return s.getList(key)
-	}
-	value, known := s.pending.get(key)
-	if known {
-		return value, nil
-	}
-	s.mu.Lock()
-	for i := len(s.cuts) - 1; i >= 0 && !known; i-- {
-		value, known = s.cuts[i].layer.get(key)
-	}
-	s.mu.Unlock()
-	if known {
-		return value, nil
-	}
-	if value, err = read(s.db, key); err == nil && value != nil {
-		value, err = s.ring.open(key, value)
-	}
-	return value, err
+func (s *Store) failRead(err error) error {
+	return s.fail(fmt.Errorf("data folder %s: read: %w", s.cfg.Dir, err))
 }
 
-// view returns the disk as it is now and the layers that it has not, oldest first:
-// a cut is in one of them, never in both. The snapshot is to be closed. Owner's lock
-// held, at least for reading.
-func (s *Store) view() (disk *pebble.Snapshot, layers []*layer, err error) {
+// view returns the disk as it is now, through an iterator, and the layers that it
+// has not, oldest first: a cut is in one of them, never in both. Owner's lock held, at
+// least for reading.
+func (s *Store) view() (disk *pebble.Iterator, layers []*layer, err error) {
 	s.mu.Lock()
 	cuts := s.cuts
 	s.mu.Unlock()
-	disk = s.db.NewSnapshot()
-	reached, err := read(disk, keyApplied)
+	// A snapshot of Pebble's would do, but its end waits for flushes.
+	disk, err = s.db.NewIter(&pebble.IterOptions{UseL6Filters: true})
+	if err != nil {
+		return nil, nil, err
+	}
+	reached, err := seek(disk, keyApplied)
 	if err == nil && len(reached) != 8 {
 		err = errors.New("the applied index is missing")
 	}
@@ -354,6 +355,15 @@ func (s *Store) view() (disk *pebble.Snapshot, layers []*layer, err error) {
 		}
 	}
 	return disk, append(layers, s.pending), nil
+}
+
+// seek reads key by an iterator; nil where it is missing. The value is the
+// iterator's.
+func seek(disk *pebble.Iterator, key []byte) ([]byte, error) {
+	if !disk.SeekPrefixGE(key) || !bytes.Equal(disk.Key(), key) {
+		return nil, disk.Error()
+	}
+	return disk.ValueAndErr()
 }
 
 // Err returns why the storage failed, or nil.

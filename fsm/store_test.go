@@ -129,23 +129,33 @@ func (p plainLists) DeleteRange(lo, hi []byte) {
 	maps.DeleteFunc(p, func(key, _ string) bool { return key >= string(lo) && key < string(hi) })
 }
 
+// lists reads each list by its key.
+func (l *ledger) lists() (map[string]string, error) {
+	all := map[string]string{}
+	lists, err := l.s.Lists()
+	if err != nil {
+		return nil, err
+	}
+	for i := range 8 {
+		key := fmt.Sprintf("l%d", i)
+		list, getErr := lists.Get([]byte(key))
+		err = errors.Join(err, getErr)
+		if list != nil {
+			all[key] = string(list)
+		}
+	}
+	return all, errors.Join(err, lists.Close())
+}
+
 // state is everything there is, as a reader sees it.
 func (l *ledger) state() (map[string]string, error) {
 	l.RLock()
 	all := maps.Clone(l.counters)
 	scan, err := l.s.Scan([]byte("j"), []byte("m"))
 	back, backErr := l.s.ScanBack([]byte("j"), []byte("m"))
-	got := map[string]string{}
-	for i := range 8 {
-		key := fmt.Sprintf("l%d", i)
-		list, getErr := l.s.Get([]byte(key))
-		backErr = errors.Join(backErr, getErr)
-		if list != nil {
-			got[key] = string(list)
-		}
-	}
+	got, listErr := l.lists()
 	l.RUnlock()
-	if err = errors.Join(err, backErr); err != nil {
+	if err = errors.Join(err, backErr, listErr); err != nil {
 		return nil, err
 	}
 	var forth, reversed []string

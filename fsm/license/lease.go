@@ -1,10 +1,12 @@
 package license
 
 import (
+	"errors"
 	"iter"
 	"time"
 
 	"github.com/cloudlicenses/cloudlicenses"
+	"github.com/cloudlicenses/cloudlicenses/fsm"
 )
 
 var (
@@ -182,20 +184,31 @@ func (m *Machine) findEnded(t *tenant, id uint64) (bool, error) {
 	if id == 0 || id > t.leaseSequence {
 		return false, nil
 	}
+	lists, err := m.store.Lists()
+	if err != nil {
+		return false, err
+	}
+	found := false
 	hour := s.clock / millisPerHour
-	for back := range int64(endedBuckets) {
+	for back := int64(0); back < endedBuckets && !found && err == nil; back++ {
 		m.keyBytes = endedKey(m.keyBytes, hour-back, t.number, id)
-		value, err := m.store.Get(m.keyBytes)
-		if err != nil {
-			return false, err
-		}
-		for err := range endedLeases(value, &m.record) {
-			if err != nil {
-				return false, err
-			}
-			if m.record.ID == id {
-				return s.clock-m.record.EndedMillis < endedMemory, nil
-			}
+		found, err = m.endedAmong(lists, m.keyBytes, id)
+	}
+	if err = errors.Join(err, lists.Close()); err != nil {
+		return false, err
+	}
+	return found && s.clock-m.record.EndedMillis < endedMemory, nil
+}
+
+// endedAmong looks for a lease in the list under key, into m.record.
+func (m *Machine) endedAmong(lists *fsm.ListReader, key []byte, id uint64) (bool, error) {
+	list, err := lists.Get(key)
+	if err != nil {
+		return false, err
+	}
+	for err := range endedLeases(list, &m.record) {
+		if err != nil || m.record.ID == id {
+			return err == nil, err
 		}
 	}
 	return false, nil
