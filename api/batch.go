@@ -28,7 +28,7 @@ type batch struct {
 }
 
 // maxPooledBatch keeps one large batch from holding memory for good.
-const maxPooledBatch = 256
+const maxPooledBatch = 128
 
 // release forgets what a batch held and keeps the room for another.
 func (b *batch) release() {

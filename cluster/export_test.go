@@ -1,5 +1,7 @@
 package cluster
 
+import "time"
+
 // LogRange is what a replica's log holds.
 func (n *Node) LogRange(id GroupID) (first, last uint64) {
 	g := n.group(id)
@@ -7,3 +9,6 @@ func (n *Node) LogRange(id GroupID) (first, last uint64) {
 	last, _ = g.log.LastIndex()
 	return first, last
 }
+
+// LastContact is when a replica last heard of its leader.
+func (n *Node) LastContact(id GroupID) time.Time { return n.group(id).raft.LastContact() }

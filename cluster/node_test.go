@@ -187,3 +187,26 @@ func TestThreeNodesFormAndCommit(t *testing.T) {
 	}
 	require.Equal(t, map[cluster.GroupID][]string{1: r.names, 2: r.names}, r.nodes["n1"].Placement())
 }
+
+// The pulse is what idle followers hear: of Raft's own timers they would hear some four
+// times a second here, every 200–400 ms the commit index and every 1–2 s a heartbeat.
+func TestPulseIsHeard(t *testing.T) {
+	r := newRig(t, 3)
+	r.tuning.ElectionTimeout = 2 * time.Second
+	r.start(r.names...)
+	r.ready(r.names...)
+	leader := r.leader(1)
+	follower := r.nodes[r.names[0]]
+	if leader == r.names[0] {
+		follower = r.nodes[r.names[1]]
+	}
+	require.Eventually(t, func() bool {
+		heard := map[time.Time]bool{}
+		look := time.NewTicker(2 * time.Millisecond)
+		defer look.Stop()
+		for began := time.Now(); time.Since(began) < time.Second; <-look.C {
+			heard[follower.LastContact(1)] = true
+		}
+		return len(heard) >= 9
+	}, 20*time.Second, time.Millisecond, "ten pulses a second")
+}

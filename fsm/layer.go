@@ -42,7 +42,7 @@ type change struct {
 }
 
 // maxLayerHint bounds what is set aside for a layer to be.
-const maxLayerHint = 1 << 16
+const maxLayerHint = 1 << 13
 
 // newLayer returns a layer with room for about so many keys.
 func newLayer(keys int) *layer {
@@ -78,7 +78,7 @@ func (l *layer) note(key, value []byte, added bool) {
 }
 
 // firstList is the room of a list that has got a second item.
-const firstList = 1 << 10
+const firstList = 512
 
 // add appends an item to the list under a key.
 func (l *layer) add(key, item []byte) {
@@ -92,6 +92,7 @@ func (l *layer) add(key, item []byte) {
 	c := &l.changes[i]
 	if need := len(c.value) + len(item); need > cap(c.value) {
 		c.value = append(make([]byte, 0, max(firstList, 2*need)), c.value...)
+		l.bytes += int64(cap(c.value) - need)
 	}
 	c.value = append(c.value, item...)
 }
@@ -130,5 +131,3 @@ func covers(ranges [][2][]byte, key []byte) bool {
 	}
 	return false
 }
-
-func (l *layer) empty() bool { return len(l.changes) == 0 && len(l.ranges) == 0 }

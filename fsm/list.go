@@ -22,7 +22,12 @@ const partHeader = 4
 
 // Add appends an item to the list under key (StoreConfig.Lists), copying both.
 // Owner's lock held.
-func (s *Store) Add(key, item []byte) { s.pending.add(key, item) }
+func (s *Store) Add(key, item []byte) {
+	if !s.isList(key) {
+		panic(fmt.Sprintf("add to %x, which is no list", key))
+	}
+	s.pending.add(key, item)
+}
 
 // isList reports whether the record under a key is a list.
 func (s *Store) isList(key []byte) bool { return slices.Contains(s.cfg.Lists, key[0]) }
@@ -80,17 +85,20 @@ func (s *Store) opened(key, kept []byte) ([]byte, error) {
 	if !s.isList(key) {
 		return s.ring.open(key, kept)
 	}
-	items := []byte{}
+	how, err := s.ring.of(key)
+	if err != nil {
+		return nil, err
+	}
+	items := make([]byte, 0, len(kept))
 	for len(kept) > 0 {
 		if len(kept) < partHeader || uint64(len(kept)-partHeader) < uint64(binary.BigEndian.Uint32(kept)) {
 			return nil, fmt.Errorf("list %x is cut short", key)
 		}
 		end := partHeader + int(binary.BigEndian.Uint32(kept))
-		part, err := s.ring.open(key, kept[partHeader:end])
-		if err != nil {
+		if items, err = how.open(items, key, kept[partHeader:end]); err != nil {
 			return nil, err
 		}
-		items, kept = append(items, part...), kept[end:]
+		kept = kept[end:]
 	}
 	return items, nil
 }

@@ -14,19 +14,13 @@ import (
 type Scan struct {
 	s       *Store
 	it      *pebble.Iterator
-	overlay []overlaid // of the range, in the order of the walk
+	overlay []change // of the range, in the order of the walk
 	ranges  [][2][]byte
 	back    bool // from the last record to the first one
 	started bool
 
 	key, value []byte
 	err        error
-}
-
-type overlaid struct {
-	key   string
-	value []byte // nil: deleted
-	added bool   // to what is on the disk
 }
 
 // Scan opens a scan of [lo, hi). Owner's lock held, at least for reading; the
@@ -41,7 +35,7 @@ func (s *Store) scan(lo, hi []byte, back bool) (*Scan, error) {
 		return nil, ErrClosed
 	}
 	c := &Scan{s: s, back: back}
-	newest := make(map[string]overlaid)
+	newest := make(map[string]change)
 	disk, layers, err := s.view()
 	if err != nil {
 		return nil, fmt.Errorf("data folder %s: read: %w", s.cfg.Dir, err)
@@ -57,18 +51,17 @@ func (s *Store) scan(lo, hi []byte, back bool) (*Scan, error) {
 		}
 		for _, change := range l.changes {
 			if change.key >= string(lo) && change.key < string(hi) {
-				top := overlaid(change)
 				if under, ok := newest[change.key]; ok && change.added {
-					top.value, top.added = joined([][]byte{change.value, under.value}), under.added
+					change.value, change.added = joined([][]byte{change.value, under.value}), under.added
 				}
-				newest[change.key] = top
+				newest[change.key] = change
 			}
 		}
 	}
 	for _, top := range newest {
 		c.overlay = append(c.overlay, top)
 	}
-	slices.SortFunc(c.overlay, func(a, b overlaid) int { return c.compare(a.key, b.key) })
+	slices.SortFunc(c.overlay, func(a, b change) int { return c.compare(a.key, b.key) })
 	disk.SetBounds(lo, hi)
 	c.it = disk
 	s.readers.Add(1)

@@ -184,23 +184,28 @@ func (r *keyring) open(key, kept []byte) ([]byte, error) {
 	if err != nil || !k.sealed {
 		return kept, err
 	}
-	if len(kept) == 0 {
+	return k.open([]byte{}, key, kept)
+}
+
+// open appends to b what seal was given.
+func (k *keeping) open(b, key, kept []byte) ([]byte, error) {
+	switch {
+	case !k.sealed:
+		return append(b, kept...), nil
+	case len(kept) == 0:
 		return nil, fmt.Errorf("record %x is empty", key)
+	case kept[0] == keptPlain:
+		return append(b, kept[1:]...), nil
+	case kept[0] != keptSealed:
+		return nil, fmt.Errorf("record %x is kept in a way that this release does not know", key)
+	case k.aead == nil:
+		return nil, fmt.Errorf("record %x is sealed, and its data key %d is not there", key, k.scope)
 	}
-	switch kept[0] {
-	case keptPlain:
-		return kept[1:], nil
-	case keptSealed:
-		if k.aead == nil {
-			return nil, fmt.Errorf("record %x is sealed, and its data key %d is not there", key, k.scope)
-		}
-		value, err := k.aead.Open([]byte{}, nil, kept[1:], bind(nil, k.scope, key))
-		if err != nil {
-			return nil, fmt.Errorf("record %x: %w", key, err)
-		}
-		return value, nil
+	b, err := k.aead.Open(b, nil, kept[1:], bind(nil, k.scope, key))
+	if err != nil {
+		return nil, fmt.Errorf("record %x: %w", key, err)
 	}
-	return nil, fmt.Errorf("record %x is kept in a way that this release does not know", key)
+	return b, nil
 }
 
 // followKeys brings the ring to what it is once a cut is in Pebble. What else

@@ -34,7 +34,7 @@ func (s *Store) Snapshot() (Snapshot, error) {
 	case s.held:
 		return nil, ErrSnapshotTaken
 	}
-	if s.applied != s.sealed || !s.pending.empty() {
+	if s.applied != s.sealed {
 		s.seal()
 		select {
 		case s.wake <- struct{}{}:
@@ -60,7 +60,7 @@ func (p *snapshot) Persist(dir string) error {
 	if err := s.commit(); err != nil {
 		return err
 	}
-	if err := s.flushNow(); err != nil {
+	if err := s.flush(); err != nil { // with its rests: the log grows meanwhile, and nobody waits
 		return s.fail(fmt.Errorf("data folder %s: flush: %w", s.cfg.Dir, err))
 	}
 	if err := s.Err(); err != nil {
@@ -151,7 +151,7 @@ func (s *Store) Close() error {
 	}
 	s.stopped = true
 	healthy := s.Err() == nil
-	if healthy && (s.applied != s.sealed || !s.pending.empty()) {
+	if healthy && s.applied != s.sealed {
 		s.seal()
 	}
 	s.owner.Unlock()
@@ -182,7 +182,9 @@ func (s *Store) closeDB() error {
 	}
 	s.mu.Lock()
 	for _, c := range s.cuts {
-		_ = c.batch.Close()
+		if c.batch != nil {
+			_ = c.batch.Close()
+		}
 	}
 	s.cuts = nil
 	s.mu.Unlock()

@@ -304,6 +304,9 @@ func (s *Store) DeleteRange(lo, hi []byte) { s.pending.deleteRange(lo, hi) }
 // Get returns the newest value of key, nil where it is missing; of lists see
 // ListReader. The value must not be changed. Owner's lock held, at least for reading.
 func (s *Store) Get(key []byte) ([]byte, error) {
+	if s.isList(key) {
+		panic(fmt.Sprintf("read list %x as a record", key))
+	}
 	if value, known := s.pending.get(key); known {
 		return value, nil
 	}

@@ -124,7 +124,9 @@ func (s *Store) commitCut(c *cut) error {
 	if err := c.batch.Commit(pebble.NoSync); err != nil {
 		return err
 	}
-	if err := c.batch.Close(); err != nil {
+	err = c.batch.Close()
+	c.batch = nil // Pebble may use it again
+	if err != nil {
 		return err
 	}
 	if destroyed {
@@ -253,9 +255,13 @@ func (s *Store) Flush() error {
 
 // flushNow flushes without a rest: somebody waits.
 func (s *Store) flushNow() error {
-	s.unflushed.Store(0)
 	s.hurried.Add(1)
 	defer s.hurried.Add(-1)
+	return s.flush()
+}
+
+func (s *Store) flush() error {
+	s.unflushed.Store(0)
 	return s.db.Flush()
 }
 

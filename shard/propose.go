@@ -135,8 +135,8 @@ func (s *Shard) propose(ctx context.Context, group cluster.GroupID, header fsm.H
 		// Only a command that was answered is out of the engine's hands.
 		if cap(command) <= maxPooledBuffer {
 			*pooled = command
-			buffers.Put(pooled)
 		}
+		buffers.Put(pooled)
 		return reply, nil
 	}
 	try := 0
@@ -193,8 +193,10 @@ func (s *Shard) proposeAll(ctx context.Context, at placement, tenant cloudlicens
 	first, cancel := s.tries.context(ctx, deadline)
 	replies, err := s.engine.ProposeAll(first, at.group, commands)
 	cancel()
-	if err == nil && cap(encoded) <= maxPooledBuffer { // as in propose
-		*pooled = encoded
+	if err == nil { // as in propose
+		if cap(encoded) <= maxPooledBuffer {
+			*pooled = encoded
+		}
 		buffers.Put(pooled)
 	}
 	if err != nil {

@@ -187,6 +187,10 @@ func (m *Machine) Apply(index uint64, stampMillis int64, commands [][]byte, want
 	return results, err
 }
 
+// maxReplyHint bounds what is set aside for a result: a lone long one tells little
+// of those to come.
+const maxReplyHint = 512
+
 func (m *Machine) applyLocked(index uint64, stampMillis int64, commands [][]byte, wantResults bool) ([][]byte, error) {
 	s := m.state
 	switch {
@@ -204,7 +208,7 @@ func (m *Machine) applyLocked(index uint64, stampMillis int64, commands [][]byte
 	var buffer []byte
 	var ends []int
 	if wantResults {
-		buffer = make([]byte, 0, m.replySize*len(commands)+256)
+		buffer = make([]byte, 0, min(m.replySize, maxReplyHint)*len(commands)+256)
 		ends = make([]int, 0, len(commands))
 	}
 	for i, command := range commands {
