@@ -193,9 +193,6 @@ func (n *Node) raftConfig(id GroupID) *raft.Config {
 	cfg.ElectionTimeout = timeout
 	cfg.LeaderLeaseTimeout = timeout
 	cfg.CommitTimeout = commitTimeout
-	if id == 0 {
-		cfg.CommitTimeout *= directoryPatience
-	}
 	cfg.MaxAppendEntries = maxAppendEntries
 	cfg.BatchApplyCh = true
 	cfg.NoSnapshotRestoreOnStart = true

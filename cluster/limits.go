@@ -25,7 +25,7 @@ const (
 	// up less often; Raft's are left where its main loop waits for the disk.
 	// Followers wait 200–400 ms for one, or for entries.
 	leaderPatience = 5
-	// directoryPatience stretches all time-outs of the directory.
+	// directoryPatience stretches the election time-outs of the directory.
 	directoryPatience = 2
 	// commitTimeout is how often an idle leader tells followers its commit index.
 	commitTimeout = 200 * time.Millisecond
