@@ -366,6 +366,13 @@ func (r *runner) measure(ctx context.Context, s *subject, o load.Options) (load.
 	if err == nil {
 		err = profiled()
 	}
+	if err == nil && result.Operations == 0 {
+		why := "within the time"
+		if len(result.Errors) > 0 {
+			why = result.Errors[0]
+		}
+		err = fmt.Errorf("no operation succeeded: %s; with --url, look at --host, at --product with --pools, and at the limits of the key", why)
+	}
 	r.cfg.Progress.End(summary(&result, err))
 	if result.Operations > 0 {
 		r.report.Results = append(r.report.Results, result)
