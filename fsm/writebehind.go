@@ -167,20 +167,19 @@ func (s *Store) write(batch *pebble.Batch, key []byte, c *change) error {
 	if err != nil {
 		return err
 	}
-	set, size, list := batch.SetDeferred, kept.size(c.value), s.isList(key)
+	set, size, header := batch.SetDeferred, kept.size(c.value), 0
 	if c.added {
 		set = batch.MergeDeferred
 	}
-	if !list {
-		op := set(len(key), size)
-		copy(op.Key, key)
-		s.ring.seal(op.Value, kept, key, c.value)
-		return op.Finish()
+	if s.isList(key) {
+		header = partHeader
 	}
-	op := set(len(key), partHeader+size)
+	op := set(len(key), header+size)
 	copy(op.Key, key)
-	binary.BigEndian.PutUint32(op.Value, uint32(size))
-	s.ring.seal(op.Value[partHeader:], kept, key, c.value)
+	if header > 0 {
+		binary.BigEndian.PutUint32(op.Value, uint32(size))
+	}
+	s.ring.seal(op.Value[header:], kept, key, c.value)
 	return op.Finish()
 }
 

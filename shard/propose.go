@@ -198,8 +198,7 @@ func (s *Shard) proposeAll(ctx context.Context, at placement, tenant cloudlicens
 			*pooled = encoded
 		}
 		buffers.Put(pooled)
-	}
-	if err != nil {
+	} else {
 		try := 0
 		err = settle(ctx, deadline, err, func(ctx context.Context) (err error) {
 			try++
