@@ -52,7 +52,7 @@ func (r *runner) billing(ctx context.Context) error {
 		for _, step := range steps {
 			r.cfg.Progress.Begin("billing: "+step.what, 0)
 			if err := step.do(); err != nil {
-				r.cfg.Progress.End("failed: " + err.Error())
+				r.cfg.Progress.End("failed")
 				return fmt.Errorf("%s: %w", step.what, err)
 			}
 			r.cfg.Progress.End("")

@@ -15,6 +15,16 @@ const significance = 0.05
 // fewestSlices can tell a change at all: of fewer, no difference is significant.
 const fewestSlices = 4
 
+// Comparison is what two reports say of a change.
+type Comparison struct {
+	// OtherMachine is that of the new report, where it is not that of the old one:
+	// then a change may be the machine's.
+	OtherMachine string   `json:"other_machine,omitempty"`
+	Changes      []Change `json:"changes"`
+	// LeftOut names what was not compared, and why.
+	LeftOut []string `json:"left_out,omitempty"`
+}
+
 // Change is what became of a measurement between two reports.
 type Change struct {
 	Name string `json:"name"`
@@ -28,6 +38,8 @@ type Change struct {
 	N    int     `json:"n_old"`
 	M    int     `json:"n_new"`
 	Real bool    `json:"real"`
+	// Unlike is why the two are not of the same load; empty: they are.
+	Unlike string `json:"unlike,omitempty"`
 	// Medians of the latency, in microseconds, for the reader.
 	OldP50 float64 `json:"old_p50_us"`
 	NewP50 float64 `json:"new_p50_us"`
@@ -36,8 +48,10 @@ type Change struct {
 // Verdict says in words what Change is.
 func (c *Change) Verdict() string {
 	switch percent := 100 * (c.New/c.Old - 1); {
+	case c.Unlike != "":
+		return "? not the same load: " + c.Unlike
 	case c.N < fewestSlices || c.M < fewestSlices:
-		return fmt.Sprintf("? too few seconds to tell (n=%d+%d)", c.N, c.M)
+		return fmt.Sprintf("? too few seconds to tell (n=%d+%d): %d of each at least", c.N, c.M, fewestSlices)
 	case !c.Real:
 		return fmt.Sprintf("~ no real change (p=%.3f, n=%d+%d)", c.P, c.N, c.M)
 	case percent > 0:
@@ -47,34 +61,50 @@ func (c *Change) Verdict() string {
 	}
 }
 
-// Compare compares the measurements that two reports have in common, and names
-// those that only one of them has. Open loops are left out: their rate was given.
-func Compare(before, after *Report) (changes []Change, only []string) {
+// Compare compares the loads that two reports have in common, and names what it
+// leaves out: what only one of them has, and what has no throughput of its own.
+func Compare(before, after *Report) *Comparison {
+	c := &Comparison{}
+	if before.Machine != after.Machine {
+		c.OtherMachine = fmt.Sprintf("%s against %s", after.Machine, before.Machine)
+	}
 	olds, oldNames := byName(before)
 	news, newNames := byName(after)
 	for _, name := range newNames {
-		if olds[name] == nil {
-			only = append(only, "new: "+name)
-			continue
+		switch why := leftOut(news[name][0]); {
+		case olds[name] == nil:
+			c.LeftOut = append(c.LeftOut, name+": only in the new report")
+		case why != "":
+			c.LeftOut = append(c.LeftOut, name+": "+why)
+		default:
+			c.Changes = append(c.Changes, compare(name, olds[name], news[name]))
 		}
-		changes = append(changes, compare(name, olds[name], news[name]))
 	}
 	for _, name := range oldNames {
 		if news[name] == nil {
-			only = append(only, "old: "+name)
+			c.LeftOut = append(c.LeftOut, name+": only in the old report")
 		}
 	}
-	return changes, only
+	return c
 }
 
-// byName gathers the closed loops of a report, in order.
+// leftOut is why a result has no throughput to compare; empty: it has one.
+func leftOut(r *load.Result) string {
+	switch {
+	case r.Operations == 0:
+		return "not a load"
+	case r.RateAsked > 0:
+		return "the rate of an open loop is given"
+	default:
+		return ""
+	}
+}
+
+// byName gathers the results of a report, in order.
 func byName(r *Report) (runs map[string][]*load.Result, names []string) {
 	runs = map[string][]*load.Result{}
 	for i := range r.Results {
 		result := &r.Results[i]
-		if result.RateAsked > 0 || result.Operations == 0 {
-			continue
-		}
 		name := result.Name()
 		if runs[name] == nil {
 			names = append(names, name)
@@ -90,7 +120,8 @@ func compare(name string, before, after []*load.Result) Change {
 	news, newP50 := gather(after)
 	c.N, c.M, c.OldP50, c.NewP50 = len(olds), len(news), oldP50, newP50
 	c.Old, c.New = median(olds), median(news)
-	if c.N < fewestSlices || c.M < fewestSlices {
+	c.Unlike = unlike(before[0], after[0])
+	if c.Unlike != "" || c.N < fewestSlices || c.M < fewestSlices {
 		return c
 	}
 	// The error is of samples that are all equal: no change.
@@ -99,6 +130,18 @@ func compare(name string, before, after []*load.Result) Change {
 	}
 	c.Real = c.P < significance
 	return c
+}
+
+// unlike says what makes one load another one than before; empty: nothing.
+func unlike(before, after *load.Result) string {
+	switch {
+	case before.Pools != after.Pools:
+		return fmt.Sprintf("%s before, %d now", plural(before.Pools, "pool"), after.Pools)
+	case max(before.Batch, 1) != max(after.Batch, 1):
+		return fmt.Sprintf("batches of %d before, of %d now", before.Batch, after.Batch)
+	default:
+		return ""
+	}
 }
 
 // gather joins the seconds of several runs, and the median of their medians.

@@ -40,7 +40,7 @@ type Config struct {
 	OpenMachine OpenMachine
 	// Dir is where data folders are made; empty: the system's temporary one.
 	Dir string
-	// Out gets profiles; empty: the working folder.
+	// Out gets profiles.
 	Out string
 	// Commit is the binary's.
 	Commit string
@@ -52,8 +52,8 @@ type Config struct {
 	Warmup    time.Duration
 	// Rate is in operations per second; 0: closed loop.
 	Rate float64
-	// HalfRate measures each scenario once more in an open loop, at half of the
-	// best rate it has reached.
+	// HalfRate measures each load once more in an open loop, at half of the best
+	// rate it has reached.
 	HalfRate bool
 	Seed     uint64
 
@@ -73,8 +73,8 @@ type Config struct {
 	Echo           bool
 	EngineBaseline bool
 	Peers          []string
-	// Profile of the leader during each measurement: one of Profiles; empty:
-	// none.
+	// Profile of the leader, or of this process where the engine runs in it, during
+	// each measurement: one of Profiles; empty: none.
 	Profile string
 
 	// URL, Host and APIKey are those of a running cluster to be measured instead
@@ -169,6 +169,23 @@ func (c *Config) check() error {
 		return errors.New("TLS secures a cluster that is started here: of a running one, give its https URL")
 	case c.Mode == ModeEngine && (c.URL != "" || c.TLS || c.Batch > 0 || c.Route != RouteLeader):
 		return errors.New("the engine without HTTP knows no URL, TLS, batch and route")
+	}
+	return c.checkTogether()
+}
+
+// checkTogether finds settings that nothing would come of.
+func (c *Config) checkTogether() error {
+	isLoad := func(s string) bool { return s == Hot || s == Spread }
+	study := slices.IndexFunc(c.Scenarios, func(s string) bool { return !isLoad(s) })
+	switch {
+	case c.URL != "" && study >= 0:
+		return fmt.Errorf("scenario %s wants a cluster that is started for it: of a running one, measure %s and %s", c.Scenarios[study], Hot, Spread)
+	case c.URL != "" && c.Profile != "":
+		return errors.New("a running cluster is profiled at its own admin addresses (/debug/pprof)")
+	case c.Profile != "" && c.Out == "":
+		return errors.New("a profile needs a folder to be written to: name one with --out")
+	case !slices.ContainsFunc(c.Scenarios, isLoad) && (c.Rate > 0 || c.HalfRate || c.Batch > 0 || c.Mode == ModeEngine || c.EngineBaseline || len(c.Peers) > 0):
+		return fmt.Errorf("rate, batch, mode, the engine's baseline and peers are of the scenarios %s and %s: name one of them, too", Hot, Spread)
 	}
 	return nil
 }

@@ -26,12 +26,8 @@ func Full(ctx context.Context, cfg Config) (*Report, error) {
 		do   func() error
 	}{
 		{"echo", func() error { return r.echo(ctx, ends) }},
-		{"HTTP", func() error {
-			r.cfg.HalfRate = true
-			defer func() { r.cfg.HalfRate = false }()
-			return r.run(ctx, r.http(), loads, r.cfg.Callers)
-		}},
-		{"rounds of HTTP and echo", func() error { return r.rounds(ctx) }},
+		{"HTTP", func() error { return r.run(ctx, r.http(), loads, r.cfg.Callers) }},
+		{"rounds of HTTP and echo, and half their rate", func() error { return r.rounds(ctx) }},
 		{"peers", func() error { return r.peers(ctx, PeerNames, loads, ends) }},
 		{"engine", func() error { return r.run(ctx, r.oneGroup(), loads, []int{r.many()}) }},
 		{"baseline of the engine", func() error { return r.baseline(ctx, loads, []int{r.many()}) }},
@@ -49,6 +45,8 @@ func Full(ctx context.Context, cfg Config) (*Report, error) {
 			break
 		}
 		if err := step.do(); err != nil {
+			r.cfg.Progress.Begin(step.name, 0)
+			r.cfg.Progress.End("failed: " + err.Error())
 			r.report.missing(step.name, err.Error())
 			errs = append(errs, fmt.Errorf("%s: %w", step.name, err))
 		}
@@ -61,29 +59,37 @@ func Full(ctx context.Context, cfg Config) (*Report, error) {
 const moreRounds = 2
 
 // rounds measures the echo and the cluster in turn: a machine is faster at one
-// time than at another, and a ratio is of the middle one of each.
+// time than at another, and a ratio is of the middle one of each. So is half of
+// the cluster's rate, which comes last.
 func (r *runner) rounds(ctx context.Context) error {
 	return r.with(ctx, r.http(), func(own *subject) error {
-		echo, stop, err := r.startEcho(ctx)
-		if err != nil {
+		if err := r.roundsWithEcho(ctx, own); err != nil {
 			return err
 		}
-		defer stop()
-		for range moreRounds {
-			for _, o := range []load.Options{
-				r.optionsOf(echo, Hot, r.many()), r.optionsOf(own, Hot, r.many()), r.optionsOf(own, Spread, r.many()),
-			} {
-				s := own
-				if o.System == systemEcho {
-					s = echo
-				}
-				if _, err := r.measure(ctx, s, o); err != nil {
-					return err
-				}
+		return errors.Join(r.half(ctx, own, Hot), r.half(ctx, own, Spread))
+	})
+}
+
+func (r *runner) roundsWithEcho(ctx context.Context, own *subject) error {
+	echo, stop, err := r.startEcho(ctx)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	for range moreRounds {
+		for _, o := range []load.Options{
+			r.optionsOf(echo, Hot, r.many()), r.optionsOf(own, Hot, r.many()), r.optionsOf(own, Spread, r.many()),
+		} {
+			s := own
+			if o.System == systemEcho {
+				s = echo
+			}
+			if _, err := r.measure(ctx, s, o); err != nil {
+				return err
 			}
 		}
-		return nil
-	})
+	}
+	return nil
 }
 
 // oneGroup is the engine with one group.

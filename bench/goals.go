@@ -90,31 +90,29 @@ func (j *judge) own(scheme, scenario string, callers int) *load.Result {
 }
 
 // ratio adds a row that holds one throughput against another.
-func (j *judge) ratio(measure string, atLeast float64, a, b *load.Result, perSecond func(*load.Result) float64) {
+func (j *judge) ratio(measure string, atLeast float64, a, b *load.Result) {
 	goal := ""
 	if atLeast > 0 {
 		goal = fmt.Sprintf("≥ %.4g ×", atLeast)
 	}
-	if a == nil || b == nil || perSecond(b) == 0 {
+	if a == nil || b == nil || b.OpsPerSecond == 0 {
 		j.row(measure, goal, "", false, false)
 		return
 	}
-	q := perSecond(a) / perSecond(b)
-	figure := fmt.Sprintf("%.2f × (%s/s against %s/s)", q, thousands(perSecond(a)), thousands(perSecond(b)))
+	q := a.OpsPerSecond / b.OpsPerSecond
+	figure := fmt.Sprintf("%.2f × (%s/s against %s/s)", q, thousands(a.OpsPerSecond), thousands(b.OpsPerSecond))
 	if b.Scheme != "" {
 		figure += ", " + b.System + ": " + b.Scheme
 	}
 	j.row(measure, goal, figure, true, q >= atLeast)
 }
 
-func operations(r *load.Result) float64 { return r.OpsPerSecond }
-
 func (j *judge) throughput(scenario string) {
 	own := j.own("", scenario, most)
 	what := fmt.Sprintf("HTTP %s, %d connections, against ", scenario, most)
-	j.ratio(what+"the echo of its edge", 0.65, own, j.best(Hot, most, systemEcho), operations)
-	j.ratio(what+"Redis", 1.5, own, j.best(scenario, most, "redis"), operations)
-	j.ratio(what+"the better of PostgreSQL and etcd", 5, own, j.best(scenario, most, "postgres", "etcd"), operations)
+	j.ratio(what+"the echo of its edge", 0.65, own, j.best(Hot, most, systemEcho))
+	j.ratio(what+"Redis", 1.5, own, j.best(scenario, most, "redis"))
+	j.ratio(what+"the better of PostgreSQL and etcd", 5, own, j.best(scenario, most, "postgres", "etcd"))
 }
 
 // alone judges the median of one connection.
@@ -160,12 +158,12 @@ func (j *judge) engine() {
 	}
 	for _, scenario := range []string{Hot, Spread} {
 		j.ratio(fmt.Sprintf("engine, one group, %d callers, %s, against plain raft-boltdb", most, scenario), 6,
-			find(scheme, scenario), find(schemePlain, scenario), operations)
+			find(scheme, scenario), find(schemePlain, scenario))
 	}
 	swept := func(groups int) *load.Result {
 		return find(plan{nodes: usualNodes, groups: groups, tenants: groupCounts[len(groupCounts)-1]}.scheme(), Spread)
 	}
-	j.ratio("16 groups against 1, the same load", 0, swept(16), swept(1), operations)
+	j.ratio("16 groups against 1, the same load", 0, swept(16), swept(1))
 }
 
 func (j *judge) batches() {
@@ -173,7 +171,7 @@ func (j *judge) batches() {
 	for _, scenario := range []string{Hot, Spread} {
 		batched := j.own(scheme, scenario, batchCallers)
 		j.ratio(fmt.Sprintf("seats per second in batches of %d, %s, against single checkouts", batchOperations, scenario), 5,
-			batched, j.own("", scenario, most), (*load.Result).SeatsPerSecond)
+			batched, j.own("", scenario, most))
 	}
 }
 

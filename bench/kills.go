@@ -49,7 +49,7 @@ func (r *runner) kills(ctx context.Context) error {
 			r.cfg.Progress.At(time.Since(start), fmt.Sprintf("kill %d: %d ms", i+1, outage.Milliseconds()))
 		})
 		if err != nil {
-			r.cfg.Progress.End("failed: " + err.Error())
+			r.cfg.Progress.End("failed")
 			return err
 		}
 		lost, doubled, err := k.account(ctx)

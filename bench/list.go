@@ -22,7 +22,7 @@ func (t *httpTarget) list(ctx context.Context, c *conn, tenant int, path string,
 			return fmt.Errorf("GET %s: %w", path, err)
 		}
 		if r.status != http.StatusOK {
-			return fmt.Errorf("GET %s: %d: %.200s", path, r.status, r.body)
+			return fmt.Errorf("GET %s: %w", path, problem(r))
 		}
 		var page struct {
 			Items []accountRow `json:"items"`

@@ -59,7 +59,7 @@ func (r *runner) million(ctx context.Context) error {
 			r.cfg.Progress.Begin("million: "+step.what, 0)
 			err := step.do(ctx, s, figures)
 			if err != nil {
-				r.cfg.Progress.End("failed: " + err.Error())
+				r.cfg.Progress.End("failed")
 				return fmt.Errorf("%s: %w", step.what, err)
 			}
 			r.cfg.Progress.End("")

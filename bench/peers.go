@@ -39,7 +39,7 @@ func (r *runner) peers(ctx context.Context, names, scenarios []string, callers [
 func (r *runner) peer(ctx context.Context, name string, scenarios []string, callers []int) error {
 	r.cfg.Progress.Begin("peer "+name, 0)
 	if r.cfg.PeersBinary == "" {
-		r.report.missing("peer "+name, "bench-peers is not built: `make bench` builds it beside cloudlicenses")
+		r.report.missing("peer "+name, "bench-peers is not beside this program: build it with `go build -C bench/peers -o ../../bin/bench-peers .`")
 		r.cfg.Progress.End("missing: no bench-peers")
 		return nil
 	}

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 )
 
 // target is the cluster with these tenants, each of which has pools.
@@ -35,9 +36,9 @@ func (r *runner) running(ctx context.Context) (*httpTarget, error) {
 	if host == "" {
 		host = u.Hostname()
 	}
-	id, rest, ok := cutTenant(host)
-	if !ok {
-		return nil, fmt.Errorf("host %q names no tenant: want TENANT.DOMAIN", host)
+	id, rest, ok := strings.Cut(host, ".")
+	if !ok || id == "" || rest == "" || net.ParseIP(host) != nil {
+		return nil, fmt.Errorf("host %q names no tenant: add --host TENANT.DOMAIN", host)
 	}
 	port := u.Port()
 	if port == "" {
@@ -58,15 +59,6 @@ func (r *runner) running(ctx context.Context) (*httpTarget, error) {
 	return t, err
 }
 
-func cutTenant(host string) (tenant, domain string, ok bool) {
-	for i := range host {
-		if host[i] == '.' {
-			return host[:i], host[i+1:], i > 0 && i < len(host)-1
-		}
-	}
-	return "", "", false
-}
-
 // findLeaders learns, for every tenant, which node leads its group. Nodes that
 // replies name are added to the addresses.
 func (t *httpTarget) findLeaders() error {
@@ -81,7 +73,7 @@ func (t *httpTarget) findLeaders() error {
 			return fmt.Errorf("leader of tenant %s: %w", tenant.ID, err)
 		}
 		if r.status != http.StatusOK {
-			return fmt.Errorf("leader of tenant %s: %d: %.200s", tenant.ID, r.status, r.body)
+			return fmt.Errorf("leader of tenant %s: %w", tenant.ID, problem(r))
 		}
 		if len(r.leader) == 0 {
 			continue // the node that was asked

@@ -17,7 +17,7 @@ import (
 
 func result(system, scheme, scenario string, callers int, ops float64) load.Result {
 	return load.Result{
-		System: system, Scheme: scheme, Scenario: scenario, Callers: callers, Seats: 1,
+		System: system, Scheme: scheme, Scenario: scenario, Callers: callers, Batch: 1,
 		Operations: int64(ops * 10), OpsPerSecond: ops, Latency: load.Latency{P50: 400, P99: 1000}, FsyncMicros: 150,
 	}
 }
@@ -29,30 +29,51 @@ func TestCompare(t *testing.T) {
 		return &Report{Results: []load.Result{r}}
 	}
 	// R: wilcox.test(c(1.1,2.2,3.3,4.4,5.5), c(6.6,7.7,8.8,9.9,11)): W = 0, p = 0.007937.
-	changes, only := Compare(run(1.1, 2.2, 3.3, 4.4, 5.5), run(6.6, 7.7, 8.8, 9.9, 11))
-	require.Empty(t, only)
-	require.InDelta(t, 0.007937, changes[0].P, 1e-6)
-	require.True(t, changes[0].Real)
-	require.Equal(t, "faster by 166.7 % (p=0.008, n=5+5)", changes[0].Verdict())
+	c := Compare(run(1.1, 2.2, 3.3, 4.4, 5.5), run(6.6, 7.7, 8.8, 9.9, 11))
+	require.Empty(t, c.LeftOut)
+	require.Empty(t, c.OtherMachine)
+	require.InDelta(t, 0.007937, c.Changes[0].P, 1e-6)
+	require.True(t, c.Changes[0].Real)
+	require.Equal(t, "faster by 166.7 % (p=0.008, n=5+5)", c.Changes[0].Verdict())
 
-	changes, _ = Compare(run(6.6, 7.7, 8.8, 9.9, 11), run(1.1, 2.2, 3.3, 4.4, 5.5))
-	require.Contains(t, changes[0].Verdict(), "slower by 62.5 %")
+	c = Compare(run(6.6, 7.7, 8.8, 9.9, 11), run(1.1, 2.2, 3.3, 4.4, 5.5))
+	require.Contains(t, c.Changes[0].Verdict(), "slower by 62.5 %")
 
 	// R: wilcox.test(c(1,3,5,7), c(2,4,6,8)): W = 6, p = 0.6857.
-	changes, _ = Compare(run(1, 3, 5, 7), run(2, 4, 6, 8))
-	require.InDelta(t, 0.6857, changes[0].P, 1e-4)
-	require.Contains(t, changes[0].Verdict(), "~ no real change")
+	c = Compare(run(1, 3, 5, 7), run(2, 4, 6, 8))
+	require.InDelta(t, 0.6857, c.Changes[0].P, 1e-4)
+	require.Contains(t, c.Changes[0].Verdict(), "~ no real change")
 
-	changes, _ = Compare(run(5, 5, 5, 5), run(5, 5, 5, 5))
-	require.False(t, changes[0].Real, "all alike")
+	c = Compare(run(5, 5, 5, 5), run(5, 5, 5, 5))
+	require.False(t, c.Changes[0].Real, "all alike")
 
-	changes, _ = Compare(run(1, 2, 3), run(7, 8, 9))
-	require.Contains(t, changes[0].Verdict(), "too few seconds")
+	c = Compare(run(1, 2, 3), run(7, 8, 9))
+	require.Contains(t, c.Changes[0].Verdict(), "too few seconds to tell (n=3+3): 4 of each")
 
-	other := &Report{Results: []load.Result{result(systemEcho, "", Hot, 1, 5)}}
-	changes, only = Compare(run(1), other)
-	require.Empty(t, changes)
-	require.Equal(t, []string{"new: echo hot, 1 callers", "old: cloudlicenses hot, 1 callers"}, only)
+	more := run(6.6, 7.7, 8.8, 9.9, 11)
+	more.Results[0].Pools = 100
+	more.Machine.Kernel = "7.0"
+	c = Compare(run(1.1, 2.2, 3.3, 4.4, 5.5), more)
+	require.Equal(t, "? not the same load: 0 pools before, 100 now", c.Changes[0].Verdict())
+	require.False(t, c.Changes[0].Real)
+	require.Contains(t, c.OtherMachine, "Linux 7.0")
+}
+
+// What is not compared is named.
+func TestCompareLeavesOut(t *testing.T) {
+	open := result(systemCluster, "", Hot, 1, 100)
+	open.RateAsked = 100
+	idle := load.Result{System: systemCluster, Scenario: "idle"}
+	c := Compare(
+		&Report{Results: []load.Result{open, idle, result(systemCluster, "", Hot, 1, 5)}},
+		&Report{Results: []load.Result{open, idle, result(systemEcho, "", Hot, 1, 5)}})
+	require.Empty(t, c.Changes)
+	require.Equal(t, []string{
+		"cloudlicenses hot, 1 callers, open loop: the rate of an open loop is given",
+		"cloudlicenses idle, 0 callers: not a load",
+		"echo hot, 1 callers: only in the new report",
+		"cloudlicenses hot, 1 callers: only in the old report",
+	}, c.LeftOut)
 }
 
 func verdicts(r *Report) map[string]string {
@@ -72,8 +93,8 @@ func TestGoals(t *testing.T) {
 
 	half := result(systemCluster, "", Hot, 256, 32_000)
 	half.RateAsked = 32_000
-	batched := result(systemCluster, "batch of 100", Spread, batchCallers, 4000)
-	batched.Seats = 100
+	batched := result(systemCluster, "batch of 100", Spread, batchCallers, 400_000)
+	batched.Batch = 100
 	figures := func(scenario string, f map[string]float64) load.Result {
 		return load.Result{System: systemCluster, Scenario: scenario, Figures: f}
 	}
@@ -234,7 +255,7 @@ echo '{"system":"redis","scenario":"hot","callers":2,"operations":7}'
 
 	report, err = run("")
 	require.NoError(t, err)
-	require.Contains(t, report.Missing[0], "peer redis: bench-peers is not built")
+	require.Contains(t, report.Missing[0], "peer redis: bench-peers is not beside this program")
 }
 
 // heard keeps what a progress is told.
@@ -263,5 +284,5 @@ func TestSummary(t *testing.T) {
 	require.Equal(t, "2000/s, p50 400 µs, p99 1000 µs", summary(&r, nil))
 	r.Failed, r.Errors = 2, []string{"gone"}
 	require.Contains(t, summary(&r, nil), "2 failed: gone")
-	require.Equal(t, "failed: x", summary(&r, errors.New("x")))
+	require.Equal(t, "failed", summary(&r, errors.New("x")))
 }

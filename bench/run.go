@@ -111,6 +111,7 @@ type plan struct {
 	route         string
 	batch         int
 	tell          string // what a sweep varies, in place of the number of tenants
+	running       string // URL of a cluster that runs already; empty: it is started
 }
 
 // Usual values of a plan; a scheme names what differs from them.
@@ -126,7 +127,7 @@ var usual = plan{nodes: usualNodes, groups: usualGroups, tenants: 1, pools: 1}
 func (r *runner) plan() plan {
 	return plan{
 		mode: r.cfg.Mode, nodes: r.cfg.Nodes, groups: r.cfg.Groups[0], tenants: r.cfg.Tenants, pools: max(r.cfg.Pools/r.cfg.Tenants, 1),
-		tls: r.cfg.TLS, route: r.cfg.Route, batch: r.cfg.Batch,
+		tls: r.cfg.TLS, route: r.cfg.Route, batch: r.cfg.Batch, running: r.cfg.URL,
 	}
 }
 
@@ -138,6 +139,7 @@ func (p plan) scheme() string {
 			parts = append(parts, fmt.Sprintf(format, a...))
 		}
 	}
+	add(p.running != "", "at %s", p.running)
 	add(p.nodes != usualNodes, "%d nodes", p.nodes)
 	add(p.groups != usualGroups, "%s", plural(p.groups, "group"))
 	add(p.tell != "", "%s", p.tell)
@@ -157,6 +159,9 @@ func plural(n int, noun string) string {
 
 // settings are those of a plan.
 func (p plan) settings() map[string]string {
+	if p.running != "" {
+		return map[string]string{"url": p.running, "route": p.route}
+	}
 	s := map[string]string{"nodes": strconv.Itoa(p.nodes), "groups": strconv.Itoa(p.groups), "tenants": strconv.Itoa(p.tenants)}
 	if p.mode == ModeHTTP {
 		s["route"], s["tls"] = p.route, strconv.FormatBool(p.tls)
@@ -187,10 +192,14 @@ func (r *runner) run(ctx context.Context, p plan, scenarios []string, callers []
 
 // with starts what a plan describes, calls do, and stops it.
 func (r *runner) with(ctx context.Context, p plan, do func(*subject) error) error {
-	r.cfg.Progress.Begin("starting "+strings.TrimSpace(p.mode+" "+p.scheme()), 0)
+	what := "starting " + strings.TrimSpace(p.mode+" "+p.scheme())
+	if p.running != "" {
+		what = "connecting to " + p.running
+	}
+	r.cfg.Progress.Begin(what, 0)
 	s, stop, err := r.start(ctx, p)
 	if err != nil {
-		r.cfg.Progress.End("failed: " + err.Error())
+		r.cfg.Progress.End("failed")
 		return err
 	}
 	r.cfg.Progress.End("")
@@ -203,7 +212,7 @@ func (r *runner) with(ctx context.Context, p plan, do func(*subject) error) erro
 
 // start starts what a plan describes; stop ends it and removes its data.
 func (r *runner) start(ctx context.Context, p plan) (s *subject, stop func() error, err error) {
-	if p.mode == ModeHTTP && r.cfg.URL != "" {
+	if p.running != "" {
 		t, err := r.running(ctx)
 		return &subject{target: t, system: systemCluster, plan: p}, func() error { return nil }, err
 	}
@@ -305,18 +314,30 @@ func (r *runner) options(system, scenario string, callers int) load.Options {
 // load measures a scenario with numbers of callers, and at half of the best
 // rate where that was asked for.
 func (r *runner) load(ctx context.Context, s *subject, scenario string, callers []int) error {
-	best := load.Result{}
 	for _, n := range callers {
-		result, err := r.measure(ctx, s, r.optionsOf(s, scenario, n))
-		if err != nil {
+		if _, err := r.measure(ctx, s, r.optionsOf(s, scenario, n)); err != nil {
 			return err
 		}
-		if result.OpsPerSecond > best.OpsPerSecond {
+	}
+	if !r.cfg.HalfRate {
+		return nil
+	}
+	return r.half(ctx, s, scenario)
+}
+
+// half measures a scenario in an open loop, at half of the highest rate that it
+// has reached so far: of a load that was measured several times, the middle one
+// counts.
+func (r *runner) half(ctx context.Context, s *subject, scenario string) error {
+	var best load.Result
+	for _, result := range r.report.typical().Results {
+		if result.System == s.system && result.Scheme == s.plan.scheme() && result.Scenario == scenario &&
+			result.RateAsked == 0 && result.OpsPerSecond > best.OpsPerSecond {
 			best = result
 		}
 	}
-	if !r.cfg.HalfRate || best.Operations == 0 {
-		return nil
+	if best.Operations == 0 {
+		return fmt.Errorf("half of the highest rate of %s: there is none yet", scenario)
 	}
 	o := r.optionsOf(s, scenario, best.Callers)
 	o.Rate = best.OpsPerSecond / 2
@@ -327,7 +348,10 @@ func (r *runner) load(ctx context.Context, s *subject, scenario string, callers 
 // optionsOf are the flags' for a scenario of a subject.
 func (r *runner) optionsOf(s *subject, scenario string, callers int) load.Options {
 	o := r.options(s.system, scenario, callers)
-	o.Scheme, o.Seats, o.Dir, o.Settings = s.plan.scheme(), max(s.plan.batch, 1), r.dir, s.plan.settings()
+	o.Scheme, o.Batch, o.Dir, o.Settings = s.plan.scheme(), s.plan.batch, r.dir, s.plan.settings()
+	if s.plan.running != "" {
+		o.Shared, o.Dir = true, "" // its disks are not here
+	}
 	if scenario != Hot {
 		o.Pools = s.plan.tenants * s.plan.pools
 	}
@@ -371,7 +395,10 @@ func (r *runner) measure(ctx context.Context, s *subject, o load.Options) (load.
 		if len(result.Errors) > 0 {
 			why = result.Errors[0]
 		}
-		err = fmt.Errorf("no operation succeeded: %s; with --url, look at --host, at --product with --pools, and at the limits of the key", why)
+		err = fmt.Errorf("no operation succeeded: %s", why)
+		if s.plan.running != "" {
+			err = fmt.Errorf("%w (want licenses of --product with --pools, and a key without a rate limit below the load)", err)
+		}
 	}
 	r.cfg.Progress.End(summary(&result, err))
 	if result.Operations > 0 {
@@ -386,7 +413,7 @@ func (r *runner) measure(ctx context.Context, s *subject, o load.Options) (load.
 // summary is a result in a line.
 func summary(r *load.Result, err error) string {
 	if err != nil {
-		return "failed: " + err.Error()
+		return "failed"
 	}
 	s := fmt.Sprintf("%.0f/s, p50 %.0f µs, p99 %.0f µs", r.OpsPerSecond, r.Latency.P50, r.Latency.P99)
 	if r.Failed > 0 && len(r.Errors) > 0 {
@@ -398,7 +425,8 @@ func summary(r *load.Result, err error) string {
 // note adds a result that is not of a load.
 func (r *runner) note(scenario, scheme string, p plan, took time.Duration, figures map[string]float64) {
 	r.report.Results = append(r.report.Results, load.Result{
-		System: systemCluster, Scheme: scheme, Scenario: scenario, Seats: 1, Seconds: took.Seconds(),
-		Started: time.Now().UTC().Truncate(time.Second), Commit: r.cfg.Commit, Machine: load.ThisMachine(), Settings: p.settings(), Figures: figures,
+		System: systemCluster, Scheme: scheme, Scenario: scenario, Batch: 1, Seconds: took.Seconds(),
+		Started: time.Now().Add(-took).UTC().Truncate(time.Second), Commit: r.cfg.Commit, Go: r.report.Go, Machine: r.report.Machine,
+		Settings: p.settings(), Figures: figures,
 	})
 }

@@ -21,7 +21,7 @@ type study struct {
 // studyList has them in the order of the table.
 func studyList() []study {
 	return []study{
-		{"batch", "batches of 100 operations against single ones", (*runner).batch},
+		{"batch", "hot and spread in batches of 100 operations", (*runner).batch},
 		{"million", "a million live leases: memory, restart, snapshots", (*runner).million},
 		{"billing", "a month's export of many overage records, and checkouts beside it", (*runner).billing},
 		{"dashboards", "checkouts beside many open streams of events", (*runner).dashboards},

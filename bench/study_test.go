@@ -61,7 +61,7 @@ func TestEngine(t *testing.T) {
 		r := &report.Results[i]
 		require.Positive(t, r.Operations, r.Name())
 		require.Zero(t, r.Failed, "%s: %v", r.Name(), r.Errors)
-		require.Zero(t, r.Account, r.Name())
+		requireAccount(t, r)
 		require.Positive(t, r.ClientCPU, r.Name())
 	}
 	require.Equal(t, "1 group, 2 tenants", report.Results[0].Scheme)
@@ -105,6 +105,8 @@ func TestStudies(t *testing.T) {
 	figures := map[string]map[string]float64{}
 	for _, r := range report.Results {
 		figures[r.Scenario] = r.Figures
+		require.Equal(t, report.Go, r.Go, r.Name())
+		require.False(t, r.Started.Before(report.Started), r.Name())
 	}
 	million := figures["million"]
 	require.InDelta(t, 5000, million["leases"], 0)

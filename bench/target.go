@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -227,8 +228,21 @@ func (c *httpCaller) send(head []byte, wanted int) (reply, error) {
 	case http.StatusConflict:
 		return r, load.ErrRefused
 	default:
-		return r, fmt.Errorf("%d: %.200s", r.status, r.body)
+		return r, problem(r)
 	}
+}
+
+// problem is a reply that was not wanted, as an error: the code and the detail that
+// the cluster tells, or what else it said.
+func problem(r reply) error {
+	var said struct {
+		Code   string `json:"code"`
+		Detail string `json:"detail"`
+	}
+	if json.Unmarshal(r.body, &said) != nil || said.Code == "" {
+		return fmt.Errorf("%d: %.200s", r.status, r.body)
+	}
+	return fmt.Errorf("%d %s: %s", r.status, said.Code, said.Detail)
 }
 
 // Close implements load.Caller.
@@ -251,7 +265,7 @@ var errAccounts = errors.New("counters and leases do not agree")
 func (t *httpTarget) Verify(ctx context.Context) (load.Account, error) {
 	var sum load.Account
 	if t.silent {
-		return sum, nil
+		return sum, load.ErrNoAccount
 	}
 	accounts := make([]load.Account, len(t.tenants))
 	var group errgroup.Group

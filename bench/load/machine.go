@@ -21,6 +21,11 @@ type Machine struct {
 	Kernel string `json:"kernel"`
 }
 
+// String is the machine in a line, such as "AMD EPYC, 2 cores, Linux 6.1.0".
+func (m Machine) String() string {
+	return fmt.Sprintf("%s, %d cores, Linux %s", m.CPU, m.Cores, m.Kernel)
+}
+
 // ThisMachine describes the machine; what cannot be told is left empty.
 func ThisMachine() Machine {
 	m := Machine{Cores: runtime.NumCPU()}

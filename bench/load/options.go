@@ -16,8 +16,11 @@ type Options struct {
 	// Pools is how many pools the callers choose from, by chance and anew for
 	// each checkout; 1 is the hot pool. 0 means 1.
 	Pools int
-	// Seats is how many seats one operation moves, for a batch; 0 means 1.
-	Seats int
+	// Batch is how many operations one call of a Caller is; 0 means 1.
+	Batch int
+	// Shared pools are used by others, too, so that there may be more leases than
+	// the callers hold.
+	Shared bool
 	// Duration is measured, after Warmup, which is not.
 	Duration, Warmup time.Duration
 	// Rate is the operations per second that become due, however long the ones
@@ -56,7 +59,7 @@ type Progress struct {
 
 // complete checks the options and fills in what was left out.
 func (o *Options) complete() error {
-	o.Pools, o.Seats = max(o.Pools, 1), max(o.Seats, 1)
+	o.Pools, o.Batch = max(o.Pools, 1), max(o.Batch, 1)
 	switch {
 	case o.Callers < 1:
 		return errors.New("load without callers")

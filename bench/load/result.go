@@ -17,8 +17,9 @@ type Result struct {
 	Pools    int    `json:"pools"`
 	// RateAsked is in operations per second; 0: closed loop.
 	RateAsked float64 `json:"rate_asked,omitempty"`
-	// Seats moved by one operation.
-	Seats int `json:"seats_per_operation"`
+	// Batch is how many operations a request held. Whatever it is, operations are
+	// counted one by one, and a latency is that of a request.
+	Batch int `json:"operations_per_request"`
 
 	// Operations are checkouts and returns that succeeded.
 	Operations int64 `json:"operations"`
@@ -53,7 +54,8 @@ type Result struct {
 	Go       string            `json:"go"`
 	Machine  Machine           `json:"machine"`
 	Settings map[string]string `json:"settings,omitempty"`
-	// Account is what Verify found after the load.
+	// Account is what Verify found after the load, before the callers gave back
+	// what they held.
 	Account Account `json:"account"`
 	// Figures are further measurements, by a name that ends in its unit.
 	Figures map[string]float64 `json:"figures,omitempty"`
@@ -108,6 +110,3 @@ func (r *Result) Name() string {
 	}
 	return name
 }
-
-// SeatsPerSecond is the throughput in seats taken or given back.
-func (r *Result) SeatsPerSecond() float64 { return r.OpsPerSecond * float64(max(r.Seats, 1)) }

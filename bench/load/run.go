@@ -17,7 +17,8 @@ const progressEvery = 200 * time.Millisecond
 // Run puts target under load and verifies it afterwards. The error is of a
 // load that could not be made or a system that does not agree with itself; in
 // the latter case the result is complete all the same. Operations that fail
-// are numbers of the result.
+// are numbers of the result; with any, leases are not compared with what the
+// callers hold, since their outcome is unknown.
 func Run(ctx context.Context, target Target, o Options) (Result, error) {
 	if err := o.complete(); err != nil {
 		return Result{}, err
@@ -34,28 +35,45 @@ func Run(ctx context.Context, target Target, o Options) (Result, error) {
 		return r, err
 	}
 	used, took, err := drive(ctx, workers, &o)
-	closeErr := dismiss(workers)
-	if err != nil {
-		return r, err
+	if err == nil {
+		gather(&r, workers, used, took)
+		r.Errors = texts.texts
+		err = ctx.Err()
 	}
-	gather(&r, workers, texts, used, took)
-	if err := ctx.Err(); err != nil {
-		return r, err
+	if err == nil {
+		if r.Account, err = account(ctx, target, workers, &r, &o); err != nil {
+			err = fmt.Errorf("verify after the load: %w", err)
+		}
 	}
-	if closeErr != nil {
-		return r, fmt.Errorf("seats given back after the load: %w", closeErr)
+	if closeErr := dismiss(workers); closeErr != nil && err == nil {
+		err = fmt.Errorf("seats given back after the load: %w", closeErr)
 	}
-	if r.Account, err = target.Verify(ctx); err != nil {
-		return r, fmt.Errorf("verify after the load: %w", err)
+	return r, err
+}
+
+// account compares what the system says of its seats with itself and with what
+// the callers hold.
+func account(ctx context.Context, target Target, workers []*worker, r *Result, o *Options) (Account, error) {
+	a, err := target.Verify(ctx)
+	if errors.Is(err, ErrNoAccount) {
+		return a, nil
 	}
-	return r, nil
+	for _, w := range workers {
+		if w.holds {
+			a.Held += int64(o.Batch)
+		}
+	}
+	if err == nil && len(r.Errors) == 0 && (a.Leases < a.Held || a.Leases > a.Held && !o.Shared) {
+		err = fmt.Errorf("%d leases are live where the callers hold %d", a.Leases, a.Held)
+	}
+	return a, err
 }
 
 // newResult is what is known before the load.
 func newResult(o *Options) Result {
 	return Result{
 		System: o.System, Scheme: o.Scheme, Scenario: o.Scenario,
-		Callers: o.Callers, Pools: o.Pools, RateAsked: o.Rate, Seats: o.Seats,
+		Callers: o.Callers, Pools: o.Pools, RateAsked: o.Rate, Batch: o.Batch,
 		Started: time.Now().UTC().Truncate(time.Second),
 		Commit:  o.Commit, Go: runtime.Version(), Machine: ThisMachine(), Settings: o.Settings,
 	}
@@ -103,7 +121,7 @@ func drive(ctx context.Context, workers []*worker, o *Options) (used usage, took
 	span := window{from: start.Add(o.Warmup), to: start.Add(o.Warmup + o.Duration)}
 	work := func(w *worker) { w.closed(ctx, span) }
 	if o.Rate > 0 {
-		due, err := pace(ctx, start, span.to, o.Rate)
+		due, err := pace(ctx, start, span.to, o.Rate/float64(o.Batch))
 		if err != nil {
 			return used, 0, err
 		}
@@ -162,25 +180,25 @@ func tell(workers []*worker, o *Options, start time.Time) {
 	p := Progress{Total: o.Warmup + o.Duration}
 	p.Elapsed = min(time.Since(start), p.Total)
 	for _, w := range workers {
-		p.Operations += w.done.Load()
+		p.Operations += w.done.Load() * int64(o.Batch)
 	}
 	o.Progress(p)
 }
 
 // gather sums up what the workers counted.
-func gather(r *Result, workers []*worker, texts *errorTexts, used usage, took time.Duration) {
-	all := newHistogram()
+func gather(r *Result, workers []*worker, used usage, took time.Duration) {
+	all, batch := newHistogram(), int64(r.Batch)
 	var perSecond []int64
 	for _, w := range workers {
 		all.Merge(w.waits)
-		r.Operations += w.ops
-		r.Refused += w.refused
-		r.Failed += w.failed
+		r.Operations += w.ops * batch
+		r.Refused += w.refused * batch
+		r.Failed += w.failed * batch
 		if perSecond == nil {
 			perSecond = make([]int64, len(w.slices))
 		}
 		for i, n := range w.slices {
-			perSecond[i] += n
+			perSecond[i] += n * batch
 		}
 	}
 	// The last slice is no whole second.
@@ -188,7 +206,6 @@ func gather(r *Result, workers []*worker, texts *errorTexts, used usage, took ti
 		r.PerSecond = append(r.PerSecond, float64(n))
 	}
 	r.Latency = latencyOf(all)
-	r.Errors = texts.texts
 	r.Seconds = took.Seconds()
 	r.OpsPerSecond = float64(r.Operations) / r.Seconds
 	r.OthersCPU = max(0, used.machine-used.servers-used.client) / r.Seconds

@@ -20,12 +20,19 @@ type desk struct {
 	full    bool
 	broken  error
 	drift   int64 // added to the counter that Verify tells
+	lost    int64 // taken from the leases and their counter
+	batch   int64 // seats that a call moves; 0: one
+	silent  bool
 }
 
 func (d *desk) Caller(context.Context, int) (Caller, error) { return &visitor{desk: d}, nil }
 
 func (d *desk) Verify(context.Context) (Account, error) {
-	a := Account{Counted: d.inUse.Load() + d.drift, Leases: d.inUse.Load()}
+	if d.silent {
+		return Account{}, ErrNoAccount
+	}
+	live := d.inUse.Load() - d.lost
+	a := Account{Counted: live + d.drift, Leases: live}
 	if a.Counted != a.Leases {
 		return a, errors.New("counters and leases differ")
 	}
@@ -48,7 +55,7 @@ func (v *visitor) Checkout(pool int) error {
 	case v.desk.broken != nil:
 		return v.desk.broken
 	}
-	v.desk.inUse.Add(1)
+	v.desk.inUse.Add(max(v.desk.batch, 1))
 	v.holds = true
 	return nil
 }
@@ -66,7 +73,7 @@ func (v *visitor) Return() error {
 		return errors.New("nothing to return")
 	}
 	v.desk.call(0)
-	v.desk.inUse.Add(-1)
+	v.desk.inUse.Add(-max(v.desk.batch, 1))
 	v.holds = false
 	return nil
 }
@@ -91,7 +98,8 @@ func TestClosedLoop(t *testing.T) {
 	require.Empty(t, r.Errors)
 	require.Zero(t, r.Failed)
 	require.Zero(t, r.Refused)
-	require.Equal(t, Account{}, r.Account)
+	require.Equal(t, d.inUse.Load()+r.Account.Held, r.Account.Leases, "what was held is given back")
+	require.Zero(t, d.inUse.Load())
 	require.Greater(t, r.Operations, int64(100))
 	require.Less(t, r.Operations, d.calls.Load(), "the warm-up does not count")
 	require.Len(t, r.PerSecond, 1)
@@ -160,6 +168,38 @@ func TestAccountsThatDisagreeAreAnError(t *testing.T) {
 	require.ErrorContains(t, err, "counters and leases differ")
 	require.Positive(t, r.Operations)
 	require.Equal(t, int64(1), r.Account.Counted)
+}
+
+// A system that counts rightly and has lost a lease, or has one too many, is found
+// by what the callers hold.
+func TestLeasesThatNobodyHoldsAreAnError(t *testing.T) {
+	o := Options{Scenario: "hot", Callers: 2, Duration: 50 * time.Millisecond}
+	for _, lost := range []int64{-1, 1} {
+		r, err := Run(t.Context(), &desk{lost: lost}, o)
+		require.ErrorContains(t, err, "leases are live where the callers hold")
+		require.Equal(t, r.Account.Leases, r.Account.Held-lost)
+	}
+	o.Shared = true
+	_, err := Run(t.Context(), &desk{lost: -1}, o)
+	require.NoError(t, err, "another one's")
+	_, err = Run(t.Context(), &desk{lost: 1}, o)
+	require.Error(t, err)
+	o.Shared = false
+	_, err = Run(t.Context(), &desk{lost: 1, silent: true}, o)
+	require.NoError(t, err)
+}
+
+// Operations are counted one by one, whatever a request holds.
+func TestBatches(t *testing.T) {
+	var last Progress
+	r, err := Run(t.Context(), &desk{batch: 10}, Options{
+		Scenario: "hot", Callers: 2, Batch: 10, Rate: 1000, Duration: 500 * time.Millisecond, Progress: func(p Progress) { last = p },
+	})
+	require.NoError(t, err)
+	require.Zero(t, r.Operations%10)
+	require.InDelta(t, 500, r.Operations, 20, "a rate of operations, not of requests")
+	require.InDelta(t, 500, last.Operations, 20)
+	require.InDelta(t, 1000, r.OpsPerSecond, 50)
 }
 
 func TestLatencyUnits(t *testing.T) {

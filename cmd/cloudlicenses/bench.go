@@ -50,7 +50,8 @@ Callers check a seat out and return it, in turn; each is an operation. In a
 closed loop a caller asks again as soon as it was answered. With --rate, an open
 loop, operations become due at that rate whatever the ones before take, and a
 latency counts from when one was due. After each measurement the cluster's
-counters are compared with its leases; that they agree is part of the result.
+counters, its leases and what the callers hold are compared; that they agree is
+part of the result.
 
 What can be measured (--scenario):
 ` + benchScenarios() + `
@@ -71,8 +72,9 @@ same run, such as --echo and --peers, not against another machine's.`,
   # The engine without HTTP, with more and more groups, and plain raft-boltdb:
   cloudlicenses bench --mode engine --callers 256 --groups 1,2,4,8,16 --engine-baseline
 
-  # A cluster that runs already, whose tenant has licenses of p-0000 … p-0999:
-  cloudlicenses bench --url http://127.0.0.1:8080 --host load.localhost --api-key clsk_load_…
+  # A cluster that runs already, through a tenant made for it:
+  cloudlicenses tenant create --id load --license cad --commit 1000 --max-overage 0 --count 10
+  cloudlicenses bench --url http://127.0.0.1:8080 --host load.localhost --api-key clsk_load_… --product cad --pools 10
 
   # Did a change make it faster? Keep both reports and compare:
   cloudlicenses bench --out before
@@ -80,6 +82,9 @@ same run, such as --echo and --peers, not against another machine's.`,
   cloudlicenses bench compare before/bench.json after/bench.json`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := checkBenchFlags(cmd.Flags()); err != nil {
+				return err
+			}
 			if err := completeBench(&cfg, &flags); err != nil {
 				return err
 			}
@@ -108,7 +113,7 @@ func addBenchFlags(fs *pflag.FlagSet, cfg *bench.Config, flags *benchFlags) {
 	fs.IntSliceVar(&cfg.Callers, "callers", []int{1, 16, 64, 256}, "numbers of callers that work at the same time, each on a connection")
 	fs.DurationVar(&cfg.Duration, "duration", 10*time.Second, "time of each measurement")
 	fs.DurationVar(&cfg.Warmup, "warmup", 2*time.Second, "time before each that does not count")
-	fs.StringVar(&flags.rate, "rate", "", "open loop: operations per second, or 'half' of the highest rate of this run (default: closed loop)")
+	fs.StringVar(&flags.rate, "rate", "", "open loop: operations per second, or 'half' of the highest rate that a scenario reaches in this run (default: closed loop)")
 	fs.IntVar(&cfg.Pools, "pools", 1000, "pools of spread")
 	fs.IntVar(&cfg.Tenants, "tenants", 1, "tenants that share the load")
 	fs.IntVar(&cfg.Batch, "batch", 0, "operations in each request, through the batch endpoint (1–1000)")
@@ -120,8 +125,8 @@ func addBenchFlags(fs *pflag.FlagSet, cfg *bench.Config, flags *benchFlags) {
 	fs.BoolVar(&cfg.Echo, "echo", false, "measure the echo, too: the same HTTP server with nothing behind it")
 	fs.BoolVar(&cfg.EngineBaseline, "engine-baseline", false, "measure the same machine on plain raft-boltdb, too, a command per entry")
 	fs.StringSliceVar(&cfg.Peers, "peers", nil, "measure other systems, too: "+strings.Join(bench.PeerNames, ", ")+" (needs bench-peers beside this program)")
-	fs.StringVar(&cfg.Profile, "profile", "", "profile of the leader during each measurement, into --out: "+strings.Join(bench.Profiles, ", "))
-	fs.BoolVar(&flags.full, "full", false, "measure the whole performance table, and judge it by its goals")
+	fs.StringVar(&cfg.Profile, "profile", "", "profile of the leader (with --mode engine: of this process) during each measurement, into --out: "+strings.Join(bench.Profiles, ", "))
+	fs.BoolVar(&flags.full, "full", false, "measure the whole performance table, which has its own scenarios, and judge it by its goals")
 	fs.StringVar(&cfg.URL, "url", "", "measure a running cluster: URL of a node")
 	fs.StringVar(&cfg.Host, "host", "", "host of the tenant, where --url does not name it (with --url)")
 	fs.StringVar(&cfg.APIKey, "api-key", "", "API key of the tenant (with --url; default: LICENSE_API_KEY)")
@@ -137,6 +142,27 @@ func addBenchFlags(fs *pflag.FlagSet, cfg *bench.Config, flags *benchFlags) {
 	fs.DurationVar(&cfg.Sizes.Idle, "idle", cfg.Sizes.Idle, "time of scenario idle")
 	fs.DurationVar(&cfg.Sizes.Elections, "elections", cfg.Sizes.Elections, "time of scenario elections")
 	flags.output.addTo(fs)
+}
+
+// checkBenchFlags finds flags of which nothing would come.
+func checkBenchFlags(fs *pflag.FlagSet) error {
+	url, full := fs.Changed("url"), fs.Changed("full")
+	for _, rule := range []struct {
+		broken bool
+		flags  []string
+		why    string
+	}{
+		{url, []string{"full", "nodes", "groups", "tenants"}, "is of a cluster that is started here: without --url"},
+		{!url, []string{"host", "api-key", "product"}, "is of a running cluster: name it with --url"},
+		{full, []string{"scenario", "rate", "batch", "mode", "route", "tls", "nodes", "groups", "tenants", "echo", "engine-baseline", "peers"}, "is settled by --full, which measures all there is"},
+	} {
+		for _, name := range rule.flags {
+			if rule.broken && fs.Changed(name) {
+				return usagef("--%s %s", name, rule.why)
+			}
+		}
+	}
+	return nil
 }
 
 // completeBench fills in what flags alone do not say.
@@ -199,7 +225,10 @@ func runBench(ctx context.Context, cfg bench.Config, flags *benchFlags, stdout, 
 		_, plotErr := report.Plot(flags.out)
 		err = errors.Join(err, plotErr)
 	}
-	if flags.output == outputJSON {
+	switch {
+	case err != nil && len(report.Results)+len(report.Missing) == 0:
+		return err
+	case flags.output == outputJSON:
 		return errors.Join(err, printJSON(stdout, report))
 	}
 	return errors.Join(err, printBench(stdout, report))
@@ -239,7 +268,7 @@ func printBench(w io.Writer, report *bench.Report) error {
 		_, missing := fmt.Fprintln(w, "missing:", m)
 		err = errors.Join(err, missing)
 	}
-	_, last := fmt.Fprintf(w, "%s, %d cores, Linux %s, %s, commit %s\n", report.Machine.CPU, report.Machine.Cores, report.Machine.Kernel, report.Go, report.Commit)
+	_, last := fmt.Fprintf(w, "%s, %s, commit %s\n", report.Machine, report.Go, report.Commit)
 	return errors.Join(err, last)
 }
 
@@ -259,10 +288,17 @@ func benchRow(r *load.Result) []string {
 	if r.RateAsked > 0 {
 		scenario += " at " + whole(r.RateAsked) + "/s"
 	}
+	servers, fsync := "", "" // of another machine's, or of servers in the client's process
+	if r.ServerCPU > 0 {
+		servers = fmt.Sprintf("%.2f", r.ServerCPU)
+	}
+	if r.FsyncMicros > 0 {
+		fsync = whole(r.FsyncMicros)
+	}
 	return []string{
 		r.System, r.Scheme, scenario, strconv.Itoa(r.Callers), whole(r.OpsPerSecond),
-		whole(r.Latency.P50), whole(r.Latency.P99), whole(r.Latency.P999), whole(r.Latency.Max), whole(r.FsyncMicros),
-		fmt.Sprintf("%.2f", r.ServerCPU), fmt.Sprintf("%.2f", r.ClientCPU), fmt.Sprintf("%.1f", r.OthersCPU), strconv.FormatInt(r.Refused, 10), strconv.FormatInt(r.Failed, 10),
+		whole(r.Latency.P50), whole(r.Latency.P99), whole(r.Latency.P999), whole(r.Latency.Max), fsync,
+		servers, fmt.Sprintf("%.2f", r.ClientCPU), fmt.Sprintf("%.1f", r.OthersCPU), strconv.FormatInt(r.Refused, 10), strconv.FormatInt(r.Failed, 10),
 	}
 }
 
@@ -279,9 +315,12 @@ func newBenchCompareCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "compare OLD.json NEW.json",
 		Short: "Say whether a change between two reports is real",
-		Long: `Compares the measurements that two reports have in common: the operations of each
+		Long: `Compares the closed loops that two reports have in common: the operations of each
 second of the one against those of the other, by a two-sided Mann-Whitney U test.
-A change counts as real where p < 0.05.
+A change counts as real where p < 0.05. Each report needs four seconds of a load
+at least; those of loads that were measured several times are joined. What is not
+compared is named: loads with other pools or batches than before, open loops, whose
+rate was given, and what only one report has.
 
 The seconds of one run have much in common, such as what else the machine did:
 compare runs of a quiet machine, and repeat what is surprising.`,
@@ -296,19 +335,26 @@ compare runs of a quiet machine, and repeat what is surprising.`,
 			if err != nil {
 				return err
 			}
-			changes, only := bench.Compare(before, after)
+			compared := bench.Compare(before, after)
 			if output == outputJSON {
-				return printJSON(cmd.OutOrStdout(), changes)
+				return printJSON(cmd.OutOrStdout(), compared)
 			}
 			t := table{header: []string{"MEASUREMENT", "OLD OPS/S", "NEW OPS/S", "OLD P50 µs", "NEW P50 µs", "CHANGE"}}
-			for _, c := range changes {
+			for _, c := range compared.Changes {
 				t.add(c.Name, fmt.Sprintf("%.0f", c.Old), fmt.Sprintf("%.0f", c.New), fmt.Sprintf("%.0f", c.OldP50), fmt.Sprintf("%.0f", c.NewP50), c.Verdict())
 			}
 			if err := t.print(cmd.OutOrStdout()); err != nil {
 				return err
 			}
-			for _, name := range only {
-				if _, err := fmt.Fprintln(cmd.OutOrStdout(), "only in the", name); err != nil {
+			var notes []string
+			for _, what := range compared.LeftOut {
+				notes = append(notes, "not compared: "+what)
+			}
+			if compared.OtherMachine != "" {
+				notes = append(notes, "measured on another machine: "+compared.OtherMachine)
+			}
+			for _, note := range notes {
+				if _, err := fmt.Fprintln(cmd.OutOrStdout(), note); err != nil {
 					return err
 				}
 			}

@@ -9,8 +9,11 @@ import (
 )
 
 // version and commit are set by the Makefile (-ldflags -X); a plain `go build`
-// falls back on what Go itself records.
+// falls back on what Go itself records. A commit is its first commitDigits, and
+// has +dirty behind it where the sources were not the commit's.
 var version, commit string
+
+const commitDigits = 12
 
 // buildVersion returns the version and the commit of this binary.
 func buildVersion() (v, c string) {
@@ -22,9 +25,15 @@ func buildVersion() (v, c string) {
 	if v == "" && info.Main.Version != "(devel)" {
 		v = info.Main.Version
 	}
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" && c == "" {
-			c = s.Value
+	if c == "" {
+		settings := map[string]string{}
+		for _, s := range info.Settings {
+			settings[s.Key] = s.Value
+		}
+		c = settings["vcs.revision"]
+		c = c[:min(len(c), commitDigits)]
+		if settings["vcs.modified"] == "true" {
+			c += "+dirty"
 		}
 	}
 	return orElse(v, "devel"), orElse(c, "unknown")
