@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"strconv"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -58,7 +59,7 @@ func newEngineTarget(pools int) *engineTarget {
 // Caller implements load.Target.
 func (t *engineTarget) Caller(ctx context.Context, i int) (load.Caller, error) {
 	c := &engineCaller{target: t, ctx: ctx}
-	if _, err := rand.Read(c.intent[:8]); err != nil {
+	if _, err := rand.Read(c.intent[12:]); err != nil {
 		return nil, err
 	}
 	c.checkout.User = "bench-" + strconv.Itoa(i)
@@ -70,7 +71,8 @@ func (t *engineTarget) Caller(ctx context.Context, i int) (load.Caller, error) {
 type engineCaller struct {
 	target *engineTarget
 	ctx    context.Context
-	// intent is 8 bytes of this caller and a count.
+	// intent is the time in Unix ms (6 bytes), as in those of the HTTP edge, a count
+	// (6 bytes) and what is this caller's own.
 	intent   [16]byte
 	count    uint64
 	checkout license.Checkout
@@ -83,7 +85,9 @@ type engineCaller struct {
 func (c *engineCaller) Checkout(pool int) error {
 	t := &c.target.tenants[pool/c.target.perTenant]
 	c.count++
-	binary.BigEndian.PutUint64(c.intent[8:], c.count)
+	at := uint64(time.Now().UnixMilli())
+	binary.BigEndian.PutUint64(c.intent[:8], at<<16|c.count>>32&0xffff)
+	binary.BigEndian.PutUint32(c.intent[8:], uint32(c.count))
 	c.checkout.Intent = c.intent
 	c.checkout.Caller.KeyHash = t.key
 	c.checkout.ProductID = c.target.products[pool%c.target.perTenant]

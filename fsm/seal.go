@@ -4,9 +4,11 @@ import (
 	"crypto/cipher"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/klauspost/compress/s2"
 )
 
 // Sealer opens data keys. It stands outside of the machines: they keep data
@@ -46,10 +48,22 @@ type Sealing struct {
 //	| 0       | the value: its tenant has no data key                    |
 //	| 1       | AES-256-GCM of the value: nonce (12), ciphertext, tag    |
 //	|         | (16), bound to scope (4) and the record's key            |
+//	| 2       | the value in S2's block format                           |
+//	| 3       | AES-256-GCM of that, bound to this byte, too             |
 //	+---------+----------------------------------------------------------+
 const (
 	keptPlain  = 0
-	keptSealed = 1
+	keptSealed = 1 // a bit: sealed
+	keptPacked = 2 // a bit: packed before that
+)
+
+const (
+	// packFrom is the size from which on a value is packed, if that saves an eighth:
+	// what is sealed cannot be packed any more, and a shorter one does not repeat
+	// itself.
+	packFrom = 512
+	// keptScratch bounds the buffer that stays for the next value to be packed.
+	keptScratch = 1 << 20
 )
 
 // keyring holds the data keys in force on the disk: it changes with the cuts
@@ -61,7 +75,8 @@ type keyring struct {
 	mu   sync.RWMutex
 	keys map[uint32]cipher.AEAD // by scope
 
-	bound []byte // scratch of seal
+	bound  []byte // scratch of seal
+	packed []byte // scratch of pack
 }
 
 // openKeyring opens the data keys that the database holds.
@@ -125,9 +140,13 @@ func (r *keyring) key(scope uint32) cipher.AEAD {
 	return r.keys[scope]
 }
 
-// bind appends the associated data of a record.
-func bind(b []byte, scope uint32, key []byte) []byte {
-	return append(binary.BigEndian.AppendUint32(b, scope), key...)
+// bind appends the associated data of a record that is kept in a way.
+func bind(b []byte, scope uint32, key []byte, how byte) []byte {
+	b = append(binary.BigEndian.AppendUint32(b, scope), key...)
+	if how&keptPacked != 0 {
+		b = append(b, how)
+	}
+	return b
 }
 
 // keeping is how a kind of record is kept on the disk.
@@ -135,6 +154,7 @@ type keeping struct {
 	sealed bool // of a kind that is sealed
 	scope  uint32
 	aead   cipher.AEAD // nil: its scope has no data key
+	how    byte        // keptPacked or 0, of a value to be sealed
 }
 
 // of returns how the record under a key is kept from now on.
@@ -148,7 +168,7 @@ func (r *keyring) of(key []byte) (k keeping, err error) {
 	return k, err
 }
 
-// size is how many bytes a value has on the disk.
+// size is how many bytes a value has on the disk, once it is packed.
 func (k *keeping) size(value []byte) int {
 	switch {
 	case !k.sealed:
@@ -159,19 +179,35 @@ func (k *keeping) size(value []byte) int {
 	return 1 + len(value) + k.aead.Overhead()
 }
 
+// pack makes a value shorter where that is worth its while, and says so for seal.
+// The result holds until the next call; one goroutine at a time calls it and seal.
+func (r *keyring) pack(k *keeping, value []byte) []byte {
+	if !k.sealed || len(value) < packFrom {
+		return value
+	}
+	packed := s2.Encode(r.packed[:cap(r.packed)], value)
+	if cap(packed) <= keptScratch {
+		r.packed = packed
+	}
+	if len(packed) > len(value)-len(value)/8 {
+		return value
+	}
+	k.how |= keptPacked
+	return packed
+}
+
 // seal fills into, of the size that is kept, with a value as the disk keeps it:
-// in place, since most of what is written behind is sealed. Called by one
-// goroutine at a time.
-func (r *keyring) seal(into []byte, k keeping, key, value []byte) {
+// in place, since most of what is written behind is sealed.
+func (r *keyring) seal(into []byte, k *keeping, key, value []byte) {
 	switch {
 	case !k.sealed:
 		copy(into, value)
 	case k.aead == nil:
-		into[0] = keptPlain
+		into[0] = k.how
 		copy(into[1:], value)
 	default:
-		into[0] = keptSealed
-		r.bound = bind(r.bound[:0], k.scope, key)
+		into[0] = k.how | keptSealed
+		r.bound = bind(r.bound[:0], k.scope, key, into[0])
 		if kept := k.aead.Seal(into[:1], nil, value, r.bound); len(kept) != len(into) || &kept[0] != &into[0] {
 			panic("seal a record: its length is not what its key says")
 		}
@@ -194,16 +230,43 @@ func (k *keeping) open(b, key, kept []byte) ([]byte, error) {
 		return append(b, kept...), nil
 	case len(kept) == 0:
 		return nil, fmt.Errorf("record %x is empty", key)
-	case kept[0] == keptPlain:
-		return append(b, kept[1:]...), nil
-	case kept[0] != keptSealed:
+	case kept[0] > keptPacked|keptSealed:
 		return nil, fmt.Errorf("record %x is kept in a way that this release does not know", key)
-	case k.aead == nil:
-		return nil, fmt.Errorf("record %x is sealed, and its data key %d is not there", key, k.scope)
 	}
-	b, err := k.aead.Open(b, nil, kept[1:], bind(nil, k.scope, key))
+	how, value := kept[0], kept[1:]
+	if how&keptSealed != 0 {
+		if k.aead == nil {
+			return nil, fmt.Errorf("record %x is sealed, and its data key %d is not there", key, k.scope)
+		}
+		into := b
+		if how&keptPacked != 0 {
+			into = nil
+		}
+		opened, err := k.aead.Open(into, nil, value, bind(nil, k.scope, key, how))
+		if err != nil {
+			return nil, fmt.Errorf("record %x: %w", key, err)
+		}
+		if how&keptPacked == 0 {
+			return opened, nil
+		}
+		value = opened
+	}
+	if how&keptPacked == 0 {
+		return append(b, value...), nil
+	}
+	return unpack(b, key, value)
+}
+
+// unpack appends to b what pack was given.
+func unpack(b, key, packed []byte) ([]byte, error) {
+	n, err := s2.DecodedLen(packed)
+	if err == nil {
+		at := len(b)
+		b = slices.Grow(b, n)[:at+n]
+		_, err = s2.Decode(b[at:], packed)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("record %x: %w", key, err)
+		return nil, fmt.Errorf("record %x is not packed as it says: %w", key, err)
 	}
 	return b, nil
 }

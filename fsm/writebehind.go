@@ -167,7 +167,8 @@ func (s *Store) write(batch *pebble.Batch, key []byte, c *change) error {
 	if err != nil {
 		return err
 	}
-	set, size, header := batch.SetDeferred, kept.size(c.value), 0
+	value := s.ring.pack(&kept, c.value)
+	set, size, header := batch.SetDeferred, kept.size(value), 0
 	if c.added {
 		set = batch.MergeDeferred
 	}
@@ -179,7 +180,7 @@ func (s *Store) write(batch *pebble.Batch, key []byte, c *change) error {
 	if header > 0 {
 		binary.BigEndian.PutUint32(op.Value, uint32(size))
 	}
-	s.ring.seal(op.Value[header:], kept, key, c.value)
+	s.ring.seal(op.Value[header:], &kept, key, value)
 	return op.Finish()
 }
 

@@ -327,7 +327,7 @@ func (l *loader) lease(key, value []byte) error {
 
 // intent remembers the intent of a lease as long as it may be repeated.
 func (l *loader) intent(k *key, r *leaseRecord) {
-	f := forgetting{key: k.scoped(r.Intent), lease: r.ID}
+	f := forgetting{slot: k.slot(r.Intent), lease: r.ID}
 	switch {
 	case !r.IntentByClient:
 		if f.at = r.IssuedMillis + serverMemory; f.at <= l.s.clock {
@@ -340,7 +340,7 @@ func (l *loader) intent(k *key, r *leaseRecord) {
 		}
 		l.expiring = append(l.expiring, f)
 	}
-	l.s.intents.leases[f.key] = r.ID
+	l.s.intents.leases[f.slot.second][f.slot.key] = r.ID
 }
 
 func (l *loader) ended(key, value []byte) error {

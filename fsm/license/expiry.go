@@ -120,14 +120,20 @@ func (s *state) schedule(l *lease) {
 	l.heapPos = int32(len(pool.leases))
 	pool.leases = append(pool.leases, l)
 	leaseUp(pool.leases, int(l.heapPos))
-	if pool.heapPos < 0 {
+	first := pool.leases[0].bound
+	switch {
+	case pool.heapPos < 0:
 		pool.heapPos = int32(len(s.due))
 		s.due = append(s.due, pool)
+	case first >= pool.bound:
+		return
 	}
-	s.due.fix(int(pool.heapPos))
+	pool.bound = first
+	s.due.rise(int(pool.heapPos))
 }
 
-// unschedule takes a lease out again.
+// unschedule takes a lease out again. The pool keeps its place among others until
+// its bound is reached: most leases end long before, one after the other.
 func (s *state) unschedule(l *lease) {
 	pool := l.license
 	i, last := int(l.heapPos), len(pool.leases)-1
@@ -139,27 +145,39 @@ func (s *state) unschedule(l *lease) {
 		leaseUp(pool.leases, i)
 		leaseDown(pool.leases, i)
 	}
-	if last == 0 {
-		s.due.remove(int(pool.heapPos))
-		return
-	}
-	s.due.fix(int(pool.heapPos))
 }
 
-// raise corrects the bound of the pool's first lease where heartbeats or a
-// new leader moved its expiry on, and reports whether it did. Bounds never
-// exceed the true expiry, so a first lease whose bound is true is the first
+// raise corrects the bounds of a pool and of its first lease where leases ended, or
+// heartbeats or a new leader moved an expiry on, and reports whether it did. Bounds
+// never exceed the true expiry, so a first lease whose bounds are true is the first
 // to expire, whatever the bounds of others: all replicas expire in one order.
 func (s *state) raise(pool *license) bool {
+	if len(pool.leases) == 0 {
+		s.due.remove(int(pool.heapPos))
+		return true
+	}
 	l := pool.leases[0]
 	expiry := s.expiry(l)
-	if expiry <= l.bound {
+	if expiry <= l.bound && pool.bound == l.bound {
 		return false
 	}
-	l.bound = expiry
-	leaseDown(pool.leases, 0)
-	s.due.fix(int(pool.heapPos))
+	if expiry > l.bound {
+		l.bound = expiry
+		leaseDown(pool.leases, 0)
+	}
+	pool.bound = pool.leases[0].bound
+	s.due.sink(int(pool.heapPos))
 	return true
+}
+
+// keepUp corrects bounds that the clock has reached, a few at most: as many as
+// commands may have left behind, so that they never come all at once.
+func (s *state) keepUp(most int) {
+	for range most {
+		if s.due.bound() > s.clock || !s.raise(s.due[0]) {
+			return
+		}
+	}
 }
 
 func leaseBefore(a, b *lease) bool {
@@ -202,7 +220,8 @@ func leaseDown(h []*lease, i int) {
 	l.heapPos = int32(i)
 }
 
-// poolHeap orders the pools that have live leases by their first lease.
+// poolHeap orders pools by their bounds. Every pool with live leases is in it, and
+// some that had.
 type poolHeap []*license
 
 // bound is a lower bound of the next expiry; never where nothing lives.
@@ -210,25 +229,23 @@ func (h poolHeap) bound() int64 {
 	if len(h) == 0 {
 		return never
 	}
-	return h[0].leases[0].bound
+	return h[0].bound
 }
 
 // poolBefore breaks ties of time by the order of creation.
 func poolBefore(a, b *license) bool {
-	x, y := a.leases[0].bound, b.leases[0].bound
 	switch {
-	case x != y:
-		return x < y
+	case a.bound != b.bound:
+		return a.bound < b.bound
 	case a.tenant.number != b.tenant.number:
 		return a.tenant.number < b.tenant.number
 	}
 	return a.number < b.number
 }
 
-// fix restores the order after the pool at i changed its first lease.
-func (h poolHeap) fix(i int) {
+// rise restores the order after the bound of the pool at i became lower.
+func (h poolHeap) rise(i int) {
 	p := h[i]
-	start := i
 	for i > 0 {
 		up := (i - 1) / 2
 		if !poolBefore(p, h[up]) {
@@ -240,11 +257,9 @@ func (h poolHeap) fix(i int) {
 	}
 	h[i] = p
 	p.heapPos = int32(i)
-	if i == start {
-		h.sink(i)
-	}
 }
 
+// sink restores the order after the bound of the pool at i became higher.
 func (h poolHeap) sink(i int) {
 	p := h[i]
 	for {
@@ -266,7 +281,7 @@ func (h poolHeap) sink(i int) {
 	p.heapPos = int32(i)
 }
 
-// remove takes out the pool at i, which has no leases any more.
+// remove takes out the pool at i.
 func (h *poolHeap) remove(i int) {
 	old := *h
 	last := len(old) - 1
@@ -276,7 +291,7 @@ func (h *poolHeap) remove(i int) {
 	*h = old[:last]
 	if i < last {
 		old[i] = moved
-		moved.heapPos = int32(i)
-		(*h).fix(i)
+		(*h).rise(i)
+		(*h).sink(int(moved.heapPos))
 	}
 }

@@ -95,15 +95,19 @@ func (s *state) hashTenant(h *stateHasher, t *tenant) {
 func (s *state) hashIntents(h *stateHasher) {
 	var sum [4]uint64
 	var b [24]byte
-	for key, lease := range s.intents.leases {
-		copy(b[:], key[:])
-		binary.BigEndian.PutUint64(b[16:], lease)
-		one := sha256.Sum256(b[:])
-		for i := range sum {
-			sum[i] += binary.BigEndian.Uint64(one[8*i:])
+	count := 0
+	for _, leases := range s.intents.leases {
+		count += len(leases)
+		for key, lease := range leases {
+			copy(b[:], key[:])
+			binary.BigEndian.PutUint64(b[16:], lease)
+			one := sha256.Sum256(b[:])
+			for i := range sum {
+				sum[i] += binary.BigEndian.Uint64(one[8*i:])
+			}
 		}
 	}
-	h.number(uint64(len(s.intents.leases)))
+	h.number(uint64(count))
 	for _, n := range sum {
 		h.number(n)
 	}

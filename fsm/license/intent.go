@@ -15,7 +15,10 @@ type intentKey [16]byte
 // repeated gets its first reply. An intent has no record of its own on disk:
 // its lease's record, live or ended, carries it.
 type intents struct {
-	leases map[intentKey]uint64 // scoped to the API key → lease id
+	// leases are by the second in which a fresh intent was made: what is asked for
+	// now, and what is forgotten now, is together, where the processor has it at hand.
+	// An intent of a client's own is in any of them.
+	leases [intentSeconds]map[intentKey]uint64 // scoped to the API key → lease id
 	// server and client forget in order of time. A client's key is queued
 	// only when its lease has ended.
 	server fifo[forgetting]
@@ -24,8 +27,43 @@ type intents struct {
 
 type forgetting struct {
 	at    int64 // Unix ms: no longer known from here on
-	key   intentKey
+	slot  intentSlot
 	lease uint64
+}
+
+// intentSlot is where an intent is kept.
+type intentSlot struct {
+	key    intentKey
+	second uint8
+}
+
+// intentSeconds, of 1,024 ms, are somewhat more than a fresh intent is remembered.
+const intentSeconds = 64
+
+// slot is where an intent of a key's is kept. A fresh one is a UUID of version 7,
+// which begins with 48 bits of Unix ms (RFC 9562).
+func (k *key) slot(intent intentKey) intentSlot {
+	return intentSlot{k.scoped(intent), intent[4] >> 2}
+}
+
+func newIntents() (i intents) {
+	for second := range i.leases {
+		i.leases[second] = make(map[intentKey]uint64)
+	}
+	return i
+}
+
+// lease is what the intent in a slot was granted.
+func (i *intents) lease(s intentSlot) (id uint64, ok bool) {
+	id, ok = i.leases[s.second][s.key]
+	return id, ok
+}
+
+// drop forgets an intent, unless it was granted another lease since.
+func (i *intents) drop(s intentSlot, lease uint64) {
+	if known := i.leases[s.second]; known[s.key] == lease {
+		delete(known, s.key)
+	}
 }
 
 const (
@@ -47,17 +85,17 @@ func (k *key) scoped(intent intentKey) intentKey {
 
 // granted remembers a new lease's intent.
 func (i *intents) granted(l *lease) {
-	key := l.key.scoped(l.intent)
-	i.leases[key] = l.id
+	slot := l.key.slot(l.intent)
+	i.leases[slot.second][slot.key] = l.id
 	if !l.byClient {
-		i.server.push(forgetting{l.issued + serverMemory, key, l.id})
+		i.server.push(forgetting{l.issued + serverMemory, slot, l.id})
 	}
 }
 
 // ended starts the last 15 minutes of a client's key.
 func (i *intents) ended(l *lease, now int64) {
 	if l.byClient {
-		i.client.push(forgetting{now + clientMemory, l.key.scoped(l.intent), l.id})
+		i.client.push(forgetting{now + clientMemory, l.key.slot(l.intent), l.id})
 	}
 }
 
@@ -65,9 +103,7 @@ func (i *intents) ended(l *lease, now int64) {
 func (i *intents) forget(now int64) {
 	for _, queue := range []*fifo[forgetting]{&i.server, &i.client} {
 		for f, ok := queue.front(); ok && f.at <= now; f, ok = queue.front() {
-			if i.leases[f.key] == f.lease {
-				delete(i.leases, f.key)
-			}
+			i.drop(f.slot, f.lease)
 			queue.pop()
 		}
 	}
@@ -76,7 +112,7 @@ func (i *intents) forget(now int64) {
 // replay answers a repeated intent from its first reply, or refuses a key
 // that was used for another body. It reports whether m.result is the answer.
 func (m *Machine) replay(t *tenant, k *key, c *Checkout) (bool, error) {
-	id, ok := m.state.intents.leases[k.scoped(c.Intent)]
+	id, ok := m.state.intents.lease(k.slot(c.Intent))
 	if !ok || plant.On(plant.NoDedup) {
 		return false, nil
 	}

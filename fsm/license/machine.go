@@ -205,6 +205,7 @@ func (m *Machine) applyLocked(index uint64, stampMillis int64, commands [][]byte
 	}
 	s.setClock(stampMillis)
 	m.forget()
+	s.keepUp(2 + len(commands))
 	var buffer []byte
 	var ends []int
 	if wantResults {

@@ -118,6 +118,11 @@ func (m *Machine) removeTenant(t *tenant) error {
 		m.removeSignUp(u)
 	}
 	m.removeRecords(t)
+	for _, pool := range t.licenseByNumber {
+		if pool.heapPos >= 0 {
+			s.due.remove(int(pool.heapPos))
+		}
+	}
 
 	gone := &tenant{number: t.number, name: t.name, epoch: t.epoch, removed: true}
 	s.byNumber[t.number-1] = gone
@@ -148,9 +153,7 @@ func (m *Machine) forgetIntents(t *tenant) error {
 				if err != nil {
 					return err
 				}
-				if at := k.scoped(m.record.Intent); s.intents.leases[at] == m.record.ID {
-					delete(s.intents.leases, at)
-				}
+				s.intents.drop(k.slot(m.record.Intent), m.record.ID)
 			}
 			return nil
 		})

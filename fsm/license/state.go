@@ -49,7 +49,7 @@ func newState() *state {
 	s := &state{
 		tenants:     make(map[cloudlicenses.TenantID]*tenant),
 		removed:     make(map[cloudlicenses.TenantID]bool),
-		intents:     intents{leases: make(map[intentKey]uint64)},
+		intents:     newIntents(),
 		texts:       make(map[string]string),
 		constraints: make(map[string]*semver.Constraints),
 	}
@@ -125,6 +125,7 @@ type license struct {
 	lastVerdict cloudlicenses.Code
 
 	leases  []*lease // heap by lower bound of expiry, see expiry.go
+	bound   int64    // lower bound of that of the first lease, the key in state.due
 	heapPos int32    // in state.due; −1: not there
 	dirty   bool
 }
