@@ -32,7 +32,7 @@ const maxPooledBatch = 128
 
 // release forgets what a batch held and keeps the room for another.
 func (b *batch) release() {
-	if cap(b.ops) > maxPooledBatch {
+	if len(b.ops) > maxPooledBatch { // appending rounds room up
 		*b = batch{}
 		return
 	}

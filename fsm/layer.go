@@ -32,6 +32,9 @@ type layer struct {
 	ranges  [][2][]byte      // deleted [lo, hi); older than changes
 	bytes   int64
 	arena   arena
+	// lists have got a second item, and listBytes in all; firstList is the room that
+	// one is given then.
+	lists, listBytes, firstList int
 }
 
 // change is the new value of a key; nil: deleted.
@@ -47,7 +50,16 @@ const maxLayerHint = 1 << 13
 // newLayer returns a layer with room for about so many keys.
 func newLayer(keys int) *layer {
 	keys = min(keys, maxLayerHint)
-	return &layer{index: make(map[string]int32, keys), changes: make([]change, 0, keys)}
+	return &layer{index: make(map[string]int32, keys), changes: make([]change, 0, keys), firstList: leastList}
+}
+
+// next returns a layer with room for about as much as l has come to hold.
+func (l *layer) next() *layer {
+	n := newLayer(len(l.changes))
+	if l.lists > 0 {
+		n.firstList = min(max(leastList, l.listBytes/l.lists*5/4), mostList)
+	}
+	return n
 }
 
 const recordOverhead = 64
@@ -77,8 +89,11 @@ func (l *layer) note(key, value []byte, added bool) {
 	l.changes = append(l.changes, change{kept, value, added})
 }
 
-// firstList is the room of a list that has got a second item.
-const firstList = 512
+// leastList and mostList bound the room of a list that has got a second item.
+const (
+	leastList = 512
+	mostList  = 16 << 10
+)
 
 // add appends an item to the list under a key.
 func (l *layer) add(key, item []byte) {
@@ -91,9 +106,14 @@ func (l *layer) add(key, item []byte) {
 	}
 	c := &l.changes[i]
 	if need := len(c.value) + len(item); need > cap(c.value) {
-		c.value = append(make([]byte, 0, max(firstList, 2*need)), c.value...)
+		if need < l.firstList {
+			l.lists++
+			l.listBytes += len(c.value)
+		}
+		c.value = append(make([]byte, 0, max(l.firstList, 2*need)), c.value...)
 		l.bytes += int64(cap(c.value) - need)
 	}
+	l.listBytes += len(item)
 	c.value = append(c.value, item...)
 }
 

@@ -54,7 +54,7 @@ func (s *Store) seal() {
 	if plant.On(plant.TornCut) {
 		c.index = s.sealed // older than the records beside it: they would be applied again
 	}
-	s.dirtyKeys, s.pending = len(c.dirty.changes), newLayer(len(c.layer.changes)) // the next cut is much like this one
+	s.dirtyKeys, s.pending = len(c.dirty.changes), c.layer.next() // the next cut is much like this one
 	s.sealed = s.applied
 	s.mu.Lock()
 	s.cuts = append(s.cuts, c)

@@ -27,13 +27,20 @@ import (
 type auditChain struct {
 	sequence uint64   // of the last record
 	head     [32]byte // hash of the last block
-	block    []byte   // of the entry being applied; empty: none yet
+	block    []byte   // of the entry being applied; nil: none yet
 	count    uint32   // records in block
 }
 
 const (
 	auditHeader = 52
 	auditCount  = 48
+)
+
+// keptBlocks buffers of at most keptBlock bytes stay for the blocks of the entries to
+// come, whosever they are.
+const (
+	keptBlocks = 64
+	keptBlock  = 256 << 10
 )
 
 // Actions and the result of audit records.
@@ -68,6 +75,9 @@ func (m *Machine) describeCaller(action string, code cloudlicenses.Code, k *key,
 func (m *Machine) recordAudit(t *tenant) {
 	a := &t.audit
 	if len(a.block) == 0 {
+		if n := len(m.blocks); n > 0 {
+			a.block, m.blocks = m.blocks[n-1], m.blocks[:n-1]
+		}
 		a.block = append(a.block, a.head[:]...)
 		a.block = binary.BigEndian.AppendUint64(a.block, a.sequence+1)
 		a.block = binary.BigEndian.AppendUint64(a.block, uint64(m.state.clock))
@@ -88,10 +98,10 @@ func (m *Machine) sealAudit() {
 		a.head = sha256.Sum256(a.block)
 		m.keyBytes = key488(m.keyBytes, prefixAudit, t.number, uint64(m.state.clock), first)
 		m.store.Set(m.keyBytes, a.block)
-		a.block, a.count = a.block[:0], 0
-		if cap(a.block) > 64<<10 {
-			a.block = nil
+		if cap(a.block) <= keptBlock && len(m.blocks) < keptBlocks {
+			m.blocks = append(m.blocks, a.block[:0])
 		}
+		a.block, a.count = nil, 0
 		m.state.touchTenant(t)
 		m.audited[i] = nil
 	}

@@ -340,7 +340,7 @@ func (l *loader) intent(k *key, r *leaseRecord) {
 		}
 		l.expiring = append(l.expiring, f)
 	}
-	l.s.intents.leases[f.slot.second][f.slot.key] = r.ID
+	l.s.intents.leases[f.slot.moment][f.slot.key] = r.ID
 }
 
 func (l *loader) ended(key, value []byte) error {

@@ -15,10 +15,10 @@ type intentKey [16]byte
 // repeated gets its first reply. An intent has no record of its own on disk:
 // its lease's record, live or ended, carries it.
 type intents struct {
-	// leases are by the second in which a fresh intent was made: what is asked for
-	// now, and what is forgotten now, is together, where the processor has it at hand.
-	// An intent of a client's own is in any of them.
-	leases [intentSeconds]map[intentKey]uint64 // scoped to the API key → lease id
+	// leases are by the moment in which a fresh intent was made: what is asked for now,
+	// and what is forgotten now, is together, where the processor has it at hand. An
+	// intent of a client's own is in any of them.
+	leases [intentMoments]map[intentKey]uint64 // scoped to the API key → lease id
 	// server and client forget in order of time. A client's key is queued
 	// only when its lease has ended.
 	server fifo[forgetting]
@@ -34,34 +34,34 @@ type forgetting struct {
 // intentSlot is where an intent is kept.
 type intentSlot struct {
 	key    intentKey
-	second uint8
+	moment uint16
 }
 
-// intentSeconds, of 1,024 ms, are somewhat more than a fresh intent is remembered.
-const intentSeconds = 64
+// intentMoments of 128 ms are somewhat more than a fresh intent is remembered.
+const intentMoments = 512
 
 // slot is where an intent of a key's is kept. A fresh one is a UUID of version 7,
 // which begins with 48 bits of Unix ms (RFC 9562).
 func (k *key) slot(intent intentKey) intentSlot {
-	return intentSlot{k.scoped(intent), intent[4] >> 2}
+	return intentSlot{k.scoped(intent), binary.BigEndian.Uint16(intent[4:]) >> 7}
 }
 
 func newIntents() (i intents) {
-	for second := range i.leases {
-		i.leases[second] = make(map[intentKey]uint64)
+	for moment := range i.leases {
+		i.leases[moment] = make(map[intentKey]uint64)
 	}
 	return i
 }
 
 // lease is what the intent in a slot was granted.
 func (i *intents) lease(s intentSlot) (id uint64, ok bool) {
-	id, ok = i.leases[s.second][s.key]
+	id, ok = i.leases[s.moment][s.key]
 	return id, ok
 }
 
 // drop forgets an intent, unless it was granted another lease since.
 func (i *intents) drop(s intentSlot, lease uint64) {
-	if known := i.leases[s.second]; known[s.key] == lease {
+	if known := i.leases[s.moment]; known[s.key] == lease {
 		delete(known, s.key)
 	}
 }
@@ -86,7 +86,7 @@ func (k *key) scoped(intent intentKey) intentKey {
 // granted remembers a new lease's intent.
 func (i *intents) granted(l *lease) {
 	slot := l.key.slot(l.intent)
-	i.leases[slot.second][slot.key] = l.id
+	i.leases[slot.moment][slot.key] = l.id
 	if !l.byClient {
 		i.server.push(forgetting{l.issued + serverMemory, slot, l.id})
 	}

@@ -69,6 +69,7 @@ type Machine struct {
 	bytes     []byte
 	keyBytes  []byte
 	audited   []*tenant // with audit records in this entry
+	blocks    [][]byte  // empty, for audit blocks
 	replySize int       // of the results of the previous entry, each
 }
 
