@@ -32,7 +32,7 @@ const maxPooledBatch = 128
 
 // release forgets what a batch held and keeps the room for another.
 func (b *batch) release() {
-	if len(b.ops) > maxPooledBatch { // appending rounds room up
+	if len(b.ops) > maxPooledBatch { // not its room, which appending rounds up
 		*b = batch{}
 		return
 	}

@@ -183,7 +183,8 @@ func TestConfigErrors(t *testing.T) {
 		"with --out":           func(c *Config) { c.Profile = "cpu" },
 		"(/debug/pprof)":       func(c *Config) { c.Profile, c.Out, c.URL = "cpu", "out", "http://127.0.0.1:1" },
 		"scenario idle wants":  func(c *Config) { c.Scenarios, c.URL = []string{Hot, "idle"}, "http://127.0.0.1:1" },
-		"name one of them":     func(c *Config) { c.Scenarios, c.HalfRate = []string{"idle"}, true },
+		"name one of them":     func(c *Config) { c.Scenarios, c.Batch = []string{"idle"}, 10 },
+		"a rate of its own":    func(c *Config) { c.Scenarios, c.HalfRate = []string{"idle"}, true },
 		"no such file":         func(c *Config) { c.Dir = filepath.Join(c.Dir, "none") },
 	} {
 		cfg := quickConfig(t)

@@ -64,7 +64,7 @@ func (c *Change) Verdict() string {
 // Compare compares the loads that two reports have in common, and names what it
 // leaves out: what only one of them has, and what has no throughput of its own.
 func Compare(before, after *Report) *Comparison {
-	c := &Comparison{}
+	c := &Comparison{Changes: []Change{}}
 	if before.Machine != after.Machine {
 		c.OtherMachine = fmt.Sprintf("%s against %s", after.Machine, before.Machine)
 	}
@@ -138,7 +138,7 @@ func unlike(before, after *load.Result) string {
 	case before.Pools != after.Pools:
 		return fmt.Sprintf("%s before, %d now", plural(before.Pools, "pool"), after.Pools)
 	case max(before.Batch, 1) != max(after.Batch, 1):
-		return fmt.Sprintf("batches of %d before, of %d now", before.Batch, after.Batch)
+		return fmt.Sprintf("batches of %d before, of %d now", max(before.Batch, 1), max(after.Batch, 1))
 	default:
 		return ""
 	}

@@ -184,8 +184,10 @@ func (c *Config) checkTogether() error {
 		return errors.New("a running cluster is profiled at its own admin addresses (/debug/pprof)")
 	case c.Profile != "" && c.Out == "":
 		return errors.New("a profile needs a folder to be written to: name one with --out")
-	case !slices.ContainsFunc(c.Scenarios, isLoad) && (c.Rate > 0 || c.HalfRate || c.Batch > 0 || c.Mode == ModeEngine || c.EngineBaseline || len(c.Peers) > 0):
-		return fmt.Errorf("rate, batch, mode, the engine's baseline and peers are of the scenarios %s and %s: name one of them, too", Hot, Spread)
+	case !slices.ContainsFunc(c.Scenarios, isLoad) && (c.Batch > 0 || c.Mode == ModeEngine || c.EngineBaseline || len(c.Peers) > 0):
+		return fmt.Errorf("batch, mode, the engine's baseline and peers are of the scenarios %s and %s: name one of them, too", Hot, Spread)
+	case (c.Rate > 0 || c.HalfRate) && !slices.ContainsFunc(c.Scenarios, func(s string) bool { return isLoad(s) || studies[s].sweeps }):
+		return fmt.Errorf("scenario %s has a rate of its own, or none", c.Scenarios[0])
 	}
 	return nil
 }

@@ -27,7 +27,7 @@ func Full(ctx context.Context, cfg Config) (*Report, error) {
 	}{
 		{"echo", func() error { return r.echo(ctx, ends) }},
 		{"HTTP", func() error { return r.run(ctx, r.http(), loads, r.cfg.Callers) }},
-		{"rounds of HTTP and echo, and half their rate", func() error { return r.rounds(ctx) }},
+		{"rounds of HTTP and echo, and half of HTTP's rate", func() error { return r.rounds(ctx) }},
 		{"peers", func() error { return r.peers(ctx, PeerNames, loads, ends) }},
 		{"engine", func() error { return r.run(ctx, r.oneGroup(), loads, []int{r.many()}) }},
 		{"baseline of the engine", func() error { return r.baseline(ctx, loads, []int{r.many()}) }},

@@ -383,7 +383,7 @@ func (r *runner) measure(ctx context.Context, s *subject, o load.Options) (load.
 		result.Figures = after.since(before, last.Operations)
 	}
 	if t, ok := s.target.(*httpTarget); ok && err == nil {
-		if away := t.forwarded.Swap(0); away > 0 {
+		if away := t.forwarded.Swap(0); away > 0 && result.Figures != nil {
 			result.Figures["forwarded_requests"] = float64(away)
 		}
 	}

@@ -16,24 +16,26 @@ type study struct {
 	// text says what it measures.
 	text string
 	run  func(*runner, context.Context) error
+	// sweeps measure loads, in an open loop where that was asked for.
+	sweeps bool
 }
 
 // studyList has them in the order of the table.
 func studyList() []study {
 	return []study{
-		{"batch", "hot and spread in batches of 100 operations", (*runner).batch},
-		{"million", "a million live leases: memory, restart, snapshots", (*runner).million},
-		{"billing", "a month's export of many overage records, and checkouts beside it", (*runner).billing},
-		{"dashboards", "checkouts beside many open streams of events", (*runner).dashboards},
-		{"idle", "CPU time of a cluster that nobody asks", (*runner).idle},
-		{"kills", "the leader killed under load, again and again", (*runner).kills},
-		{"elections", "elections in minutes of full load", (*runner).elections},
-		{"groups", "the engine with 1 to 16 groups under the same load", (*runner).groups},
-		{"tenants", "1 to 10,000 tenants", (*runner).tenants},
-		{"pools", "1 to 1,000,000 pools", (*runner).pools},
-		{"tls", "the cost of TLS", (*runner).tls},
-		{"forwarding", "requests to any node against those to the leader", (*runner).forwarding},
-		{"nodes", "five nodes against three", (*runner).nodes},
+		{"batch", "hot and spread in batches of 100 operations", (*runner).batch, true},
+		{"million", "a million live leases: memory, restart, snapshots", (*runner).million, false},
+		{"billing", "a month's export of many overage records, and checkouts beside it", (*runner).billing, false},
+		{"dashboards", "checkouts beside many open streams of events", (*runner).dashboards, false},
+		{"idle", "CPU time of a cluster that nobody asks", (*runner).idle, false},
+		{"kills", "the leader killed under load, again and again", (*runner).kills, false},
+		{"elections", "elections in minutes of full load", (*runner).elections, false},
+		{"groups", "the engine with 1 to 16 groups under the same load", (*runner).groups, true},
+		{"tenants", "1 to 10,000 tenants", (*runner).tenants, true},
+		{"pools", "1 to 1,000,000 pools", (*runner).pools, true},
+		{"tls", "the cost of TLS", (*runner).tls, true},
+		{"forwarding", "requests to any node against those to the leader", (*runner).forwarding, true},
+		{"nodes", "five nodes against three", (*runner).nodes, true},
 	}
 }
 

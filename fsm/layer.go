@@ -32,9 +32,9 @@ type layer struct {
 	ranges  [][2][]byte      // deleted [lo, hi); older than changes
 	bytes   int64
 	arena   arena
-	// lists have got a second item, and listBytes in all; firstList is the room that
-	// one is given then.
-	lists, listBytes, firstList int
+	// firstList is the room that a list is given with its second item: what the lists
+	// of the layer before had.
+	firstList int
 }
 
 // change is the new value of a key; nil: deleted.
@@ -56,8 +56,15 @@ func newLayer(keys int) *layer {
 // next returns a layer with room for about as much as l has come to hold.
 func (l *layer) next() *layer {
 	n := newLayer(len(l.changes))
-	if l.lists > 0 {
-		n.firstList = min(max(leastList, l.listBytes/l.lists*5/4), mostList)
+	lists, bytes := 0, 0
+	for i := range l.changes {
+		if c := &l.changes[i]; c.added {
+			lists++
+			bytes += len(c.value)
+		}
+	}
+	if lists > 0 {
+		n.firstList = min(max(leastList, bytes/lists), mostList)
 	}
 	return n
 }
@@ -106,14 +113,9 @@ func (l *layer) add(key, item []byte) {
 	}
 	c := &l.changes[i]
 	if need := len(c.value) + len(item); need > cap(c.value) {
-		if need < l.firstList {
-			l.lists++
-			l.listBytes += len(c.value)
-		}
 		c.value = append(make([]byte, 0, max(l.firstList, 2*need)), c.value...)
 		l.bytes += int64(cap(c.value) - need)
 	}
-	l.listBytes += len(item)
 	c.value = append(c.value, item...)
 }
 

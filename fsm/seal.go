@@ -64,6 +64,9 @@ const (
 	packFrom = 512
 	// keptScratch bounds the buffer that stays for the next value to be packed.
 	keptScratch = 1 << 20
+	// maxUnpacked is more than a record has: a length that was damaged is no reason to
+	// run out of memory.
+	maxUnpacked = 1 << 30
 )
 
 // keyring holds the data keys in force on the disk: it changes with the cuts
@@ -260,6 +263,9 @@ func (k *keeping) open(b, key, kept []byte) ([]byte, error) {
 // unpack appends to b what pack was given.
 func unpack(b, key, packed []byte) ([]byte, error) {
 	n, err := s2.DecodedLen(packed)
+	if err == nil && n > maxUnpacked {
+		err = fmt.Errorf("%d bytes are more than a record has", n)
+	}
 	if err == nil {
 		at := len(b)
 		b = slices.Grow(b, n)[:at+n]

@@ -17,8 +17,12 @@ func requireDue(t require.TestingT, s *state, pools []*license) {
 			require.False(t, poolBefore(p, s.due[(i-1)/2]), "a heap")
 		}
 	}
+	idle := 0
 	for _, p := range pools {
 		if len(p.leases) == 0 {
+			if p.heapPos >= 0 {
+				idle++
+			}
 			continue
 		}
 		require.GreaterOrEqual(t, int(p.heapPos), 0)
@@ -29,6 +33,7 @@ func requireDue(t require.TestingT, s *state, pools []*license) {
 			require.LessOrEqual(t, l.bound, s.expiry(l))
 		}
 	}
+	require.Equal(t, idle, s.idle)
 }
 
 // Whatever was corrected when, leases expire in the order of their expiry, then of
@@ -109,7 +114,7 @@ func TestLeasesExpireInOrder(t *testing.T) {
 }
 
 // A pool whose leases have ended leaves its place once the clock has reached its
-// bound.
+// bound, or where there are too many of its kind.
 func TestEmptyPoolsLeave(t *testing.T) {
 	s, owner := &state{clock: 1000}, &tenant{number: 1}
 	for i := range 100 {
@@ -124,5 +129,12 @@ func TestEmptyPoolsLeave(t *testing.T) {
 	require.Len(t, s.due, 60)
 	s.keepUp(1000)
 	require.Empty(t, s.due)
-	require.Equal(t, int64(never), s.bound())
+	require.Equal(t, never, s.bound())
+	require.Zero(t, s.idle)
+	for i := range 2 * mostIdle {
+		l := &lease{id: uint64(i + 1), license: &license{number: uint32(i + 1), tenant: owner, heapPos: -1}, ttl: 10, expires: 1020}
+		s.schedule(l)
+		s.unschedule(l)
+	}
+	require.Len(t, s.due, mostIdle)
 }

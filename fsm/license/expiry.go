@@ -121,19 +121,27 @@ func (s *state) schedule(l *lease) {
 	pool.leases = append(pool.leases, l)
 	leaseUp(pool.leases, int(l.heapPos))
 	first := pool.leases[0].bound
-	switch {
-	case pool.heapPos < 0:
+	if pool.heapPos < 0 {
 		pool.heapPos = int32(len(s.due))
 		s.due = append(s.due, pool)
-	case first >= pool.bound:
-		return
+	} else {
+		if len(pool.leases) == 1 {
+			s.idle--
+		}
+		if first >= pool.bound {
+			return
+		}
 	}
 	pool.bound = first
 	s.due.rise(int(pool.heapPos))
 }
 
-// unschedule takes a lease out again. The pool keeps its place among others until
-// its bound is reached: most leases end long before, one after the other.
+// mostIdle bounds the pools without leases that keep their place among the due.
+const mostIdle = 2 * lookAhead
+
+// unschedule takes a lease out again. The pool keeps its place among others until its
+// bound is reached: most leases end long before, one after the other, and a pool that
+// has none is soon to have one.
 func (s *state) unschedule(l *lease) {
 	pool := l.license
 	i, last := int(l.heapPos), len(pool.leases)-1
@@ -145,6 +153,17 @@ func (s *state) unschedule(l *lease) {
 		leaseUp(pool.leases, i)
 		leaseDown(pool.leases, i)
 	}
+	if last == 0 {
+		if s.idle++; s.idle > mostIdle {
+			s.dropIdle(pool)
+		}
+	}
+}
+
+// dropIdle takes a pool without leases from among the due.
+func (s *state) dropIdle(pool *license) {
+	s.due.remove(int(pool.heapPos))
+	s.idle--
 }
 
 // raise corrects the bounds of a pool and of its first lease where leases ended, or
@@ -153,7 +172,7 @@ func (s *state) unschedule(l *lease) {
 // to expire, whatever the bounds of others: all replicas expire in one order.
 func (s *state) raise(pool *license) bool {
 	if len(pool.leases) == 0 {
-		s.due.remove(int(pool.heapPos))
+		s.dropIdle(pool)
 		return true
 	}
 	l := pool.leases[0]
@@ -170,8 +189,8 @@ func (s *state) raise(pool *license) bool {
 	return true
 }
 
-// keepUp corrects bounds that the clock has reached, a few at most: as many as
-// commands may have left behind, so that they never come all at once.
+// keepUp corrects bounds that the clock has reached, as many at most as commands may
+// have left behind: what comes of it is the same, but it comes bit by bit.
 func (s *state) keepUp(most int) {
 	for range most {
 		if s.due.bound() > s.clock || !s.raise(s.due[0]) {

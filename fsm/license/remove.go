@@ -119,8 +119,8 @@ func (m *Machine) removeTenant(t *tenant) error {
 	}
 	m.removeRecords(t)
 	for _, pool := range t.licenseByNumber {
-		if pool.heapPos >= 0 {
-			s.due.remove(int(pool.heapPos))
+		if pool.heapPos >= 0 { // nothing of the tenant stays, not even until it is due
+			s.dropIdle(pool)
 		}
 	}
 

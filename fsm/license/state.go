@@ -26,6 +26,7 @@ type state struct {
 	endedFloor     int64 // Unix hours
 
 	due     poolHeap // pools with live leases, by a lower bound of their next expiry
+	idle    int      // pools in due that have none
 	intents intents
 	voids   voids
 	credits fifo[*credit] // in order of expiry
