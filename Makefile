@@ -7,7 +7,7 @@ SHELL := bash
 GO      ?= go
 BIN     := bin/cloudlicenses
 # bench/results is what a benchmark of this very commit leaves.
-COMMIT  := $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)$(shell git diff --quiet HEAD -- . ':!bench/results' 2>/dev/null || { [ $$? = 1 ] && echo +dirty; })
+COMMIT  := $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)$(if $(shell git status --porcelain -- . ':!bench/results' 2>/dev/null),+dirty)
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 # Every module of the workspace.

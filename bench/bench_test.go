@@ -2,6 +2,7 @@ package bench
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -142,12 +143,13 @@ func TestRunningCluster(t *testing.T) {
 		require.Zero(t, r.Failed, "%s: %v", r.Name(), r.Errors)
 		require.Equal(t, r.Account.Held+1, r.Account.Leases, r.Name())
 		require.Zero(t, r.FsyncMicros, "its disk is not here")
-		require.Equal(t, "at "+cfg.URL+", batch of 2", r.Scheme)
+		require.Equal(t, "running cluster, batch of 2", r.Scheme)
 	}
 	for want, spoil := range map[string]func(*Config){
 		"401 unauthenticated: ":           func(c *Config) { c.APIKey = "clsk_bench_wrong" },
 		"add --host TENANT.DOMAIN":        func(c *Config) { c.Host = "" },
-		"want licenses of --product":      func(c *Config) { c.Product = "paint" },
+		"paint-0000, of --product and":    func(c *Config) { c.Product = "paint" },
+		"cad-0005, of --product and":      func(c *Config) { c.Pools = 6 },
 		"connect: connection refused":     func(c *Config) { c.URL = "http://127.0.0.1:1" },
 		"want one such as http://127.0.0": func(c *Config) { c.URL = "127.0.0.1:8080" },
 	} {
@@ -179,13 +181,22 @@ func TestConfigErrors(t *testing.T) {
 		"0 callers":            func(c *Config) { c.Callers = []int{0} },
 		"no route":             func(c *Config) { c.Route = "detour" },
 		"a batch of 1001":      func(c *Config) { c.Batch = 1001 },
+		"a rate of +Inf":       func(c *Config) { c.Rate = math.Inf(1) },
+		"a rate of NaN":        func(c *Config) { c.Rate = math.NaN() },
+		"0 kills":              func(c *Config) { c.Scenarios = []string{"kills"} },
+		"1500 leases":          func(c *Config) { c.Scenarios, c.Sizes.Leases = []string{"million"}, 1500 },
+		"one of each":          func(c *Config) { c.Scenarios, c.Tenants = []string{Spread}, 21 },
+		"one pool of one":      func(c *Config) { c.Tenants = 2 },
+		"peers are measured":   func(c *Config) { c.Peers, c.Rate = []string{"redis"}, 5 },
 		"0 pools":              func(c *Config) { c.Pools = 0 },
 		"with --out":           func(c *Config) { c.Profile = "cpu" },
-		"(/debug/pprof)":       func(c *Config) { c.Profile, c.Out, c.URL = "cpu", "out", "http://127.0.0.1:1" },
-		"scenario idle wants":  func(c *Config) { c.Scenarios, c.URL = []string{Hot, "idle"}, "http://127.0.0.1:1" },
-		"name one of them":     func(c *Config) { c.Scenarios, c.Batch = []string{"idle"}, 10 },
-		"a rate of its own":    func(c *Config) { c.Scenarios, c.HalfRate = []string{"idle"}, true },
-		"no such file":         func(c *Config) { c.Dir = filepath.Join(c.Dir, "none") },
+		"(/debug/pprof)":       func(c *Config) { c.Profile, c.Out, c.URL = "cpu", "out", "http://a.localhost:1" },
+		"scenario idle wants": func(c *Config) {
+			c.Scenarios, c.Sizes.Idle, c.URL = []string{Hot, "idle"}, time.Second, "http://a.localhost:1"
+		},
+		"name one of them":  func(c *Config) { c.Scenarios, c.Batch = []string{"tls"}, 10 },
+		"a rate of its own": func(c *Config) { c.Scenarios, c.HalfRate, c.Sizes.Idle = []string{"idle"}, true, time.Second },
+		"no such file":      func(c *Config) { c.Dir = filepath.Join(c.Dir, "none") },
 	} {
 		cfg := quickConfig(t)
 		spoil(&cfg)

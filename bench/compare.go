@@ -17,8 +17,8 @@ const fewestSlices = 4
 
 // Comparison is what two reports say of a change.
 type Comparison struct {
-	// OtherMachine is that of the new report, where it is not that of the old one:
-	// then a change may be the machine's.
+	// OtherMachine are both machines, the old report's first, where they differ: a
+	// change may be the machine's.
 	OtherMachine string   `json:"other_machine,omitempty"`
 	Changes      []Change `json:"changes"`
 	// LeftOut names what was not compared, and why.
@@ -66,7 +66,7 @@ func (c *Change) Verdict() string {
 func Compare(before, after *Report) *Comparison {
 	c := &Comparison{Changes: []Change{}}
 	if before.Machine != after.Machine {
-		c.OtherMachine = fmt.Sprintf("%s against %s", after.Machine, before.Machine)
+		c.OtherMachine = fmt.Sprintf("%s, then %s", before.Machine, after.Machine)
 	}
 	olds, oldNames := byName(before)
 	news, newNames := byName(after)

@@ -3,6 +3,7 @@ package bench
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -40,7 +41,7 @@ type Config struct {
 	OpenMachine OpenMachine
 	// Dir is where data folders are made; empty: the system's temporary one.
 	Dir string
-	// Out gets profiles.
+	// Out is a folder that gets profiles, made when missing.
 	Out string
 	// Commit is the binary's.
 	Commit string
@@ -79,9 +80,11 @@ type Config struct {
 
 	// URL, Host and APIKey are those of a running cluster to be measured instead
 	// of an own one. Its tenant must have licenses of the products Product-0000
-	// and so on, as many as Pools.
+	// and so on, as many as Pools. CAFile has the CA of its certificates; empty: one
+	// that the system trusts.
 	URL, Host, APIKey string
 	Product           string
+	CAFile            string
 
 	// Sizes of the scenarios that are more than a load.
 	Sizes Sizes
@@ -155,8 +158,12 @@ func (c *Config) check() error {
 		return fmt.Errorf("%d pools: want 1 or more", c.Pools)
 	case c.Tenants < 1:
 		return fmt.Errorf("%d tenants: want 1 or more", c.Tenants)
-	case c.Duration <= 0 || c.Warmup < 0:
-		return errors.New("the duration must be more than nothing")
+	case c.Duration <= 0:
+		return fmt.Errorf("a duration of %s: want more than nothing", c.Duration)
+	case c.Warmup < 0:
+		return fmt.Errorf("a warm-up of %s: want 0s or more", c.Warmup)
+	case c.Rate < 0 || c.Rate > highestRate || math.IsNaN(c.Rate):
+		return fmt.Errorf("a rate of %g/s: want up to %d", c.Rate, int(highestRate))
 	case c.Route != RouteLeader && c.Route != RouteAny:
 		return fmt.Errorf("no route %q: there are %s and %s", c.Route, RouteLeader, RouteAny)
 	case c.Mode != ModeHTTP && c.Mode != ModeEngine:
@@ -170,12 +177,48 @@ func (c *Config) check() error {
 	case c.Mode == ModeEngine && (c.URL != "" || c.TLS || c.Batch > 0 || c.Route != RouteLeader):
 		return errors.New("the engine without HTTP knows no URL, TLS, batch and route")
 	}
+	if c.URL != "" {
+		if _, err := c.runningCluster(); err != nil {
+			return err
+		}
+	}
+	if err := c.checkSizes(); err != nil {
+		return err
+	}
 	return c.checkTogether()
+}
+
+// highestRate is more than any system here comes near to.
+const highestRate = 10_000_000
+
+// checkSizes finds sizes that the scenarios asked for can't have.
+func (c *Config) checkSizes() error {
+	s := &c.Sizes
+	for _, size := range []struct {
+		scenario, what string
+		ok             bool
+	}{
+		{"million", fmt.Sprintf("%d leases: want a multiple of %d", s.Leases, fillBatch), s.Leases > 0 && s.Leases%fillBatch == 0},
+		{"billing", fmt.Sprintf("%d billed tenants: want 1 or more", s.BilledTenants), s.BilledTenants > 0},
+		{"billing", fmt.Sprintf("%d billed records: want 1 or more of each tenant", s.BilledRecords), s.BilledRecords >= s.BilledTenants},
+		{"dashboards", fmt.Sprintf("%d dashboards: want 1 or more", s.Dashboards), s.Dashboards > 0},
+		{"kills", fmt.Sprintf("%d kills: want 1 or more", s.Kills), s.Kills > 0},
+		{"idle", fmt.Sprintf("an idle time of %s: want a second or more", s.Idle), s.Idle >= time.Second},
+		{"elections", fmt.Sprintf("%s of elections: want a second or more", s.Elections), s.Elections >= time.Second},
+	} {
+		if !size.ok && slices.Contains(c.Scenarios, size.scenario) {
+			return errors.New(size.what)
+		}
+	}
+	return nil
 }
 
 // checkTogether finds settings that nothing would come of.
 func (c *Config) checkTogether() error {
 	isLoad := func(s string) bool { return s == Hot || s == Spread }
+	loads := slices.ContainsFunc(c.Scenarios, isLoad)
+	sweeps := loads || slices.ContainsFunc(c.Scenarios, func(s string) bool { return studies[s].sweeps })
+	rated := c.Rate > 0 || c.HalfRate
 	study := slices.IndexFunc(c.Scenarios, func(s string) bool { return !isLoad(s) })
 	switch {
 	case c.URL != "" && study >= 0:
@@ -184,10 +227,20 @@ func (c *Config) checkTogether() error {
 		return errors.New("a running cluster is profiled at its own admin addresses (/debug/pprof)")
 	case c.Profile != "" && c.Out == "":
 		return errors.New("a profile needs a folder to be written to: name one with --out")
-	case !slices.ContainsFunc(c.Scenarios, isLoad) && (c.Batch > 0 || c.Mode == ModeEngine || c.EngineBaseline || len(c.Peers) > 0):
+	case !loads && (c.Batch > 0 || c.Mode == ModeEngine || c.EngineBaseline || len(c.Peers) > 0):
 		return fmt.Errorf("batch, mode, the engine's baseline and peers are of the scenarios %s and %s: name one of them, too", Hot, Spread)
-	case (c.Rate > 0 || c.HalfRate) && !slices.ContainsFunc(c.Scenarios, func(s string) bool { return isLoad(s) || studies[s].sweeps }):
+	case rated && !sweeps:
 		return fmt.Errorf("scenario %s has a rate of its own, or none", c.Scenarios[0])
+	case c.Profile != "" && !sweeps:
+		return fmt.Errorf("scenario %s is not profiled", c.Scenarios[0])
+	case len(c.Peers) > 0 && (rated || c.Batch > 0):
+		return errors.New("peers are measured in a closed loop, without batches: leave rate and batch out to compare them")
+	case c.Echo && c.Batch > 0:
+		return errors.New("the echo knows no batches")
+	case c.Tenants > 1 && slices.Contains(c.Scenarios, Hot):
+		return errors.New("hot is one pool of one tenant: measure several tenants with spread")
+	case c.Pools < c.Tenants:
+		return fmt.Errorf("%d pools of %d tenants: want one of each at least", c.Pools, c.Tenants)
 	}
 	return nil
 }

@@ -18,6 +18,7 @@ type costs struct {
 	diskBytes                   float64 // written by all nodes
 	wireBytes                   float64 // on this machine's loopback
 	commands, entries           float64 // proposed, and the log entries they were in
+	operations                  float64 // done by the callers
 }
 
 // costs reads what the subject has used; it is 0 where that can't be told.
@@ -49,14 +50,15 @@ func (c *rig) costs(ctx context.Context) (sum costs, err error) {
 }
 
 // since are the figures per operation between two readings.
-func (c costs) since(before costs, operations int64) map[string]float64 {
+func (c costs) since(before costs) map[string]float64 {
 	figures := map[string]float64{}
+	operations := c.operations - before.operations
 	if operations == 0 || c.allocations == 0 {
 		return figures
 	}
 	per := func(name string, after, before float64) {
 		if d := after - before; d > 0 {
-			figures[name] = d / float64(operations)
+			figures[name] = d / operations
 		}
 	}
 	per("allocations_per_operation", c.allocations, before.allocations)

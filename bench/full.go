@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/cloudlicenses/cloudlicenses/bench/load"
 )
@@ -14,6 +15,10 @@ import (
 // being measured.
 func Full(ctx context.Context, cfg Config) (*Report, error) {
 	cfg.HalfRate, cfg.Mode, cfg.Batch, cfg.Rate = false, ModeHTTP, 0, 0
+	cfg.Scenarios = ScenarioNames()
+	if !slices.Contains(cfg.Callers, 1) || !slices.Contains(cfg.Callers, most) {
+		return nil, fmt.Errorf("the goals are of 1 and of %d callers: name both", most)
+	}
 	r, err := newRunner(cfg)
 	if err != nil {
 		return nil, err

@@ -56,10 +56,13 @@ func (r *runner) kills(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		slices.Sort(outages)
+		var without []float64
+		for _, outage := range outages {
+			without = append(without, millis(outage))
+		}
 		figures := map[string]float64{
-			"kills": float64(n), "without_service_median_ms": millis(outages[len(outages)/2]), "without_service_worst_ms": millis(outages[len(outages)-1]),
-			"without_service_best_ms": millis(outages[0]), "operations": float64(k.done.Load()), "lost": float64(lost), "doubled": float64(doubled),
+			"kills": float64(n), "without_service_median_ms": median(without), "without_service_worst_ms": slices.Max(without),
+			"without_service_best_ms": slices.Min(without), "operations": float64(k.done.Load()), "lost": float64(lost), "doubled": float64(doubled),
 		}
 		r.note("kills", p.scheme(), p, time.Since(start), figures)
 		r.cfg.Progress.End(fmt.Sprintf("median %.0f ms, worst %.0f ms, %d lost, %d doubled", figures["without_service_median_ms"], figures["without_service_worst_ms"], lost, doubled))

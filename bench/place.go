@@ -3,13 +3,17 @@ package bench
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
+
+	"github.com/cloudlicenses/cloudlicenses/bench/load"
 )
 
 // target is the cluster with these tenants, each of which has pools.
@@ -26,13 +30,13 @@ func (c *rig) target(tenants []Tenant, pools int) *httpTarget {
 	return t
 }
 
-// running is a cluster that runs already.
-func (r *runner) running(ctx context.Context) (*httpTarget, error) {
-	u, err := url.Parse(r.cfg.URL)
-	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-		return nil, fmt.Errorf("URL %q: want one such as http://127.0.0.1:8080", r.cfg.URL)
+// runningCluster is the one that runs already, as its URL and host say.
+func (c *Config) runningCluster() (*httpTarget, error) {
+	u, err := url.Parse(c.URL)
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || strings.Trim(u.Path, "/") != "" {
+		return nil, fmt.Errorf("URL %q: want one such as http://127.0.0.1:8080", c.URL)
 	}
-	host := r.cfg.Host
+	host := c.Host
 	if host == "" {
 		host = u.Hostname()
 	}
@@ -40,23 +44,72 @@ func (r *runner) running(ctx context.Context) (*httpTarget, error) {
 	if !ok || id == "" || rest == "" || net.ParseIP(host) != nil {
 		return nil, fmt.Errorf("host %q names no tenant: add --host TENANT.DOMAIN", host)
 	}
-	port := u.Port()
+	addr, port := u.Hostname(), u.Port()
+	if addr == "localhost" || strings.HasSuffix(addr, ".localhost") {
+		addr = "127.0.0.1" // RFC 6761, whether or not the resolver knows it
+	}
 	if port == "" {
 		port = u.Scheme
 	}
 	t := &httpTarget{
-		system: systemCluster, domain: rest, addrs: []string{net.JoinHostPort(u.Hostname(), port)},
-		tenants: []Tenant{{ID: id, Key: r.cfg.APIKey}}, product: r.cfg.Product, perTenant: r.cfg.Pools, batch: r.cfg.Batch,
+		system: systemCluster, domain: rest, addrs: []string{net.JoinHostPort(addr, port)},
+		tenants: []Tenant{{ID: id, Key: c.APIKey}}, product: c.Product, perTenant: c.Pools, batch: c.Batch,
 	}
 	if u.Scheme == "https" {
 		t.tls = &tls.Config{ServerName: host, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}}
+		if t.tls.RootCAs, err = c.trusted(); err != nil {
+			return nil, err
+		}
 	}
 	t.prepare()
-	if r.cfg.Route == RouteLeader {
-		return t, t.findLeaders()
+	return t, nil
+}
+
+// trusted are the CAs of a running cluster; nil: the system's.
+func (c *Config) trusted() (*x509.CertPool, error) {
+	if c.CAFile == "" {
+		return nil, nil
 	}
-	_, err = t.account(ctx, 0)
-	return t, err
+	pem, err := os.ReadFile(c.CAFile)
+	if err != nil {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("%s has no certificate", c.CAFile)
+	}
+	return pool, nil
+}
+
+// running is a cluster that runs already, and has the pools.
+func (r *runner) running(ctx context.Context) (*httpTarget, error) {
+	t, err := r.cfg.runningCluster()
+	if err != nil {
+		return nil, err
+	}
+	if r.cfg.Route == RouteLeader {
+		err = t.findLeaders()
+	} else {
+		_, err = t.account(ctx, 0)
+	}
+	if err != nil {
+		return nil, err
+	}
+	single := t.copyWith(0)
+	caller, err := single.Caller(ctx, 0)
+	if err != nil {
+		return nil, err
+	}
+	for _, pool := range []int{0, t.perTenant - 1} {
+		err := caller.Checkout(pool)
+		if err == nil {
+			err = caller.Return()
+		}
+		if err != nil && !errors.Is(err, load.ErrRefused) {
+			return nil, errors.Join(fmt.Errorf("%s-%04d, of --product and --pools: %w", t.product, pool, err), caller.Close())
+		}
+	}
+	return t, caller.Close()
 }
 
 // findLeaders learns, for every tenant, which node leads its group. Nodes that

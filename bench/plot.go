@@ -21,10 +21,11 @@ func (r *Report) Plot(dir string) (paths []string, err error) {
 	}{
 		{"throughput.svg", r.throughputChart()}, {"latency.svg", r.latencyChart()}, {"growth.svg", r.growthChart()},
 	} {
+		path := filepath.Join(dir, c.file)
 		if len(c.chart.series) == 0 {
+			_ = os.Remove(path) // that of a report before
 			continue
 		}
-		path := filepath.Join(dir, c.file)
 		if err := os.WriteFile(path, []byte(c.chart.svg()), 0o644); err != nil {
 			return paths, err
 		}

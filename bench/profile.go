@@ -1,14 +1,15 @@
 package bench
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"net/http"
+	"net/http/pprof"
 	"os"
 	"path/filepath"
 	"regexp"
 	"runtime"
-	"runtime/pprof"
 	"time"
 
 	"github.com/cloudlicenses/cloudlicenses/bench/load"
@@ -64,7 +65,7 @@ func (c *rig) profile(ctx context.Context, s *server, kind string, length time.D
 	if kind == "cpu" {
 		name = "profile"
 	}
-	data, err := c.fetch(ctx, s, http.MethodGet, fmt.Sprintf("/debug/pprof/%s?seconds=%d", name, max(int(length.Seconds()), 1)), nil)
+	data, err := c.fetch(ctx, s, http.MethodGet, fmt.Sprintf("/debug/pprof/%s?seconds=%d", name, wholeSeconds(length)), nil)
 	if err != nil {
 		return err
 	}
@@ -74,24 +75,40 @@ func (c *rig) profile(ctx context.Context, s *server, kind string, length time.D
 // mutexFraction is how many contended locks stand behind one that is sampled.
 const mutexFraction = 20
 
-// profileSelf takes a profile of this process.
+// profileSelf takes a profile of this process, as a node's admin address does: of what
+// happens meanwhile, not since the start.
 func profileSelf(kind string, length time.Duration, path string) error {
-	f, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = f.Close() }()
+	handler := pprof.Handler(kind)
 	switch kind {
 	case "cpu":
-		if err := pprof.StartCPUProfile(f); err != nil {
-			return err
-		}
-		time.Sleep(length)
-		pprof.StopCPUProfile()
-		return nil
+		handler = http.HandlerFunc(pprof.Profile)
 	case "mutex":
 		defer runtime.SetMutexProfileFraction(runtime.SetMutexProfileFraction(mutexFraction))
 	}
-	time.Sleep(length)
-	return pprof.Lookup(kind).WriteTo(f, 0)
+	ask, err := http.NewRequest(http.MethodGet, fmt.Sprintf("/?seconds=%d", wholeSeconds(length)), nil)
+	if err != nil {
+		return err
+	}
+	a := answer{header: http.Header{}, code: http.StatusOK}
+	handler.ServeHTTP(&a, ask)
+	if a.code != http.StatusOK {
+		return fmt.Errorf("%d: %s", a.code, a.Bytes())
+	}
+	return os.WriteFile(path, a.Bytes(), 0o644)
 }
+
+// answer keeps what a handler of this process says.
+type answer struct {
+	bytes.Buffer
+	header http.Header
+	code   int
+}
+
+// Header implements http.ResponseWriter.
+func (a *answer) Header() http.Header { return a.header }
+
+// WriteHeader implements http.ResponseWriter.
+func (a *answer) WriteHeader(code int) { a.code = code }
+
+// wholeSeconds is how long a profile of a measurement takes.
+func wholeSeconds(length time.Duration) int { return max(int(length.Seconds()), 1) }

@@ -42,6 +42,9 @@ func ReadReport(path string) (*Report, error) {
 	if err := json.Unmarshal(b, r); err != nil {
 		return nil, fmt.Errorf("%s is no report of a benchmark: %w", path, err)
 	}
+	if len(r.Results) == 0 {
+		return nil, fmt.Errorf("%s is a report without results", path)
+	}
 	return r, nil
 }
 

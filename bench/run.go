@@ -76,7 +76,9 @@ func newRunner(cfg Config) (*runner, error) {
 	}
 	r := &runner{cfg: cfg, report: newReport(cfg.Commit)}
 	var err error
-	r.dir, err = newFolder(cfg.Dir)
+	if r.dir, err = newFolder(cfg.Dir); err == nil && cfg.Out != "" {
+		err = os.MkdirAll(cfg.Out, 0o755)
+	}
 	return r, err
 }
 
@@ -139,7 +141,7 @@ func (p plan) scheme() string {
 			parts = append(parts, fmt.Sprintf(format, a...))
 		}
 	}
-	add(p.running != "", "at %s", p.running)
+	add(p.running != "", "running cluster")
 	add(p.nodes != usualNodes, "%d nodes", p.nodes)
 	add(p.groups != usualGroups, "%s", plural(p.groups, "group"))
 	add(p.tell != "", "%s", p.tell)
@@ -350,7 +352,7 @@ func (r *runner) optionsOf(s *subject, scenario string, callers int) load.Option
 	o := r.options(s.system, scenario, callers)
 	o.Scheme, o.Batch, o.Dir, o.Settings = s.plan.scheme(), s.plan.batch, r.dir, s.plan.settings()
 	if s.plan.running != "" {
-		o.Shared, o.Dir = true, "" // its disks are not here
+		o.Shared, o.Dir, o.Commit = true, "", "" // its disks are not here, and nor is its program
 	}
 	if scenario != Hot {
 		o.Pools = s.plan.tenants * s.plan.pools
@@ -377,13 +379,20 @@ func (r *runner) measure(ctx context.Context, s *subject, o load.Options) (load.
 		last = p
 	}
 	profiled := r.profile(ctx, s, &o)
-	before, costErr := s.costs(ctx)
-	result, err := load.Run(ctx, s.target, o)
-	if after, afterErr := s.costs(ctx); costErr == nil && afterErr == nil && err == nil {
-		result.Figures = after.since(before, last.Operations)
+	var edges []costs
+	o.Edge = func(operations int64) {
+		if c, err := s.costs(ctx); err == nil { // else there are no figures of them
+			c.operations = float64(operations)
+			edges = append(edges, c)
+		}
 	}
-	if t, ok := s.target.(*httpTarget); ok && err == nil {
-		if away := t.forwarded.Swap(0); away > 0 && result.Figures != nil {
+	result, err := load.Run(ctx, s.target, o)
+	result.Figures = map[string]float64{}
+	if len(edges) == 2 {
+		result.Figures = edges[1].since(edges[0])
+	}
+	if t, ok := s.target.(*httpTarget); ok {
+		if away := t.forwarded.Swap(0); away > 0 {
 			result.Figures["forwarded_requests"] = float64(away)
 		}
 	}
@@ -396,17 +405,12 @@ func (r *runner) measure(ctx context.Context, s *subject, o load.Options) (load.
 			why = result.Errors[0]
 		}
 		err = fmt.Errorf("no operation succeeded: %s", why)
-		if s.plan.running != "" {
-			err = fmt.Errorf("%w (want licenses of --product with --pools, and a key without a rate limit below the load)", err)
-		}
 	}
 	r.cfg.Progress.End(summary(&result, err))
-	if result.Operations > 0 {
-		r.report.Results = append(r.report.Results, result)
-	}
 	if err != nil {
 		return result, fmt.Errorf("%s: %w", what, err)
 	}
+	r.report.Results = append(r.report.Results, result)
 	return result, nil
 }
 

@@ -33,9 +33,9 @@ func studyList() []study {
 		{"groups", "the engine with 1 to 16 groups under the same load", (*runner).groups, true},
 		{"tenants", "1 to 10,000 tenants", (*runner).tenants, true},
 		{"pools", "1 to 1,000,000 pools", (*runner).pools, true},
-		{"tls", "the cost of TLS", (*runner).tls, true},
-		{"forwarding", "requests to any node against those to the leader", (*runner).forwarding, true},
-		{"nodes", "five nodes against three", (*runner).nodes, true},
+		{"tls", "HTTPS: hold it against hot and spread", (*runner).tls, true},
+		{"forwarding", "requests to any node: hold them against spread, to the leader", (*runner).forwarding, true},
+		{"nodes", "five nodes: hold them against spread, on three", (*runner).nodes, true},
 	}
 }
 

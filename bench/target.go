@@ -126,7 +126,13 @@ func (c *httpCaller) Checkout(pool int) error {
 	if err != nil {
 		return err
 	}
-	return c.take(r.body)
+	err = c.take(r.body)
+	if err != nil && len(c.held) > 0 { // a part of a batch
+		if returned := c.Return(); returned != nil {
+			return returned
+		}
+	}
+	return err
 }
 
 // appendCheckout appends the members of a checkout and the closing brace.
@@ -148,29 +154,31 @@ func (c *httpCaller) appendCheckout(b []byte, pool int) []byte {
 	return append(b, `"}`...)
 }
 
-var leaseMember = []byte(`"lease_id":"`)
+var (
+	leaseMember = []byte(`"lease_id":"`)
+	noSeat      = []byte(`"code":"license_unavailable"`)
+)
 
 // take notes the leases of a reply.
 func (c *httpCaller) take(body []byte) error {
 	c.held = c.held[:0]
 	granted := 0
-	for {
-		at := bytes.Index(body, leaseMember)
+	for rest := body; ; granted++ {
+		at := bytes.Index(rest, leaseMember)
 		if at < 0 {
 			break
 		}
-		body = body[at+len(leaseMember):]
-		end := bytes.IndexByte(body, '"')
+		rest = rest[at+len(leaseMember):]
+		end := bytes.IndexByte(rest, '"')
 		if end < 0 {
 			break
 		}
-		c.held = append(append(c.held, body[:end]...), ',')
-		granted++
+		c.held = append(append(c.held, rest[:end]...), ',')
 	}
 	switch {
 	case granted == max(c.target.batch, 1):
 		return nil
-	case granted == 0 && c.target.batch > 0:
+	case c.target.batch > 0 && bytes.Contains(body, noSeat):
 		return load.ErrRefused
 	default:
 		return fmt.Errorf("%d seats where %d were asked for: %.200s", granted, max(c.target.batch, 1), body)
@@ -201,8 +209,8 @@ func (c *httpCaller) Return() error {
 	if err != nil {
 		return err
 	}
-	if n := bytes.Count(r.body, []byte(`"reason":"returned"`)); n != max(t.batch, 1) {
-		return fmt.Errorf("%d of %d seats were returned: %.200s", n, max(t.batch, 1), r.body)
+	if n, all := bytes.Count(r.body, []byte(`"reason":"returned"`)), bytes.Count(c.held, []byte{','}); n != all {
+		return fmt.Errorf("%d of %d seats were returned: %.200s", n, all, r.body)
 	}
 	c.held = c.held[:0]
 	return nil

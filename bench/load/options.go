@@ -47,6 +47,10 @@ type Options struct {
 	// nil: never. It is for what has to happen during a measurement, such as a
 	// profile.
 	Measuring func()
+	// Edge is called at the beginning and at the end of what is measured, with the
+	// operations done so far; nil: never. It is for figures of one's own, and should
+	// take no longer than a few milliseconds.
+	Edge func(operations int64)
 }
 
 // Progress is how far a run has come.

@@ -104,7 +104,14 @@ func (r *Result) Name() string {
 	if r.Scheme != "" {
 		name += " (" + r.Scheme + ")"
 	}
-	name += fmt.Sprintf(" %s, %d callers", r.Scenario, r.Callers)
+	name += " " + r.Scenario
+	switch r.Callers {
+	case 0: // no load
+	case 1:
+		name += ", 1 caller"
+	default:
+		name += fmt.Sprintf(", %d callers", r.Callers)
+	}
 	if r.RateAsked > 0 {
 		name += ", open loop"
 	}

@@ -36,7 +36,7 @@ func Run(ctx context.Context, target Target, o Options) (Result, error) {
 	}
 	used, took, err := drive(ctx, workers, &o)
 	if err == nil {
-		gather(&r, workers, used, took)
+		gather(&r, workers, used, took, o.Duration)
 		r.Errors = texts.texts
 		err = ctx.Err()
 	}
@@ -111,8 +111,12 @@ func dismiss(workers []*worker) error {
 	return errors.Join(errs[:min(len(errs), maxErrors)]...)
 }
 
-// usage is CPU time, in seconds.
-type usage struct{ servers, client, machine float64 }
+// usage is CPU time, in seconds, and what was done in it: in an open loop that falls
+// behind, not what was due in it.
+type usage struct {
+	servers, client, machine float64
+	operations               int64
+}
 
 // drive has the workers work through warm-up and measurement. took is from
 // the start of the measurement until its last operation.
@@ -157,14 +161,17 @@ func watch(ctx context.Context, workers []*worker, o *Options, start time.Time, 
 	for {
 		select {
 		case <-begin.C:
-			before = cpuUsed(o.Servers)
+			before = used(workers, o)
 			if o.Measuring != nil {
 				go o.Measuring()
 			}
 		case <-finish.C:
-			after := cpuUsed(o.Servers)
+			after := used(workers, o)
 			tell(workers, o, start)
-			return usage{after.servers - before.servers, after.client - before.client, after.machine - before.machine}
+			return usage{
+				after.servers - before.servers, after.client - before.client, after.machine - before.machine,
+				after.operations - before.operations,
+			}
 		case <-tick.C:
 			tell(workers, o, start)
 		case <-ctx.Done():
@@ -173,20 +180,35 @@ func watch(ctx context.Context, workers []*worker, o *Options, start time.Time, 
 	}
 }
 
+// used is what was used and done so far, at an edge of what is measured.
+func used(workers []*worker, o *Options) usage {
+	u := cpuUsed(o.Servers)
+	u.operations = done(workers, o)
+	if o.Edge != nil {
+		o.Edge(u.operations)
+	}
+	return u
+}
+
+// done is how many operations were done so far, warm-up included.
+func done(workers []*worker, o *Options) (n int64) {
+	for _, w := range workers {
+		n += w.done.Load() * int64(o.Batch)
+	}
+	return n
+}
+
 func tell(workers []*worker, o *Options, start time.Time) {
 	if o.Progress == nil {
 		return
 	}
-	p := Progress{Total: o.Warmup + o.Duration}
+	p := Progress{Total: o.Warmup + o.Duration, Operations: done(workers, o)}
 	p.Elapsed = min(time.Since(start), p.Total)
-	for _, w := range workers {
-		p.Operations += w.done.Load() * int64(o.Batch)
-	}
 	o.Progress(p)
 }
 
 // gather sums up what the workers counted.
-func gather(r *Result, workers []*worker, used usage, took time.Duration) {
+func gather(r *Result, workers []*worker, used usage, took, window time.Duration) {
 	all, batch := newHistogram(), int64(r.Batch)
 	var perSecond []int64
 	for _, w := range workers {
@@ -208,9 +230,9 @@ func gather(r *Result, workers []*worker, used usage, took time.Duration) {
 	r.Latency = latencyOf(all)
 	r.Seconds = took.Seconds()
 	r.OpsPerSecond = float64(r.Operations) / r.Seconds
-	r.OthersCPU = max(0, used.machine-used.servers-used.client) / r.Seconds
-	if r.Operations > 0 {
-		r.ServerCPU = used.servers * 1e5 / float64(r.Operations)
-		r.ClientCPU = used.client * 1e5 / float64(r.Operations)
+	r.OthersCPU = max(0, used.machine-used.servers-used.client) / window.Seconds()
+	if used.operations > 0 {
+		r.ServerCPU = used.servers * 1e5 / float64(used.operations)
+		r.ClientCPU = used.client * 1e5 / float64(used.operations)
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
+	"math"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -55,8 +57,10 @@ part of the result.
 
 What can be measured (--scenario):
 ` + benchScenarios() + `
-Every result tells machine, commit, settings, the median of an append + fdatasync
-just before it, and CPU seconds of servers and client per 100,000 operations. The
+Every result tells machine and commit of this program, the cluster's settings, the
+median of an append + fdatasync just before it where the disk is here, and CPU seconds
+of servers and client per 100,000 operations: where the servers run in this process,
+the client's are both. The
 client takes its share of the same processors: hold figures against those of the
 same run, such as --echo and --peers, not against another machine's.`,
 		Example: `  # Hot and spread, with 1 to 256 callers, and the echo of the HTTP edge beside them:
@@ -66,8 +70,9 @@ same run, such as --echo and --peers, not against another machine's.`,
   cloudlicenses bench --scenario spread --callers 256 --rate half
 
   # Where the leader's time goes:
-  cloudlicenses bench --scenario hot --callers 256 --profile cpu --out results
-  go tool pprof -http :6060 results/*.cpu.pprof
+  cloudlicenses bench --scenario hot --callers 256 --profile cpu --out profiles
+  go tool pprof -http :6060 profiles/*.cpu.pprof
+  # (of allocs: -sample_index=alloc_space)
 
   # The engine without HTTP, with more and more groups, and plain raft-boltdb:
   cloudlicenses bench --mode engine --callers 256 --groups 1,2,4,8,16 --engine-baseline
@@ -130,6 +135,7 @@ func addBenchFlags(fs *pflag.FlagSet, cfg *bench.Config, flags *benchFlags) {
 	fs.StringVar(&cfg.URL, "url", "", "measure a running cluster: URL of a node")
 	fs.StringVar(&cfg.Host, "host", "", "host of the tenant, where --url does not name it (with --url)")
 	fs.StringVar(&cfg.APIKey, "api-key", "", "API key of the tenant (with --url; default: LICENSE_API_KEY)")
+	fs.StringVar(&cfg.CAFile, "ca-file", "", "CA of a secured cluster: ca.crt of 'cert create-ca' (with --url)")
 	fs.StringVar(&cfg.Product, "product", "p", "its licenses are of products PRODUCT-0000, PRODUCT-0001, … (with --url)")
 	fs.StringVar(&cfg.Dir, "dir", "", "folder on a real disk for the data of what is measured (default: the system's for temporary files)")
 	fs.StringVar(&flags.out, "out", "", "folder for "+benchReportFile+", plots and profiles, made when missing")
@@ -153,7 +159,7 @@ func checkBenchFlags(fs *pflag.FlagSet) error {
 		why    string
 	}{
 		{url, []string{"full", "nodes", "groups", "tenants"}, "is of a cluster that is started here: without --url"},
-		{!url, []string{"host", "api-key", "product"}, "is of a running cluster: name it with --url"},
+		{!url, []string{"host", "api-key", "ca-file", "product"}, "is of a running cluster: name it with --url"},
 		{full, []string{"scenario", "rate", "batch", "mode", "route", "tls", "nodes", "groups", "tenants", "echo", "engine-baseline", "peers"}, "is settled by --full, which measures all there is"},
 	} {
 		for _, name := range rule.flags {
@@ -191,7 +197,7 @@ func completeBench(cfg *bench.Config, flags *benchFlags) error {
 	case "half":
 		cfg.HalfRate = true
 	default:
-		if cfg.Rate, err = strconv.ParseFloat(flags.rate, 64); err != nil || cfg.Rate <= 0 {
+		if cfg.Rate, err = strconv.ParseFloat(flags.rate, 64); err != nil || cfg.Rate <= 0 { // too much is found with the rest
 			return usagef("--rate %q: want operations per second, or half", flags.rate)
 		}
 	}
@@ -199,9 +205,6 @@ func completeBench(cfg *bench.Config, flags *benchFlags) error {
 		if cfg.APIKey = orElse(cfg.APIKey, os.Getenv("LICENSE_API_KEY")); cfg.APIKey == "" {
 			return usagef("no API key: name the tenant's with --api-key or LICENSE_API_KEY")
 		}
-	}
-	if flags.out != "" {
-		return os.MkdirAll(flags.out, 0o755)
 	}
 	return nil
 }
@@ -220,7 +223,7 @@ func runBench(ctx context.Context, cfg bench.Config, flags *benchFlags, stdout, 
 	if report == nil {
 		return usageError{err}
 	}
-	if flags.out != "" {
+	if flags.out != "" && len(report.Results) > 0 {
 		err = errors.Join(err, report.Write(filepath.Join(flags.out, benchReportFile)))
 		_, plotErr := report.Plot(flags.out)
 		err = errors.Join(err, plotErr)
@@ -246,10 +249,11 @@ func printBench(w io.Writer, report *bench.Report) error {
 			if r.Figures["allocations_per_operation"] > 0 {
 				costs.add(benchCosts(r)...)
 			}
-			continue
 		}
-		for _, name := range slices.Sorted(benchNames(r.Figures)) {
-			figures.add(r.Scenario, r.Scheme, name, strconv.FormatFloat(r.Figures[name], 'f', -1, 64))
+		for _, name := range slices.Sorted(maps.Keys(r.Figures)) {
+			if r.Operations == 0 || !slices.Contains(benchCostNames, name) {
+				figures.add(r.Scenario, r.Scheme, name, strconv.FormatFloat(math.Round(r.Figures[name]*100)/100, 'f', -1, 64))
+			}
 		}
 	}
 	goals := &table{header: []string{"MEASURE", "GOAL", "FIGURE", "VERDICT"}}
@@ -268,18 +272,8 @@ func printBench(w io.Writer, report *bench.Report) error {
 		_, missing := fmt.Fprintln(w, "missing:", m)
 		err = errors.Join(err, missing)
 	}
-	_, last := fmt.Fprintf(w, "%s, %s, commit %s\n", report.Machine, report.Go, report.Commit)
+	_, last := fmt.Fprintf(w, "Measured by %s, %s, commit %s\n", report.Machine, report.Go, report.Commit)
 	return errors.Join(err, last)
-}
-
-func benchNames(figures map[string]float64) func(yield func(string) bool) {
-	return func(yield func(string) bool) {
-		for name := range figures {
-			if !yield(name) {
-				return
-			}
-		}
-	}
 }
 
 func benchRow(r *load.Result) []string {
@@ -302,9 +296,12 @@ func benchRow(r *load.Result) []string {
 	}
 }
 
+// benchCostNames are the figures of a load that have a table of their own.
+var benchCostNames = []string{"allocations_per_operation", "allocated_bytes_per_operation", "disk_bytes_per_operation", "wire_bytes_per_operation", "commands_per_log_entry"}
+
 func benchCosts(r *load.Result) []string {
 	row := []string{r.Name()}
-	for _, name := range []string{"allocations_per_operation", "allocated_bytes_per_operation", "disk_bytes_per_operation", "wire_bytes_per_operation", "commands_per_log_entry"} {
+	for _, name := range benchCostNames {
 		row = append(row, strconv.FormatFloat(r.Figures[name], 'f', 1, 64))
 	}
 	return row
@@ -319,8 +316,9 @@ func newBenchCompareCommand() *cobra.Command {
 second of the one against those of the other, by a two-sided Mann-Whitney U test.
 A change counts as real where p < 0.05. Each report needs four seconds of a load
 at least; those of loads that were measured several times are joined. What is not
-compared is named: loads with other pools or batches than before, open loops, whose
-rate was given, and what only one report has.
+compared is named: loads with other pools than before, open loops, whose
+rate was given, and what only one report has. Batches, groups and whatever else is
+unusual are a part of a load's name.
 
 The seconds of one run have much in common, such as what else the machine did:
 compare runs of a quiet machine, and repeat what is surprising.`,
@@ -336,8 +334,16 @@ compare runs of a quiet machine, and repeat what is surprising.`,
 				return err
 			}
 			compared := bench.Compare(before, after)
+			if len(compared.Changes) == 0 {
+				return fmt.Errorf("the reports have no load in common: %s", strings.Join(compared.LeftOut, "; "))
+			}
 			if output == outputJSON {
 				return printJSON(cmd.OutOrStdout(), compared)
+			}
+			if compared.OtherMachine != "" {
+				if _, err := fmt.Fprintf(cmd.OutOrStdout(), "Not of one machine: %s. What differs may be the machine.\n\n", compared.OtherMachine); err != nil {
+					return err
+				}
 			}
 			t := table{header: []string{"MEASUREMENT", "OLD OPS/S", "NEW OPS/S", "OLD P50 µs", "NEW P50 µs", "CHANGE"}}
 			for _, c := range compared.Changes {
@@ -346,15 +352,8 @@ compare runs of a quiet machine, and repeat what is surprising.`,
 			if err := t.print(cmd.OutOrStdout()); err != nil {
 				return err
 			}
-			var notes []string
 			for _, what := range compared.LeftOut {
-				notes = append(notes, "not compared: "+what)
-			}
-			if compared.OtherMachine != "" {
-				notes = append(notes, "measured on another machine: "+compared.OtherMachine)
-			}
-			for _, note := range notes {
-				if _, err := fmt.Fprintln(cmd.OutOrStdout(), note); err != nil {
+				if _, err := fmt.Fprintln(cmd.OutOrStdout(), "not compared:", what); err != nil {
 					return err
 				}
 			}
