@@ -106,8 +106,8 @@ func (t cappedTransport) cap(args *raft.AppendEntriesRequest) *raft.AppendEntrie
 
 // AppendEntries implements raft.Transport. After each failure Raft waits twice
 // as long before it replicates to a peer again, up to 10 s, and so long after a
-// cut has healed the peer would lag: unreachPatience keeps the failures few.
-// Heartbeats fail at once, for they are never put off for longer than half of a
+// cut has healed, or after a node has opened its groups, the peer would lag:
+// unreachPatience keeps the failures few. Heartbeats fail at once, for they are never put off for longer than half of a
 // leader's time-out.
 func (t cappedTransport) AppendEntries(id raft.ServerID, target raft.ServerAddress, args *raft.AppendEntriesRequest, resp *raft.AppendEntriesResponse) error {
 	if isHeartbeat(args) {
@@ -115,8 +115,7 @@ func (t cappedTransport) AppendEntries(id raft.ServerID, target raft.ServerAddre
 	}
 	for began := time.Now(); ; {
 		err := t.NetworkTransport.AppendEntries(id, target, t.cap(args), resp)
-		var unreached net.Error
-		if err == nil || !errors.As(err, &unreached) || time.Since(began) > unreachPatience {
+		if err == nil || !unreached(err) || time.Since(began) > unreachPatience {
 			return err
 		}
 		select {
@@ -125,6 +124,12 @@ func (t cappedTransport) AppendEntries(id raft.ServerID, target raft.ServerAddre
 		case <-time.After(unreachPause):
 		}
 	}
+}
+
+// unreached reports whether a call has come to no replica of the group.
+func unreached(err error) bool {
+	var network net.Error
+	return errors.As(err, &network) || errors.Is(err, errNoReplica)
 }
 
 // isHeartbeat is Raft's own test for the calls that it handles beside its main

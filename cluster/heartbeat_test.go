@@ -96,3 +96,28 @@ func TestReplicationWaitsForAPeer(t *testing.T) {
 	close(stop)
 	require.Error(t, call(), "a group that ends waits for nobody")
 }
+
+// A node that comes back opens its port before its groups: replication waits for
+// them, too.
+func TestReplicationWaitsForAGroup(t *testing.T) {
+	near, far := testPort(t, "", "", nil), testPort(t, "", "", nil)
+	transport := func(p *port) *raft.NetworkTransport {
+		trans := raft.NewNetworkTransport(p.stream(1), 1, time.Second, io.Discard)
+		t.Cleanup(func() { require.NoError(t, trans.Close()) })
+		return trans
+	}
+	sender := cappedTransport{transport(near), &groupLog{}, nil, make(chan struct{})}
+	done := make(chan error, 1)
+	go func() {
+		args := raft.AppendEntriesRequest{RPCHeader: raft.RPCHeader{Addr: []byte("s")}, Term: 2, Entries: []*raft.Log{{Index: 1, Term: 2}}}
+		done <- sender.AppendEntries("r", raft.ServerAddress(far.listener.Addr().String()), &args, &raft.AppendEntriesResponse{})
+	}()
+	select {
+	case err := <-done:
+		t.Fatalf("gave up at once: %v", err)
+	case <-time.After(3 * unreachPause):
+	}
+	rpc := <-transport(far).Consumer()
+	rpc.Respond(&raft.AppendEntriesResponse{Success: true}, nil)
+	require.NoError(t, <-done)
+}

@@ -58,10 +58,13 @@ var (
 	errJoinToken    = errors.New("the join token is not the cluster's: start all nodes with the same --join-token")
 )
 
+// errNoReplica is of a node that comes back, too, until it has opened its groups.
+var errNoReplica = errors.New("peer has no replica of the group")
+
 var errVerdicts = map[byte]error{
 	verdictCluster: errOtherCluster,
 	verdictToken:   errJoinToken,
-	verdictGroup:   errors.New("peer has no replica of the group"),
+	verdictGroup:   errNoReplica,
 	verdictKind:    errors.New("peer does not know this kind of connection"),
 }
 
