@@ -26,22 +26,24 @@ func Full(ctx context.Context, cfg Config) (*Report, error) {
 	defer func() { _ = os.RemoveAll(r.dir) }()
 	ends := []int{1, r.many()}
 	loads := []string{Hot, Spread}
-	steps := []struct {
+	type step struct {
 		name string
 		do   func() error
-	}{
+	}
+	steps := []step{
 		{"echo", func() error { return r.echo(ctx, ends) }},
 		{"HTTP", func() error { return r.run(ctx, r.http(), loads, r.cfg.Callers) }},
-		{"rounds of HTTP and echo, and half of HTTP's rate", func() error { return r.rounds(ctx) }},
-		{"peers", func() error { return r.peers(ctx, PeerNames, loads, ends) }},
 		{"engine", func() error { return r.run(ctx, r.oneGroup(), loads, []int{r.many()}) }},
 		{"baseline of the engine", func() error { return r.baseline(ctx, loads, []int{r.many()}) }},
 	}
+	for i, name := range PeerNames {
+		last := i == len(PeerNames)-1
+		steps = slices.Insert(steps, 2+2*i,
+			step{"peer " + name, func() error { return r.peers(ctx, []string{name}, loads, ends) }},
+			step{"round after " + name, func() error { return r.round(ctx, last) }})
+	}
 	for _, study := range studyList() {
-		steps = append(steps, struct {
-			name string
-			do   func() error
-		}{study.name, func() error { return study.run(r, ctx) }})
+		steps = append(steps, step{study.name, func() error { return study.run(r, ctx) }})
 	}
 	var errs []error
 	for _, step := range steps {
@@ -60,41 +62,24 @@ func Full(ctx context.Context, cfg Config) (*Report, error) {
 	return r.report, errors.Join(errs...)
 }
 
-// moreRounds of the table's throughput follow the first.
-const moreRounds = 2
-
-// rounds measures the echo and the cluster in turn: a machine is faster at one
-// time than at another, and a ratio is of the middle one of each. So is half of
-// the cluster's rate, which comes last.
-func (r *runner) rounds(ctx context.Context) error {
-	return r.with(ctx, r.http(), func(own *subject) error {
-		if err := r.roundsWithEcho(ctx, own); err != nil {
-			return err
-		}
-		return errors.Join(r.half(ctx, own, Hot), r.half(ctx, own, Spread))
-	})
-}
-
-func (r *runner) roundsWithEcho(ctx context.Context, own *subject) error {
-	echo, stop, err := r.startEcho(ctx)
-	if err != nil {
+// round measures the echo and the cluster once more: a machine is faster at one time
+// than at another, so a peer is held against what the cluster does before it and
+// after it. The last round is followed by half of the middle one's rate.
+func (r *runner) round(ctx context.Context, last bool) error {
+	if err := r.echo(ctx, []int{r.many()}); err != nil {
 		return err
 	}
-	defer stop()
-	for range moreRounds {
-		for _, o := range []load.Options{
-			r.optionsOf(echo, Hot, r.many()), r.optionsOf(own, Hot, r.many()), r.optionsOf(own, Spread, r.many()),
-		} {
-			s := own
-			if o.System == systemEcho {
-				s = echo
-			}
+	return r.with(ctx, r.http(), func(s *subject) error {
+		for _, o := range []load.Options{r.optionsOf(s, Hot, 1), r.optionsOf(s, Hot, r.many()), r.optionsOf(s, Spread, r.many())} {
 			if _, err := r.measure(ctx, s, o); err != nil {
 				return err
 			}
 		}
-	}
-	return nil
+		if !last {
+			return nil
+		}
+		return errors.Join(r.half(ctx, s, Hot), r.half(ctx, s, Spread))
+	})
 }
 
 // oneGroup is the engine with one group.

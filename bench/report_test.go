@@ -139,6 +139,29 @@ func TestGoals(t *testing.T) {
 	}
 }
 
+// A peer is held against what the cluster did just before it and just after it.
+func TestNearInTime(t *testing.T) {
+	at := func(r load.Result, minute int) load.Result {
+		r.Started = time.Date(2026, 1, 1, 0, minute, 0, 0, time.UTC)
+		return r
+	}
+	own := func(minute int, ops float64) load.Result {
+		return at(result(systemCluster, "", Hot, 256, ops), minute)
+	}
+	r := &Report{Results: []load.Result{
+		own(0, 10_000), own(1, 60_000), at(result("redis", "set", Hot, 256, 40_000), 2), at(result(systemCluster, "TLS", Hot, 256, 1), 3),
+		own(4, 70_000), own(5, 10_000), at(result(systemCluster, "batch of 100", Hot, batchCallers, 100_000), 6),
+	}}
+	for _, g := range r.judge() {
+		switch g.Measure {
+		case "HTTP hot, 256 connections, against Redis":
+			require.Equal(t, "1.62 × (65,000/s against 40,000/s), redis: set", g.Figure)
+		case "batches of 100, hot, 64 callers, against single operations, 256 callers":
+			require.Equal(t, "10.00 × (100,000/s against 10,000/s)", g.Figure)
+		}
+	}
+}
+
 func TestPlots(t *testing.T) {
 	r := &Report{Results: []load.Result{
 		result(systemCluster, "", Hot, 1, 2000), result(systemCluster, "", Hot, 256, 60_000),

@@ -23,7 +23,7 @@ type study struct {
 // studyList has them in the order of the table.
 func studyList() []study {
 	return []study{
-		{"batch", "hot and spread in batches of 100 operations", (*runner).batch, true},
+		{"batch", "hot and spread, and the same in batches of 100 operations", (*runner).batch, true},
 		{"million", "a million live leases: memory, restart, snapshots", (*runner).million, false},
 		{"billing", "a month's export of many overage records, and checkouts beside it", (*runner).billing, false},
 		{"dashboards", "checkouts beside many open streams of events", (*runner).dashboards, false},
@@ -91,6 +91,9 @@ const (
 
 func (r *runner) batch(ctx context.Context) error {
 	p := r.http()
+	if err := r.run(ctx, p, []string{Hot, Spread}, []int{r.many()}); err != nil {
+		return err
+	}
 	p.batch = batchOperations
 	return r.run(ctx, p, []string{Hot, Spread}, []int{min(r.many(), batchCallers)})
 }
