@@ -143,10 +143,15 @@ test('the catalog and the settings are changed, and a white-label host verified'
   await axe(page);
   // What is wrong with a field that has no input of its own is said below the others.
   const errors = [{ pointer: '/name', detail: 'is taken' }, { pointer: '/archived', detail: 'is not for new products' }];
-  await page.route('**/api/v1/products', (route) => route.fulfill({ status: 422, contentType: 'application/problem+json', json: { code: 'invalid_field', title: 'Invalid field', status: 422, errors } }), { times: 1 });
-  await page.keyboard.press('Enter');
+  await page.route('**/api/v1/products', (route) => route.fulfill({ status: 422, contentType: 'application/problem+json', json: { code: 'invalid_field', title: 'Invalid field', status: 422, errors } }));
+  const productName = page.getByLabel('Name', { exact: true });
+  expect(await productName.inputValue()).toBe('CANape');
+  const refused = page.waitForResponse((response) => response.request().method() === 'POST' && response.status() === 422);
+  await productName.press('Enter');
+  await refused;
   await page.getByRole('dialog').getByRole('alert').getByText('Is not for new products').waitFor();
-  await page.keyboard.press('Enter');
+  await page.unroute('**/api/v1/products');
+  await productName.press('Enter');
   await page.getByRole('table').getByText('CANape', { exact: true }).waitFor();
   await axe(page);
   await shoot(page, 'vendors', 'products');
