@@ -57,26 +57,25 @@ func (c *Config) runningCluster() (*httpTarget, error) {
 	}
 	if u.Scheme == "https" {
 		t.tls = &tls.Config{ServerName: host, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}}
-		if t.tls.RootCAs, err = c.trusted(); err != nil {
-			return nil, err
+		if c.CAFile != "" {
+			if t.tls.RootCAs, err = caPool(c.CAFile); err != nil {
+				return nil, err
+			}
 		}
 	}
 	t.prepare()
 	return t, nil
 }
 
-// trusted are the CAs of a running cluster; nil: the system's.
-func (c *Config) trusted() (*x509.CertPool, error) {
-	if c.CAFile == "" {
-		return nil, nil
-	}
-	pem, err := os.ReadFile(c.CAFile)
+// caPool trusts the certificates of a file alone.
+func caPool(path string) (*x509.CertPool, error) {
+	pem, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("%s has no certificate", c.CAFile)
+		return nil, fmt.Errorf("%s has no certificate", path)
 	}
 	return pool, nil
 }

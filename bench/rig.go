@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -142,12 +141,10 @@ func (c *rig) makeCertificates() error {
 			return fmt.Errorf("%s: %w: %s", strings.Join(args[:2], " "), err, out)
 		}
 	}
-	ca, err := os.ReadFile(filepath.Join(c.certDir(), "ca.crt"))
+	pool, err := caPool(filepath.Join(c.certDir(), "ca.crt"))
 	if err != nil {
 		return err
 	}
-	pool := x509.NewCertPool()
-	pool.AppendCertsFromPEM(ca)
 	c.tls = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS13, NextProtos: []string{"http/1.1"}}
 	return nil
 }

@@ -107,8 +107,8 @@ func (t cappedTransport) cap(args *raft.AppendEntriesRequest) *raft.AppendEntrie
 // AppendEntries implements raft.Transport. After each failure Raft waits twice
 // as long before it replicates to a peer again, up to 10 s, and so long after a
 // cut has healed, or after a node has opened its groups, the peer would lag:
-// unreachPatience keeps the failures few. Heartbeats fail at once, for they are never put off for longer than half of a
-// leader's time-out.
+// unreachPatience keeps the failures few. Heartbeats fail at once, for they are
+// never put off for longer than half of a leader's time-out.
 func (t cappedTransport) AppendEntries(id raft.ServerID, target raft.ServerAddress, args *raft.AppendEntriesRequest, resp *raft.AppendEntriesResponse) error {
 	if isHeartbeat(args) {
 		return t.heartbeat(id, target, args, resp)

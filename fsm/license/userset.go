@@ -42,8 +42,8 @@ func (u *userSet) add(h uint32) bool {
 	if u.dense != nil {
 		return u.register(h)
 	}
-	at := u.place(h)
-	if at < len(u.sparse) && u.sparse[at] == h {
+	at, found := slices.BinarySearch(u.sparse, h)
+	if found {
 		return false
 	}
 	u.dirty = true
@@ -58,19 +58,6 @@ func (u *userSet) add(h uint32) bool {
 	u.sparse = nil
 	u.register(h)
 	return true
-}
-
-// place returns where a hash is among the sparse ones, or would be. They are spread
-// evenly, so it is near where it would be if they were so exactly.
-func (u *userSet) place(h uint32) int {
-	at := int(uint64(h) * uint64(len(u.sparse)) >> 32)
-	for at < len(u.sparse) && u.sparse[at] < h {
-		at++
-	}
-	for at > 0 && u.sparse[at-1] >= h {
-		at--
-	}
-	return at
 }
 
 // register notes the rank of a hash: how many zeros its low bits begin with.
