@@ -3,6 +3,7 @@ package cluster
 import (
 	"errors"
 	"net"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -65,13 +66,14 @@ func (l ownLog) GetLog(index uint64, out *raft.Log) error {
 }
 
 // cappedTransport tells followers no commit index past what is durable here,
-// keeps heartbeats from deposing a leader behind Raft's back, and is patient
-// with peers that can't be reached.
+// keeps heartbeats from deposing a leader behind Raft's back, is patient with
+// peers that can't be reached, and tells nobody twice what is committed.
 type cappedTransport struct {
 	*raft.NetworkTransport
 	log     *groupLog
 	follows func() bool
 	stop    <-chan struct{} // closed when the group ends
+	failed  *atomic.Uint64  // heartbeats
 }
 
 // errNoFollower answers a heartbeat to a node that does not follow. Its sender
@@ -144,12 +146,15 @@ func isHeartbeat(args *raft.AppendEntriesRequest) bool {
 // only.
 func (t cappedTransport) heartbeat(id raft.ServerID, target raft.ServerAddress, args *raft.AppendEntriesRequest, resp *raft.AppendEntriesResponse) error {
 	err := t.NetworkTransport.AppendEntries(id, target, args, resp)
-	if err == nil || err.Error() != errNoFollower.Error() { // it has crossed the wire as text
-		return err
+	if err != nil && err.Error() == errNoFollower.Error() { // it has crossed the wire as text
+		again := *args
+		again.PrevLogTerm = again.Term
+		err = t.NetworkTransport.AppendEntries(id, target, &again, resp)
 	}
-	again := *args
-	again.PrevLogTerm = again.Term
-	return t.NetworkTransport.AppendEntries(id, target, &again, resp)
+	if err != nil {
+		t.failed.Add(1)
+	}
+	return err
 }
 
 // AppendEntriesPipeline implements raft.Transport.
@@ -158,15 +163,40 @@ func (t cappedTransport) AppendEntriesPipeline(id raft.ServerID, target raft.Ser
 	if err != nil {
 		return nil, err
 	}
-	return cappedPipeline{p, t}, nil
+	return &cappedPipeline{AppendPipeline: p, trans: t}, nil
 }
 
+// cappedPipeline is of one leader's term and one follower. Only Raft's goroutine
+// for that follower sends.
 type cappedPipeline struct {
 	raft.AppendPipeline
 	trans cappedTransport
+	told  tidings
 }
 
-// AppendEntries implements raft.AppendPipeline.
-func (p cappedPipeline) AppendEntries(args *raft.AppendEntriesRequest, resp *raft.AppendEntriesResponse) (raft.AppendFuture, error) {
-	return p.AppendPipeline.AppendEntries(p.trans.cap(args), resp)
+// tidings are what a call without entries is for.
+type tidings struct {
+	last, committed uint64 // indexes
+	failed          uint64 // heartbeats of the group, so far
+}
+
+// AppendEntries implements raft.AppendPipeline. Raft tells followers every
+// commitTimeout what is committed, changed or not. What was told over the same
+// connection is not told again, which would be a good part of what an idle group
+// costs: heartbeats keep in touch. A failed heartbeat, to whomever, may be of a
+// follower that begins anew and knows nothing; so all are told once more, or found
+// gone.
+func (p *cappedPipeline) AppendEntries(args *raft.AppendEntriesRequest, resp *raft.AppendEntriesResponse) (raft.AppendFuture, error) {
+	args = p.trans.cap(args)
+	now := tidings{args.PrevLogEntry, args.LeaderCommitIndex, p.trans.failed.Load()}
+	if n := len(args.Entries); n > 0 {
+		now.last = args.Entries[n-1].Index
+	} else if now == p.told {
+		return nil, nil //nolint:nilnil // the library drops it, and waits for no answer
+	}
+	future, err := p.AppendPipeline.AppendEntries(args, resp)
+	if err == nil {
+		p.told = now
+	}
+	return future, err
 }

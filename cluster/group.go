@@ -139,7 +139,7 @@ func (g *group) startRaft(form []raft.Server) error {
 	state := func(s raft.RaftState) func() bool {
 		return func() bool { r := started.Load(); return r != nil && r.State() == s }
 	}
-	g.trans = cappedTransport{network, g.log, state(raft.Follower), g.stop}
+	g.trans = cappedTransport{network, g.log, state(raft.Follower), g.stop, &atomic.Uint64{}}
 	leading := state(raft.Leader)
 	g.log.leading.Store(&leading)
 	cache, err := raft.NewLogCache(logCacheEntries, g.log)

@@ -21,13 +21,13 @@ func TestOnlyFollowersTakeHeartbeats(t *testing.T) {
 		return n
 	}
 	var follows atomic.Bool
-	receiver := cappedTransport{open(), &groupLog{}, follows.Load, nil}
+	receiver := cappedTransport{open(), &groupLog{}, follows.Load, nil, nil}
 	handled := 0
 	receiver.SetHeartbeatHandler(func(rpc raft.RPC) {
 		handled++
 		rpc.Respond(&raft.AppendEntriesResponse{Success: true}, nil)
 	})
-	sender := cappedTransport{open(), &groupLog{}, nil, nil}
+	sender := cappedTransport{open(), &groupLog{}, nil, nil, &atomic.Uint64{}}
 	sender.log.durable.Store(3)
 	call := func(commitIndex uint64) (raft.AppendEntriesResponse, error) {
 		var reply raft.AppendEntriesResponse
@@ -71,7 +71,7 @@ func TestReplicationWaitsForAPeer(t *testing.T) {
 	require.NoError(t, err)
 	defer own.Close()
 	stop := make(chan struct{})
-	sender := cappedTransport{own, &groupLog{}, nil, stop}
+	sender := cappedTransport{own, &groupLog{}, nil, stop, &atomic.Uint64{}}
 	call := func() error {
 		entries := []*raft.Log{{Index: 1, Term: 2}}
 		args := raft.AppendEntriesRequest{RPCHeader: raft.RPCHeader{Addr: []byte("s")}, Term: 2, Entries: entries}
@@ -106,7 +106,7 @@ func TestReplicationWaitsForAGroup(t *testing.T) {
 		t.Cleanup(func() { require.NoError(t, trans.Close()) })
 		return trans
 	}
-	sender := cappedTransport{transport(near), &groupLog{}, nil, make(chan struct{})}
+	sender := cappedTransport{transport(near), &groupLog{}, nil, make(chan struct{}), &atomic.Uint64{}}
 	done := make(chan error, 1)
 	go func() {
 		args := raft.AppendEntriesRequest{RPCHeader: raft.RPCHeader{Addr: []byte("s")}, Term: 2, Entries: []*raft.Log{{Index: 1, Term: 2}}}
@@ -120,4 +120,55 @@ func TestReplicationWaitsForAGroup(t *testing.T) {
 	rpc := <-transport(far).Consumer()
 	rpc.Respond(&raft.AppendEntriesResponse{Success: true}, nil)
 	require.NoError(t, <-done)
+}
+
+// A follower is told what is committed once, and again after a heartbeat failed.
+func TestWhatIsCommittedIsToldOnce(t *testing.T) {
+	open := func() *raft.NetworkTransport {
+		n, err := raft.NewTCPTransport("127.0.0.1:0", nil, 1, time.Second, io.Discard)
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = n.Close() })
+		return n
+	}
+	receiver := open()
+	sender := cappedTransport{open(), &groupLog{}, nil, nil, &atomic.Uint64{}}
+	p, err := sender.AppendEntriesPipeline("r", receiver.LocalAddr())
+	require.NoError(t, err)
+	defer p.Close()
+	type call struct{ last, committed uint64 }
+	var heard []call
+	hear := func() {
+		rpc := <-receiver.Consumer()
+		asked, _ := rpc.Command.(*raft.AppendEntriesRequest)
+		heard = append(heard, call{asked.PrevLogEntry + uint64(len(asked.Entries)), asked.LeaderCommitIndex})
+		rpc.Respond(&raft.AppendEntriesResponse{Success: true}, nil)
+		<-p.Consumer()
+	}
+	send := func(last, committed uint64, entries ...*raft.Log) {
+		_, err := p.AppendEntries(&raft.AppendEntriesRequest{
+			RPCHeader: raft.RPCHeader{Addr: []byte("s")}, Term: 2, PrevLogEntry: last, PrevLogTerm: 2, LeaderCommitIndex: committed, Entries: entries,
+		}, &raft.AppendEntriesResponse{})
+		require.NoError(t, err)
+	}
+	sender.log.durable.Store(1)
+	send(0, 0, &raft.Log{Index: 1, Term: 2})
+	hear()
+	send(1, 1)
+	hear()
+	send(1, 1)
+	send(1, 1)
+	send(1, 1, &raft.Log{Index: 2, Term: 2})
+	hear()
+	send(2, 2) // as far as the disk here has it
+	sender.log.durable.Store(2)
+	send(2, 2)
+	hear()
+	send(2, 2)
+	sender.failed.Add(1)
+	send(2, 2)
+	hear()
+	send(2, 2)
+	send(2, 2, &raft.Log{Index: 3, Term: 2})
+	hear()
+	require.Equal(t, []call{{1, 0}, {1, 1}, {2, 1}, {2, 2}, {2, 2}, {3, 2}}, heard)
 }

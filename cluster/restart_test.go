@@ -69,6 +69,27 @@ func TestFullRestartKeepsWhatWasAcknowledged(t *testing.T) {
 	require.Empty(t, r.fatal)
 }
 
+// Of what is committed a follower knows nothing after its start, and nobody writes
+// here by which it would hear of it.
+func TestFollowerThatComesBackToAnIdleGroupIsTold(t *testing.T) {
+	r := newRig(t, 3)
+	r.start(r.names...)
+	r.ready(r.names...)
+	r.propose("n1", 1, add("a", 7))
+	for _, name := range r.names {
+		require.Equal(t, int64(7), r.state(name, 1).Sum)
+	}
+	leader := r.leader(1)
+	for _, name := range r.names {
+		if name == leader {
+			continue
+		}
+		r.stop(name)
+		r.start(name)
+		require.Equal(t, int64(7), r.state(name, 1).Sum)
+	}
+}
+
 func TestNodeThatLostItsFolderLearnsBeforeItVotes(t *testing.T) {
 	r := newRig(t, 3)
 	r.start(r.names...)
