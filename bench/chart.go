@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // chart is a diagram of lines over two axes.
@@ -36,10 +37,12 @@ type point struct{ x, y float64 }
 
 // Sizes in pixels.
 const (
-	chartWidth   = 860
+	plotWidth    = 560
 	chartHeight  = 440
 	marginLeft   = 78
-	marginRight  = 270 // the legend's
+	legendLeft   = 48  // from the plot to the legend's words
+	letterWidth  = 7.5 // of them, at most on average
+	marginRight  = 16
 	marginTop    = 44
 	marginBottom = 56
 	legendLine   = 20
@@ -64,15 +67,15 @@ text{fill:currentColor;font:13px system-ui,sans-serif}
 // svg draws the chart.
 func (c *chart) svg() string {
 	xs, ys := c.x.scale(c.values(func(p point) float64 { return p.x })), c.y.scale(c.values(func(p point) float64 { return p.y }))
-	px := func(x float64) float64 { return marginLeft + xs.at(x)*(chartWidth-marginLeft-marginRight) }
+	px := func(x float64) float64 { return marginLeft + xs.at(x)*plotWidth }
 	py := func(y float64) float64 {
 		return chartHeight - marginBottom - ys.at(y)*(chartHeight-marginTop-marginBottom)
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" role="img" aria-label="%s">`+"\n", chartWidth, chartHeight, html.EscapeString(c.title))
+	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %.0f %d" role="img" aria-label="%s">`+"\n", c.width(), chartHeight, html.EscapeString(c.title))
 	b.WriteString(style)
 	fmt.Fprintf(&b, `<text class="title" x="%d" y="24">%s</text>`+"\n", marginLeft, html.EscapeString(c.title))
-	left, right, top, bottom := float64(marginLeft), float64(chartWidth-marginRight), float64(marginTop), float64(chartHeight-marginBottom)
+	left, right, top, bottom := float64(marginLeft), float64(marginLeft+plotWidth), float64(marginTop), float64(chartHeight-marginBottom)
 	for _, v := range xs.ticks {
 		fmt.Fprintf(&b, `<path class="grid" d="M%.1f %.1fV%.1f"/><text x="%.1f" y="%.1f" text-anchor="middle">%s</text>`+"\n", px(v), top, bottom, px(v), bottom+18, short(v))
 	}
@@ -86,10 +89,19 @@ func (c *chart) svg() string {
 		s.draw(&b, px, py)
 		y := marginTop + 8 + float64(i*legendLine)
 		fmt.Fprintf(&b, `<path class="line" stroke="%s"%s d="M%.1f %.1fh26"/><text x="%.1f" y="%.1f">%s</text>`+"\n",
-			s.stroke(), s.dashes(), right+16, y, right+48, y+4, html.EscapeString(s.name))
+			s.stroke(), s.dashes(), right+16, y, right+legendLeft, y+4, html.EscapeString(s.name))
 	}
 	b.WriteString("</svg>\n")
 	return b.String()
+}
+
+// width has room for the longest name of the legend.
+func (c *chart) width() float64 {
+	longest := 0
+	for _, s := range c.series {
+		longest = max(longest, utf8.RuneCountInString(s.name))
+	}
+	return marginLeft + plotWidth + legendLeft + float64(longest)*letterWidth + marginRight
 }
 
 func (c *chart) values(of func(point) float64) []float64 {

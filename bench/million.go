@@ -57,12 +57,13 @@ func (r *runner) million(ctx context.Context) error {
 		}
 		for _, step := range steps {
 			r.cfg.Progress.Begin("million: "+step.what, 0)
+			begin := time.Now()
 			err := step.do(ctx, s, figures)
 			if err != nil {
 				r.cfg.Progress.End("failed")
 				return fmt.Errorf("%s: %w", step.what, err)
 			}
-			r.cfg.Progress.End("")
+			r.cfg.Progress.End(fmt.Sprintf("%.1f s", time.Since(begin).Seconds()))
 		}
 		p.batch = 0
 		r.note("million", p.scheme(), p, time.Since(start), figures)

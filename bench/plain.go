@@ -36,6 +36,9 @@ const (
 	stampBytes    = 8
 )
 
+// usualPlain is what the baseline runs on.
+var usualPlain = plan{mode: ModeEngine, nodes: plainNodes, groups: 1, tenants: 1}
+
 // plain is the baseline of the engine: the same machine, replicated as the
 // library's own documentation has it. raft-boltdb keeps log, term and vote, each
 // command is an entry of its own, everything is at its default but the time-outs.

@@ -139,7 +139,13 @@ func (r *Report) latencyChart() *chart {
 		if result.System != systemCluster && result.System != systemEcho {
 			return ""
 		}
-		return r.lineName(result)
+		closed := *result
+		closed.RateAsked = 0
+		name := r.lineName(&closed)
+		if name != "" && result.RateAsked > 0 {
+			name += ", open loop"
+		}
+		return name
 	})
 	for i, name := range names {
 		p50, p99 := series{name: name + ", p50", color: i}, series{name: name + ", p99", color: i, dashed: true}

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"strconv"
 	"time"
 
 	"github.com/cloudlicenses/cloudlicenses/bench/load"
@@ -26,7 +27,11 @@ func (r *runner) profile(ctx context.Context, s *subject, o *load.Options) (wait
 		return func() error { return nil }
 	}
 	result := load.Result{System: o.System, Scheme: o.Scheme, Scenario: o.Scenario, Callers: o.Callers, RateAsked: o.Rate}
-	path := filepath.Join(r.cfg.Out, notInNames.ReplaceAllString(result.Name(), "-")+"."+r.cfg.Profile+".pprof")
+	name := notInNames.ReplaceAllString(result.Name(), "-")
+	if r.profiles[name]++; r.profiles[name] > 1 { // measured once more
+		name += "-" + strconv.Itoa(r.profiles[name])
+	}
+	path := filepath.Join(r.cfg.Out, name+"."+r.cfg.Profile+".pprof")
 	done := make(chan error, 1)
 	o.Measuring = func() { done <- take(path) }
 	return func() error {

@@ -169,6 +169,9 @@ func TestPlots(t *testing.T) {
 		result("redis", "slow", Spread, 1, 1100), result("redis", "slow", Spread, 256, 10_000), result(systemCluster, "TLS", Hot, 256, 30_000),
 		result(systemCluster, "1 pool", Spread, 256, 40_000), result(systemCluster, "1000000 pools", Spread, 256, 20_000),
 	}}
+	half := result(systemCluster, "", Hot, 256, 30_000)
+	half.RateAsked = 30_000
+	r.Results = append(r.Results, half)
 	dir := t.TempDir()
 	paths, err := r.Plot(dir)
 	require.NoError(t, err)
@@ -193,6 +196,10 @@ func TestPlots(t *testing.T) {
 	require.NotContains(t, string(throughput), "pools", "sweeps have a plot of their own")
 	require.NotContains(t, string(throughput), "slow", "of a peer, its better scheme")
 	require.NotContains(t, string(throughput), "TLS")
+	require.NotContains(t, string(throughput), "30k")
+	latency, err := os.ReadFile(paths[1])
+	require.NoError(t, err)
+	require.Contains(t, string(latency), "cloudlicenses, hot, open loop, p50: 30k, 400</title>")
 	growth, err := os.ReadFile(paths[2])
 	require.NoError(t, err)
 	require.Contains(t, string(growth), "cloudlicenses, pools: 1M, 0.5</title>")

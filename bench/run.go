@@ -34,6 +34,8 @@ type runner struct {
 	dir    string // of this run
 	rigs   int    // started so far
 	report *Report
+	// profiles counts those written so far, by their names.
+	profiles map[string]int
 }
 
 // Run measures what cfg asks for. The report holds what was measured, also
@@ -74,7 +76,7 @@ func newRunner(cfg Config) (*runner, error) {
 	if cfg.Progress == nil {
 		cfg.Progress = silence{}
 	}
-	r := &runner{cfg: cfg, report: newReport(cfg.Commit)}
+	r := &runner{cfg: cfg, report: newReport(cfg.Commit), profiles: map[string]int{}}
 	var err error
 	if r.dir, err = newFolder(cfg.Dir); err == nil && cfg.Out != "" {
 		err = os.MkdirAll(cfg.Out, 0o755)
@@ -291,7 +293,7 @@ func (r *runner) baseline(ctx context.Context, scenarios []string, callers []int
 				break
 			}
 			o := r.options(systemEngine, scenario, n)
-			o.Scheme, o.Dir = schemePlain, r.dir
+			o.Scheme, o.Dir, o.Settings = schemePlain, r.dir, usualPlain.settings()
 			_, err = r.measure(ctx, &subject{target: t, system: systemEngine}, o)
 		}
 	}
@@ -358,7 +360,7 @@ func (r *runner) optionsOf(s *subject, scenario string, callers int) load.Option
 		o.Pools = s.plan.tenants * s.plan.pools
 	}
 	if o.Servers = s.pids; s.pids != nil {
-		o.Settings = nil // those of a cluster
+		o.Settings = map[string]string{"nodes": "1"} // that are no cluster
 	}
 	if s.rig != nil {
 		o.Servers = s.rig.pids()

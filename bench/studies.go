@@ -18,24 +18,26 @@ type study struct {
 	run  func(*runner, context.Context) error
 	// sweeps measure loads, in an open loop where that was asked for.
 	sweeps bool
+	// settled callers: as many as it needs, whatever was asked for.
+	settled bool
 }
 
 // studyList has them in the order of the table.
 func studyList() []study {
 	return []study{
-		{"batch", "hot and spread, and the same in batches of 100 operations", (*runner).batch, true},
-		{"million", "a million live leases: memory, restart, snapshots", (*runner).million, false},
-		{"billing", "a month's export of many overage records, and checkouts beside it", (*runner).billing, false},
-		{"dashboards", "checkouts beside many open streams of events", (*runner).dashboards, false},
-		{"idle", "CPU time of a cluster that nobody asks", (*runner).idle, false},
-		{"kills", "the leader killed under load, again and again", (*runner).kills, false},
-		{"elections", "elections in minutes of full load", (*runner).elections, false},
-		{"groups", "the engine with 1 to 16 groups under the same load", (*runner).groups, true},
-		{"tenants", "1 to 10,000 tenants", (*runner).tenants, true},
-		{"pools", "1 to 1,000,000 pools", (*runner).pools, true},
-		{"tls", "HTTPS: hold it against hot and spread", (*runner).tls, true},
-		{"forwarding", "requests to any node: hold them against spread, to the leader", (*runner).forwarding, true},
-		{"nodes", "five nodes: hold them against spread, on three", (*runner).nodes, true},
+		{"batch", "hot and spread, and the same in batches of 100 operations", (*runner).batch, true, false},
+		{"million", "a million live leases: memory, restart, snapshots", (*runner).million, false, true},
+		{"billing", "a month's export of many overage records, and checkouts beside it", (*runner).billing, false, true},
+		{"dashboards", "checkouts beside many open streams of events", (*runner).dashboards, false, true},
+		{"idle", "CPU time of a cluster that nobody asks", (*runner).idle, false, true},
+		{"kills", "the leader killed under load, again and again", (*runner).kills, false, true},
+		{"elections", "elections in minutes of full load", (*runner).elections, false, false},
+		{"groups", "the engine with 1 to 16 groups under the same load", (*runner).groups, true, false},
+		{"tenants", "1 to 10,000 tenants", (*runner).tenants, true, false},
+		{"pools", "1 to 1,000,000 pools", (*runner).pools, true, false},
+		{"tls", "HTTPS: hold it against hot and spread", (*runner).tls, true, false},
+		{"forwarding", "requests to any node: hold them against spread, to the leader", (*runner).forwarding, true, false},
+		{"nodes", "five nodes: hold them against spread, on three", (*runner).nodes, true, false},
 	}
 }
 
@@ -65,6 +67,10 @@ func ScenarioTexts() []string {
 	}
 	return texts
 }
+
+// SettledCallers reports whether a scenario has as many callers as it needs,
+// whatever Config.Callers says.
+func SettledCallers(scenario string) bool { return studies[scenario].settled }
 
 // many is the largest number of callers asked for, at which sweeps are made.
 func (r *runner) many() int {

@@ -87,7 +87,7 @@ same run, such as --echo and --peers, not against another machine's.`,
   cloudlicenses bench compare before/bench.json after/bench.json`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := checkBenchFlags(cmd.Flags()); err != nil {
+			if err := checkBenchFlags(cmd.Flags(), cfg.Scenarios); err != nil {
 				return err
 			}
 			if err := completeBench(&cfg, &flags); err != nil {
@@ -150,8 +150,14 @@ func addBenchFlags(fs *pflag.FlagSet, cfg *bench.Config, flags *benchFlags) {
 	flags.output.addTo(fs)
 }
 
+// benchSizes are flags of one scenario each.
+var benchSizes = map[string]string{
+	"leases": "million", "billed-tenants": "billing", "billed-records": "billing", "dashboards": "dashboards",
+	"kills": "kills", "idle": "idle", "elections": "elections",
+}
+
 // checkBenchFlags finds flags of which nothing would come.
-func checkBenchFlags(fs *pflag.FlagSet) error {
+func checkBenchFlags(fs *pflag.FlagSet, scenarios []string) error {
 	url, full := fs.Changed("url"), fs.Changed("full")
 	for _, rule := range []struct {
 		broken bool
@@ -167,6 +173,18 @@ func checkBenchFlags(fs *pflag.FlagSet) error {
 				return usagef("--%s %s", name, rule.why)
 			}
 		}
+	}
+	if full {
+		return nil
+	}
+	for _, name := range slices.Sorted(maps.Keys(benchSizes)) {
+		if scenario := benchSizes[name]; fs.Changed(name) && !slices.Contains(scenarios, scenario) {
+			return usagef("--%s is of scenario %s: name that with --scenario", name, scenario)
+		}
+	}
+	own := func(scenario string) bool { return !bench.SettledCallers(scenario) }
+	if fs.Changed("callers") && len(scenarios) > 0 && !slices.ContainsFunc(scenarios, own) {
+		return usagef("--callers: scenario %s has as many as it needs", scenarios[0])
 	}
 	return nil
 }
