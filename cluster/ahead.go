@@ -73,7 +73,7 @@ type cappedTransport struct {
 	log     *groupLog
 	follows func() bool
 	stop    <-chan struct{} // closed when the group ends
-	failed  *atomic.Uint64  // heartbeats
+	doubts  *atomic.Uint64  // of what peers know, see tidings
 }
 
 // errNoFollower answers a heartbeat to a node that does not follow. Its sender
@@ -151,8 +151,8 @@ func (t cappedTransport) heartbeat(id raft.ServerID, target raft.ServerAddress, 
 		again.PrevLogTerm = again.Term
 		err = t.NetworkTransport.AppendEntries(id, target, &again, resp)
 	}
-	if err != nil {
-		t.failed.Add(1)
+	if err != nil || !resp.Success { // refused by a peer in a later term
+		t.doubts.Add(1)
 	}
 	return err
 }
@@ -172,26 +172,33 @@ type cappedPipeline struct {
 	raft.AppendPipeline
 	trans cappedTransport
 	told  tidings
+	asked time.Time // when Raft last called
 }
 
 // tidings are what a call without entries is for.
 type tidings struct {
 	last, committed uint64 // indexes
-	failed          uint64 // heartbeats of the group, so far
+	// doubts counts, for the whole group, what may be of a follower that began
+	// anew and knows nothing, or is in a later term: heartbeats that failed or
+	// were refused, and new connections.
+	doubts uint64
 }
 
 // AppendEntries implements raft.AppendPipeline. Raft tells followers every
 // commitTimeout what is committed, changed or not. What was told over the same
 // connection is not told again, which would be a good part of what an idle group
-// costs: heartbeats keep in touch. A failed heartbeat, to whomever, may be of a
-// follower that begins anew and knows nothing; so all are told once more, or found
-// gone.
+// costs: heartbeats keep in touch. Where they leave a doubt all followers are told
+// once more: one that is gone, or in a later term, is found that way alone. A call
+// that comes sooner than commitTimeout is for something, such as a transfer of the
+// leadership, which repeats it until the follower has all.
 func (p *cappedPipeline) AppendEntries(args *raft.AppendEntriesRequest, resp *raft.AppendEntriesResponse) (raft.AppendFuture, error) {
 	args = p.trans.cap(args)
-	now := tidings{args.PrevLogEntry, args.LeaderCommitIndex, p.trans.failed.Load()}
+	now := tidings{args.PrevLogEntry, args.LeaderCommitIndex, p.trans.doubts.Load()}
+	before := p.asked
+	p.asked = time.Now()
 	if n := len(args.Entries); n > 0 {
 		now.last = args.Entries[n-1].Index
-	} else if now == p.told {
+	} else if now == p.told && p.asked.Sub(before) >= commitTimeout {
 		return nil, nil //nolint:nilnil // the library drops it, and waits for no answer
 	}
 	future, err := p.AppendPipeline.AppendEntries(args, resp)

@@ -38,6 +38,21 @@ func newNetwork() *network {
 	return &network{cut: map[[2]string]bool{}, delay: map[[2]string]time.Duration{}, conns: map[*conduit]struct{}{}}
 }
 
+// between stands between all nodes of a rig that start from now on.
+func (n *network) between(r *rig) {
+	nameOf := func(addr string) string {
+		for name, a := range r.raft {
+			if a == addr {
+				return name
+			}
+		}
+		return addr
+	}
+	r.change = func(cfg *cluster.Config) {
+		cfg.Tuning.Dial = n.dialer(cfg.NodeID, nameOf)
+	}
+}
+
 // conduit is a connection from a node to another, seen from the dialing side.
 type conduit struct {
 	net.Conn
@@ -151,17 +166,7 @@ type chaos struct {
 
 func newChaos(t *testing.T, seed uint64) *chaos {
 	c := &chaos{rig: newRig(t, 3), net: newNetwork(), rand: rand.New(rand.NewPCG(seed, 1)), stop: make(chan struct{})}
-	nameOf := func(addr string) string {
-		for name, a := range c.rig.raft {
-			if a == addr {
-				return name
-			}
-		}
-		return addr
-	}
-	c.change = func(cfg *cluster.Config) {
-		cfg.Tuning.Dial = c.net.dialer(cfg.NodeID, nameOf)
-	}
+	c.net.between(c.rig)
 	c.start(c.names...)
 	c.ready(c.names...)
 	return c

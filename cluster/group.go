@@ -125,10 +125,11 @@ func (g *group) recover() error {
 func (g *group) startRaft(form []raft.Server) error {
 	n := g.node
 	cfg := n.raftConfig(g.id)
+	stream := n.port.stream(g.id)
 	network := raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
 		ServerAddressProvider: n,
 		Logger:                cfg.Logger,
-		Stream:                n.port.stream(g.id),
+		Stream:                stream,
 		MaxPool:               3,
 		MaxRPCsInFlight:       maxCallsInFlight,
 		Timeout:               raftTimeout,
@@ -139,7 +140,7 @@ func (g *group) startRaft(form []raft.Server) error {
 	state := func(s raft.RaftState) func() bool {
 		return func() bool { r := started.Load(); return r != nil && r.State() == s }
 	}
-	g.trans = cappedTransport{network, g.log, state(raft.Follower), g.stop, &atomic.Uint64{}}
+	g.trans = cappedTransport{network, g.log, state(raft.Follower), g.stop, &stream.doubts}
 	leading := state(raft.Leader)
 	g.log.leading.Store(&leading)
 	cache, err := raft.NewLogCache(logCacheEntries, g.log)

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"errors"
 	"io"
 	"net"
 	"sync/atomic"
@@ -122,7 +123,8 @@ func TestReplicationWaitsForAGroup(t *testing.T) {
 	require.NoError(t, <-done)
 }
 
-// A follower is told what is committed once, and again after a heartbeat failed.
+// A follower is told what is committed once, and again where a heartbeat was refused
+// or failed, or Raft does not wait until it asks again.
 func TestWhatIsCommittedIsToldOnce(t *testing.T) {
 	open := func() *raft.NetworkTransport {
 		n, err := raft.NewTCPTransport("127.0.0.1:0", nil, 1, time.Second, io.Discard)
@@ -144,7 +146,10 @@ func TestWhatIsCommittedIsToldOnce(t *testing.T) {
 		rpc.Respond(&raft.AppendEntriesResponse{Success: true}, nil)
 		<-p.Consumer()
 	}
+	capped, ok := p.(*cappedPipeline)
+	require.True(t, ok)
 	send := func(last, committed uint64, entries ...*raft.Log) {
+		capped.asked = capped.asked.Add(-commitTimeout) // Raft's own pace
 		_, err := p.AppendEntries(&raft.AppendEntriesRequest{
 			RPCHeader: raft.RPCHeader{Addr: []byte("s")}, Term: 2, PrevLogEntry: last, PrevLogTerm: 2, LeaderCommitIndex: committed, Entries: entries,
 		}, &raft.AppendEntriesResponse{})
@@ -164,11 +169,26 @@ func TestWhatIsCommittedIsToldOnce(t *testing.T) {
 	send(2, 2)
 	hear()
 	send(2, 2)
-	sender.failed.Add(1)
+	heartbeat := func(reply *raft.AppendEntriesResponse, failure error) {
+		go func() { rpc := <-receiver.Consumer(); rpc.Respond(reply, failure) }()
+		err := sender.AppendEntries("r", receiver.LocalAddr(), &raft.AppendEntriesRequest{RPCHeader: raft.RPCHeader{Addr: []byte("s")}, Term: 2}, &raft.AppendEntriesResponse{})
+		require.Equal(t, failure == nil, err == nil)
+	}
+	heartbeat(&raft.AppendEntriesResponse{Success: true}, nil)
+	send(2, 2)
+	heartbeat(&raft.AppendEntriesResponse{Term: 3}, nil)
 	send(2, 2)
 	hear()
+	heartbeat(nil, errors.New("broken"))
+	send(2, 2)
+	hear()
+	send(2, 2)
+	capped.asked = time.Now()
 	send(2, 2)
 	send(2, 2, &raft.Log{Index: 3, Term: 2})
 	hear()
-	require.Equal(t, []call{{1, 0}, {1, 1}, {2, 1}, {2, 2}, {2, 2}, {3, 2}}, heard)
+	capped.asked = time.Now().Add(commitTimeout)
+	send(3, 2)
+	hear()
+	require.Equal(t, []call{{1, 0}, {1, 1}, {2, 1}, {2, 2}, {2, 2}, {2, 2}, {3, 2}, {3, 2}}, heard)
 }

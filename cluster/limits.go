@@ -27,7 +27,8 @@ const (
 	leaderPatience = 5
 	// directoryPatience stretches the election time-outs of the directory.
 	directoryPatience = 2
-	// commitTimeout is how often an idle leader tells followers its commit index.
+	// commitTimeout is how long Raft waits, up to twice as long, before it tells
+	// followers a commit index by itself; see tidings.
 	commitTimeout = 200 * time.Millisecond
 	// raftTimeout bounds one Raft call to a peer. Installing a snapshot gets it
 	// once per snapshotScale bytes: its receiver writes, syncs and opens a whole

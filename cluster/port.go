@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -278,6 +279,7 @@ type raftStream struct {
 	accepted chan net.Conn
 	closed   chan struct{}
 	once     sync.Once
+	doubts   atomic.Uint64 // see tidings: one is a connection made
 }
 
 var _ raft.StreamLayer = (*raftStream)(nil)
@@ -308,5 +310,6 @@ func (s *raftStream) Addr() net.Addr { return s.port.listener.Addr() }
 
 // Dial implements raft.StreamLayer.
 func (s *raftStream) Dial(address raft.ServerAddress, timeout time.Duration) (net.Conn, error) {
+	s.doubts.Add(1)
 	return s.port.dial(string(address), connRaft, s.group, min(timeout, dialTimeout))
 }

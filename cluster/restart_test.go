@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -88,6 +89,29 @@ func TestFollowerThatComesBackToAnIdleGroupIsTold(t *testing.T) {
 		r.start(name)
 		require.Equal(t, int64(7), r.state(name, 1).Sum)
 	}
+}
+
+// A follower in a later term refuses its leader's heartbeats, and may be too far
+// away to be heard before the other follower has confirmed the leader. It follows
+// again, although nobody writes.
+func TestFollowerInALaterTermOfAnIdleGroupIsFound(t *testing.T) {
+	r, net := newRig(t, 3), newNetwork()
+	net.between(r)
+	r.start(r.names...)
+	r.ready(r.names...)
+	r.propose("n1", 1, add("a", 7))
+	for _, name := range r.names {
+		require.Equal(t, int64(7), r.state(name, 1).Sum)
+	}
+	leader := r.leader(1)
+	others := slices.DeleteFunc(slices.Clone(r.names), func(name string) bool { return name == leader })
+	far := others[0]
+	net.mu.Lock()
+	net.delay[[2]string{leader, far}] = 15 * time.Millisecond
+	net.mu.Unlock()
+	require.NoError(t, r.nodes[leader].AskForVote(1, far, r.raft[far], others[1]))
+	require.Eventually(t, func() bool { return r.nodes[far].LeaderOf(1) == "" }, 5*time.Second, time.Millisecond, "it has left its leader")
+	require.Eventually(t, func() bool { return r.nodes[far].LeaderOf(1) != "" }, 20*time.Second, 5*time.Millisecond)
 }
 
 func TestNodeThatLostItsFolderLearnsBeforeItVotes(t *testing.T) {
