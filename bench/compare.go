@@ -134,14 +134,10 @@ func compare(name string, before, after []*load.Result) Change {
 
 // unlike says what makes one load another one than before; empty: nothing.
 func unlike(before, after *load.Result) string {
-	switch {
-	case before.Pools != after.Pools:
+	if before.Pools != after.Pools {
 		return fmt.Sprintf("%s before, %d now", plural(before.Pools, "pool"), after.Pools)
-	case max(before.Batch, 1) != max(after.Batch, 1):
-		return fmt.Sprintf("batches of %d before, of %d now", max(before.Batch, 1), max(after.Batch, 1))
-	default:
-		return ""
 	}
+	return ""
 }
 
 // gather joins the seconds of several runs, and the median of their medians.

@@ -172,6 +172,8 @@ func (c *Config) check() error {
 		return fmt.Errorf("a batch of %d: want 1–1000", c.Batch)
 	case c.Nodes < 1:
 		return fmt.Errorf("%d nodes: want 1 or more", c.Nodes)
+	case c.CAFile != "" && strings.HasPrefix(c.URL, "http:"):
+		return errors.New("a CA is of a secured cluster: give its https URL")
 	case c.URL != "" && c.TLS:
 		return errors.New("TLS secures a cluster that is started here: of a running one, give its https URL")
 	case c.Mode == ModeEngine && (c.URL != "" || c.TLS || c.Batch > 0 || c.Route != RouteLeader):

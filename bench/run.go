@@ -77,10 +77,13 @@ func newRunner(cfg Config) (*runner, error) {
 		cfg.Progress = silence{}
 	}
 	r := &runner{cfg: cfg, report: newReport(cfg.Commit), profiles: map[string]int{}}
-	var err error
-	if r.dir, err = newFolder(cfg.Dir); err == nil && cfg.Out != "" {
-		err = os.MkdirAll(cfg.Out, 0o755)
+	if cfg.Out != "" {
+		if err := os.MkdirAll(cfg.Out, 0o755); err != nil {
+			return nil, err
+		}
 	}
+	var err error
+	r.dir, err = newFolder(cfg.Dir)
 	return r, err
 }
 
@@ -130,7 +133,7 @@ var usual = plan{nodes: usualNodes, groups: usualGroups, tenants: 1, pools: 1}
 // plan is what the flags ask for.
 func (r *runner) plan() plan {
 	return plan{
-		mode: r.cfg.Mode, nodes: r.cfg.Nodes, groups: r.cfg.Groups[0], tenants: r.cfg.Tenants, pools: max(r.cfg.Pools/r.cfg.Tenants, 1),
+		mode: r.cfg.Mode, nodes: r.cfg.Nodes, groups: r.cfg.Groups[0], tenants: r.cfg.Tenants, pools: r.cfg.Pools / r.cfg.Tenants,
 		tls: r.cfg.TLS, route: r.cfg.Route, batch: r.cfg.Batch, running: r.cfg.URL,
 	}
 }
@@ -360,7 +363,7 @@ func (r *runner) optionsOf(s *subject, scenario string, callers int) load.Option
 		o.Pools = s.plan.tenants * s.plan.pools
 	}
 	if o.Servers = s.pids; s.pids != nil {
-		o.Settings = map[string]string{"nodes": "1"} // that are no cluster
+		o.Settings = map[string]string{"nodes": "1"} // the echo: a server, and no cluster
 	}
 	if s.rig != nil {
 		o.Servers = s.rig.pids()

@@ -166,7 +166,7 @@ func checkBenchFlags(fs *pflag.FlagSet, scenarios []string) error {
 	}{
 		{url, []string{"full", "nodes", "groups", "tenants"}, "is of a cluster that is started here: without --url"},
 		{!url, []string{"host", "api-key", "ca-file", "product"}, "is of a running cluster: name it with --url"},
-		{full, []string{"scenario", "rate", "batch", "mode", "route", "tls", "nodes", "groups", "tenants", "echo", "engine-baseline", "peers"}, "is settled by --full, which measures all there is"},
+		{full, []string{"scenario", "rate", "batch", "mode", "route", "tls", "nodes", "groups", "tenants", "echo", "engine-baseline", "peers", "profile"}, "is settled by --full, which measures all there is"},
 	} {
 		for _, name := range rule.flags {
 			if rule.broken && fs.Changed(name) {
@@ -353,7 +353,7 @@ compare runs of a quiet machine, and repeat what is surprising.`,
 			}
 			compared := bench.Compare(before, after)
 			if len(compared.Changes) == 0 {
-				return fmt.Errorf("the reports have no load in common: %s", strings.Join(compared.LeftOut, "; "))
+				return fmt.Errorf("the reports have nothing to compare: %s", strings.Join(compared.LeftOut, "; "))
 			}
 			if output == outputJSON {
 				return printJSON(cmd.OutOrStdout(), compared)

@@ -17,6 +17,8 @@ func TestBenchUsage(t *testing.T) {
 		"without --url":                    {"--url", "http://127.0.0.1:1", "--nodes", "5"},
 		"--host is of a running cluster":   {"--host", "load.localhost"},
 		"--rate is settled by --full":      {"--full", "--rate", "5"},
+		"--profile is settled by --full":   {"--full", "--profile", "cpu"},
+		"a CA is of a secured cluster":     {"--url", "http://127.0.0.1:1", "--host", "a.localhost", "--api-key", "k", "--ca-file", "none"},
 		"--leases is of scenario million":  {"--leases", "1000"},
 		"kills has as many as it needs":    {"--scenario", "kills", "--callers", "16"},
 		"no profile \"heap\"":              {"--profile", "heap"},

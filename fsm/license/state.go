@@ -25,7 +25,7 @@ type state struct {
 	outbox         outboxCounts
 	endedFloor     int64 // Unix hours
 
-	due     poolHeap // pools with live leases, by a lower bound of their next expiry
+	due     poolHeap // pools with live leases, and idle ones, by a lower bound of their next expiry
 	idle    int      // pools in due that have none
 	intents intents
 	voids   voids
