@@ -12,23 +12,24 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+func openTransport(t *testing.T) *raft.NetworkTransport {
+	n, err := raft.NewTCPTransport("127.0.0.1:0", nil, 1, time.Second, io.Discard)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = n.Close() })
+	return n
+}
+
 // A heartbeat reaches Raft beside its main goroutine only on a follower. Calls
 // that are no mere heartbeats always go to the main goroutine.
 func TestOnlyFollowersTakeHeartbeats(t *testing.T) {
-	open := func() *raft.NetworkTransport {
-		n, err := raft.NewTCPTransport("127.0.0.1:0", nil, 1, time.Second, io.Discard)
-		require.NoError(t, err)
-		t.Cleanup(func() { _ = n.Close() })
-		return n
-	}
 	var follows atomic.Bool
-	receiver := cappedTransport{open(), &groupLog{}, follows.Load, nil, nil}
+	receiver := cappedTransport{openTransport(t), &groupLog{}, follows.Load, nil, nil}
 	handled := 0
 	receiver.SetHeartbeatHandler(func(rpc raft.RPC) {
 		handled++
 		rpc.Respond(&raft.AppendEntriesResponse{Success: true}, nil)
 	})
-	sender := cappedTransport{open(), &groupLog{}, nil, nil, &atomic.Uint64{}}
+	sender := cappedTransport{openTransport(t), &groupLog{}, nil, nil, &atomic.Uint64{}}
 	sender.log.durable.Store(3)
 	call := func(commitIndex uint64) (raft.AppendEntriesResponse, error) {
 		var reply raft.AppendEntriesResponse
@@ -126,14 +127,8 @@ func TestReplicationWaitsForAGroup(t *testing.T) {
 // A follower is told what is committed once, and again where a heartbeat was refused
 // or failed, or Raft does not wait until it asks again.
 func TestWhatIsCommittedIsToldOnce(t *testing.T) {
-	open := func() *raft.NetworkTransport {
-		n, err := raft.NewTCPTransport("127.0.0.1:0", nil, 1, time.Second, io.Discard)
-		require.NoError(t, err)
-		t.Cleanup(func() { _ = n.Close() })
-		return n
-	}
-	receiver := open()
-	sender := cappedTransport{open(), &groupLog{}, nil, nil, &atomic.Uint64{}}
+	receiver := openTransport(t)
+	sender := cappedTransport{openTransport(t), &groupLog{}, nil, nil, &atomic.Uint64{}}
 	p, err := sender.AppendEntriesPipeline("r", receiver.LocalAddr())
 	require.NoError(t, err)
 	defer p.Close()

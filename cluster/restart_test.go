@@ -70,17 +70,23 @@ func TestFullRestartKeepsWhatWasAcknowledged(t *testing.T) {
 	require.Empty(t, r.fatal)
 }
 
-// Of what is committed a follower knows nothing after its start, and nobody writes
-// here by which it would hear of it.
-func TestFollowerThatComesBackToAnIdleGroupIsTold(t *testing.T) {
-	r := newRig(t, 3)
+// startIdle starts all nodes, and returns the leader of group 1 once each of them
+// has its one write, a sum of 7.
+func (r *rig) startIdle() (leader string) {
 	r.start(r.names...)
 	r.ready(r.names...)
 	r.propose("n1", 1, add("a", 7))
 	for _, name := range r.names {
-		require.Equal(t, int64(7), r.state(name, 1).Sum)
+		require.Equal(r.t, int64(7), r.state(name, 1).Sum)
 	}
-	leader := r.leader(1)
+	return r.leader(1)
+}
+
+// Of what is committed a follower knows nothing after its start, and nobody writes
+// here by which it would hear of it.
+func TestFollowerThatComesBackToAnIdleGroupIsTold(t *testing.T) {
+	r := newRig(t, 3)
+	leader := r.startIdle()
 	for _, name := range r.names {
 		if name == leader {
 			continue
@@ -97,13 +103,7 @@ func TestFollowerThatComesBackToAnIdleGroupIsTold(t *testing.T) {
 func TestFollowerInALaterTermOfAnIdleGroupIsFound(t *testing.T) {
 	r, net := newRig(t, 3), newNetwork()
 	net.between(r)
-	r.start(r.names...)
-	r.ready(r.names...)
-	r.propose("n1", 1, add("a", 7))
-	for _, name := range r.names {
-		require.Equal(t, int64(7), r.state(name, 1).Sum)
-	}
-	leader := r.leader(1)
+	leader := r.startIdle()
 	others := slices.DeleteFunc(slices.Clone(r.names), func(name string) bool { return name == leader })
 	far := others[0]
 	net.mu.Lock()
