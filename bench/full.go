@@ -33,8 +33,6 @@ func Full(ctx context.Context, cfg Config) (*Report, error) {
 	steps := []step{
 		{"echo", func() error { return r.echo(ctx, ends) }},
 		{"HTTP", func() error { return r.run(ctx, r.http(), loads, r.cfg.Callers) }},
-		{"engine", func() error { return r.run(ctx, r.oneGroup(), loads, []int{r.many()}) }},
-		{"baseline of the engine", func() error { return r.baseline(ctx, loads, []int{r.many()}) }},
 	}
 	for i, name := range PeerNames {
 		last := i == len(PeerNames)-1
@@ -42,6 +40,9 @@ func Full(ctx context.Context, cfg Config) (*Report, error) {
 			step{"peer " + name, func() error { return r.peers(ctx, []string{name}, loads, ends) }},
 			step{"round after " + name, func() error { return r.round(ctx, last) }})
 	}
+	engine := step{"engine", func() error { return r.run(ctx, r.oneGroup(), loads, []int{r.many()}) }}
+	baseline := step{"baseline of the engine", func() error { return r.baseline(ctx, loads, []int{r.many()}) }}
+	steps = append(steps, engine, baseline, engine, baseline, engine)
 	for _, study := range studyList() {
 		steps = append(steps, step{study.name, func() error { return study.run(r, ctx) }})
 	}

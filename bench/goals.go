@@ -1,7 +1,9 @@
 package bench
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 
 	"github.com/cloudlicenses/cloudlicenses/bench/load"
 )
@@ -83,16 +85,16 @@ func (j *judge) best(scenario string, callers int, systems ...string) *load.Resu
 	return best
 }
 
-// own is the cluster's result under a scheme.
-func (j *judge) own(scheme, scenario string, callers int) *load.Result {
-	return j.report.find(func(r *load.Result) bool {
+// closed fits the cluster's closed loops under a scheme.
+func closed(scheme, scenario string, callers int) func(*load.Result) bool {
+	return func(r *load.Result) bool {
 		return r.System == systemCluster && r.Scheme == scheme && r.Scenario == scenario && r.Callers == callers && r.RateAsked == 0
-	})
+	}
 }
 
-// near is the cluster's result at the time of another: the mean of those just before
-// it and just after it, of the same scenario and callers.
-func (j *judge) near(other *load.Result, callers int) *load.Result {
+// near is what fits, at the time of another result: the mean of those just before it
+// and just after it.
+func (j *judge) near(other *load.Result, fits func(*load.Result) bool) *load.Result {
 	if other == nil {
 		return nil
 	}
@@ -100,7 +102,7 @@ func (j *judge) near(other *load.Result, callers int) *load.Result {
 	for i := range j.all.Results {
 		r := &j.all.Results[i]
 		switch {
-		case r.System != systemCluster || r.Scheme != "" || r.Scenario != other.Scenario || r.Callers != callers || r.RateAsked > 0:
+		case !fits(r):
 		case r.Started.After(other.Started):
 			if after == nil {
 				after = r
@@ -119,6 +121,32 @@ func (j *judge) near(other *load.Result, callers int) *load.Result {
 	mean.OpsPerSecond = (before.OpsPerSecond + after.OpsPerSecond) / 2
 	mean.Latency.P50 = (before.Latency.P50 + after.Latency.P50) / 2
 	return &mean
+}
+
+// pair is what fits near each run of another measurement, and that run: of the pairs
+// the one of the middle ratio, of two in the middle the lower one.
+func (j *judge) pair(fits func(*load.Result) bool, other *load.Result) (own, beside *load.Result) {
+	if other == nil {
+		return nil, nil
+	}
+	type pair struct{ own, beside *load.Result }
+	var pairs []pair
+	for i := range j.all.Results {
+		r := &j.all.Results[i]
+		if r.Name() != other.Name() || r.OpsPerSecond == 0 {
+			continue
+		}
+		if own := j.near(r, fits); own != nil {
+			pairs = append(pairs, pair{own, r})
+		}
+	}
+	if len(pairs) == 0 {
+		return nil, nil
+	}
+	ratio := func(p pair) float64 { return p.own.OpsPerSecond / p.beside.OpsPerSecond }
+	slices.SortStableFunc(pairs, func(a, b pair) int { return cmp.Compare(ratio(a), ratio(b)) })
+	middle := pairs[(len(pairs)-1)/2]
+	return middle.own, middle.beside
 }
 
 // ratio adds a row that holds one throughput against another.
@@ -141,15 +169,18 @@ func (j *judge) ratio(measure string, atLeast float64, a, b *load.Result) {
 
 func (j *judge) throughput(scenario string) {
 	what := fmt.Sprintf("HTTP %s, %d connections, against ", scenario, most)
-	j.ratio(what+"the echo of its edge", 0.65, j.own("", scenario, most), j.best(Hot, most, systemEcho))
-	redis, consistent := j.best(scenario, most, "redis"), j.best(scenario, most, "postgres", "etcd")
-	j.ratio(what+"Redis", 1.5, j.near(redis, most), redis)
-	j.ratio(what+"the better of PostgreSQL and etcd", 5, j.near(consistent, most), consistent)
+	against := func(whom string, atLeast float64, other *load.Result) {
+		own, other := j.pair(closed("", scenario, most), other)
+		j.ratio(what+whom, atLeast, own, other)
+	}
+	against("the echo of its edge", 0.65, j.best(Hot, most, systemEcho))
+	against("Redis", 1.5, j.best(scenario, most, "redis"))
+	against("the better of PostgreSQL and etcd", 5, j.best(scenario, most, "postgres", "etcd"))
 }
 
 // alone judges the median of one connection.
 func (j *judge) alone() {
-	own, fsync := j.own("", Hot, 1), j.fsync()
+	own, fsync := j.report.find(closed("", Hot, 1)), j.fsync()
 	what := "one connection, p50, against "
 	if own == nil || fsync == 0 {
 		j.row(what+"an append + fdatasync", "≤ 4 ×", "", false, false)
@@ -160,7 +191,7 @@ func (j *judge) alone() {
 	for _, peer := range []string{"postgres", "redis"} {
 		// The fastest alone is the one with the lowest median, or next to it.
 		other := j.best(Hot, 1, peer)
-		own := j.near(other, 1)
+		own := j.near(other, closed("", Hot, 1))
 		if own == nil || other == nil {
 			j.row(what+peer, "≤", "", false, false)
 			continue
@@ -195,18 +226,18 @@ func (j *judge) halfRate(scenario string) {
 }
 
 func (j *judge) engine() {
-	scheme := plan{nodes: usualNodes, groups: 1}.scheme()
-	find := func(scheme, scenario string) *load.Result {
-		return j.report.find(func(r *load.Result) bool {
+	of := func(scheme, scenario string) func(*load.Result) bool {
+		return func(r *load.Result) bool {
 			return r.System == systemEngine && r.Scheme == scheme && r.Scenario == scenario && r.Callers == most
-		})
+		}
 	}
+	scheme := plan{nodes: usualNodes, groups: 1}.scheme()
 	for _, scenario := range []string{Hot, Spread} {
-		j.ratio(fmt.Sprintf("engine, one group, %d callers, %s, against plain raft-boltdb", most, scenario), 6,
-			find(scheme, scenario), find(schemePlain, scenario))
+		own, plain := j.pair(of(scheme, scenario), j.report.find(of(schemePlain, scenario)))
+		j.ratio(fmt.Sprintf("engine, one group, %d callers, %s, against plain raft-boltdb", most, scenario), 6, own, plain)
 	}
 	swept := func(groups int) *load.Result {
-		return find(plan{nodes: usualNodes, groups: groups, tenants: groupCounts[len(groupCounts)-1]}.scheme(), Spread)
+		return j.report.find(of(plan{nodes: usualNodes, groups: groups, tenants: groupCounts[len(groupCounts)-1]}.scheme(), Spread))
 	}
 	j.ratio("16 groups against 1, the same load", 0, swept(16), swept(1))
 }
@@ -214,9 +245,9 @@ func (j *judge) engine() {
 func (j *judge) batches() {
 	scheme := plan{nodes: usualNodes, groups: usualGroups, batch: batchOperations}.scheme()
 	for _, scenario := range []string{Hot, Spread} {
-		batched := j.own(scheme, scenario, batchCallers)
+		batched := j.report.find(closed(scheme, scenario, batchCallers))
 		j.ratio(fmt.Sprintf("batches of %d, %s, %d callers, against single operations, %d callers", batchOperations, scenario, batchCallers, most), 5,
-			batched, j.near(batched, most))
+			batched, j.near(batched, closed("", scenario, most)))
 	}
 }
 

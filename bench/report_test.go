@@ -139,27 +139,41 @@ func TestGoals(t *testing.T) {
 	}
 }
 
-// A peer is held against what the cluster did just before it and just after it.
+// Others are held against what the cluster did just before them and just after, and of
+// several such pairs the middle one counts.
 func TestNearInTime(t *testing.T) {
-	at := func(r load.Result, minute int) load.Result {
+	at := func(minute int, r load.Result) load.Result {
 		r.Started = time.Date(2026, 1, 1, 0, minute, 0, 0, time.UTC)
 		return r
 	}
-	own := func(minute int, ops float64) load.Result {
-		return at(result(systemCluster, "", Hot, 256, ops), minute)
+	own := func(ops float64) load.Result { return result(systemCluster, "", Hot, 256, ops) }
+	echo := func(ops float64) load.Result { return result(systemEcho, "", Hot, 256, ops) }
+	engine := func(scheme string, ops float64) load.Result { return result(systemEngine, scheme, Spread, 256, ops) }
+	r := &Report{}
+	for minute, result := range []load.Result{
+		own(10_000), echo(100_000), own(60_000), // 0.35
+		result("redis", "set", Hot, 256, 40_000), result(systemCluster, "TLS", Hot, 256, 1),
+		own(70_000), echo(50_000), own(10_000), // 0.8
+		result(systemCluster, "batch of 100", Hot, batchCallers, 100_000),
+		own(30_000), echo(60_000), own(50_000), // 0.67
+		echo(71_000), // 0.7: of the two in the middle the lower one counts
+		engine("1 group", 90_000), engine(schemePlain, 10_000), engine("1 group", 30_000), engine(schemePlain, 20_000),
+	} {
+		r.Results = append(r.Results, at(minute, result))
 	}
-	r := &Report{Results: []load.Result{
-		own(0, 10_000), own(1, 60_000), at(result("redis", "set", Hot, 256, 40_000), 2), at(result(systemCluster, "TLS", Hot, 256, 1), 3),
-		own(4, 70_000), own(5, 10_000), at(result(systemCluster, "batch of 100", Hot, batchCallers, 100_000), 6),
-	}}
+	want := map[string]string{
+		"HTTP hot, 256 connections, against the echo of its edge":                 "0.67 × (40,000/s against 60,000/s)",
+		"HTTP hot, 256 connections, against Redis":                                "1.62 × (65,000/s against 40,000/s), redis: set",
+		"engine, one group, 256 callers, spread, against plain raft-boltdb":       "1.50 × (30,000/s against 20,000/s), engine: " + schemePlain,
+		"batches of 100, hot, 64 callers, against single operations, 256 callers": "5.00 × (100,000/s against 20,000/s)",
+	}
 	for _, g := range r.judge() {
-		switch g.Measure {
-		case "HTTP hot, 256 connections, against Redis":
-			require.Equal(t, "1.62 × (65,000/s against 40,000/s), redis: set", g.Figure)
-		case "batches of 100, hot, 64 callers, against single operations, 256 callers":
-			require.Equal(t, "10.00 × (100,000/s against 10,000/s)", g.Figure)
+		if figure, ok := want[g.Measure]; ok {
+			require.Equal(t, figure, g.Figure, g.Measure)
+			delete(want, g.Measure)
 		}
 	}
+	require.Empty(t, want)
 }
 
 func TestPlots(t *testing.T) {

@@ -126,15 +126,15 @@ func (b *batcher) enqueue(commands [][]byte, slots []slot) error {
 	return nil
 }
 
-// ready reports whether an entry may go: none is on its way, or one waits that
-// is full, and no more than entriesInFlight at a time. An entry costs much the same whatever it holds, so one that could
-// still fill up waits. mu held.
+// ready reports whether an entry may go: none is on its way, or the one that
+// waits is large or full, and no more than entriesInFlight at a time. An entry
+// costs much the same whatever it holds, so a small one waits for more. mu held.
 func (b *batcher) ready() bool {
 	if len(b.onWay) == entriesInFlight {
 		return false
 	}
 	return len(b.queue) > 1 || (len(b.queue) == 1 &&
-		(len(b.onWay) == 0 || b.closed || len(b.queue[0].commands) >= maxEntryCommands))
+		(len(b.onWay) == 0 || b.closed || len(b.queue[0].commands) >= secondEntryCommands))
 }
 
 // propose returns the commands' results. After an error of ctx the outcome is

@@ -163,26 +163,30 @@ func TestBatcherPacksWhatGathered(t *testing.T) {
 	sent := func() int { l.mu.Lock(); defer l.mu.Unlock(); return len(l.entries) }
 	propose("a")
 	require.Eventually(t, func() bool { return sent() == 1 }, 20*time.Second, time.Millisecond)
-	for i := range 100 {
+	for i := range secondEntryCommands - 1 {
 		propose(fmt.Sprint("b", i))
 	}
 	waiting := func(n int) func() bool {
 		return func() bool { b.mu.Lock(); defer b.mu.Unlock(); return b.waiting == n }
 	}
-	require.Eventually(t, waiting(100), 20*time.Second, time.Millisecond)
-	require.Equal(t, 1, sent(), "an entry that could still fill up waits for the one on its way")
+	require.Eventually(t, waiting(secondEntryCommands-1), 20*time.Second, time.Millisecond)
+	require.Equal(t, 1, sent(), "a small entry waits for the one on its way")
+	propose("c")
+	require.Eventually(t, waiting(0), 20*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return sent() == 2 }, 20*time.Second, time.Millisecond, "a large one goes")
 	for i := range maxEntryCommands + 50 {
-		propose(fmt.Sprint("c", i))
+		propose(fmt.Sprint("d", i))
 	}
-	require.Eventually(t, waiting(150), 20*time.Second, time.Millisecond)
-	require.Equal(t, 2, sent(), "a full one goes, and no third")
+	require.Eventually(t, waiting(maxEntryCommands+50), 20*time.Second, time.Millisecond)
+	require.Equal(t, 2, sent(), "and no third, even a full one")
 	for range 1000 {
 		l.gate <- struct{}{}
 	}
 	callers.Wait()
-	require.Len(t, l.entries, 3)
-	require.Len(t, l.entries[1], maxEntryCommands)
-	require.Len(t, l.entries[2], 150)
+	require.Len(t, l.entries, 4)
+	require.Len(t, l.entries[1], secondEntryCommands)
+	require.Len(t, l.entries[2], maxEntryCommands)
+	require.Len(t, l.entries[3], 50)
 }
 
 func TestBatcherKeepsOrderAndBounds(t *testing.T) {

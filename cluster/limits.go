@@ -9,8 +9,9 @@ const (
 	maxEntryCommands = 1024
 	maxEntryBytes    = 128 << 10
 	// entriesInFlight is how many batches of a group may be on their way, the
-	// second one only when it is full.
-	entriesInFlight = 2
+	// second one from secondEntryCommands on.
+	entriesInFlight     = 2
+	secondEntryCommands = 128
 	// maxWaiting bounds the commands of a group that wait for a batch; past it
 	// ErrOverloaded.
 	maxWaiting = 64 << 10
