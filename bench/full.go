@@ -10,6 +10,9 @@ import (
 	"github.com/cloudlicenses/cloudlicenses/bench/load"
 )
 
+// engineTurns is how often the engine is measured, its baseline in between.
+const engineTurns = 4
+
 // Full measures everything that the performance table has, in one run, and
 // judges it. What fails is named in the report and does not keep the rest from
 // being measured.
@@ -40,9 +43,12 @@ func Full(ctx context.Context, cfg Config) (*Report, error) {
 			step{"peer " + name, func() error { return r.peers(ctx, []string{name}, loads, ends) }},
 			step{"round after " + name, func() error { return r.round(ctx, last) }})
 	}
-	engine := step{"engine", func() error { return r.run(ctx, r.oneGroup(), loads, []int{r.many()}) }}
-	baseline := step{"baseline of the engine", func() error { return r.baseline(ctx, loads, []int{r.many()}) }}
-	steps = append(steps, engine, baseline, engine, baseline, engine)
+	for i := range engineTurns {
+		steps = append(steps, step{fmt.Sprintf("engine, turn %d", i+1), func() error { return r.run(ctx, r.oneGroup(), loads, []int{r.many()}) }})
+		if i < engineTurns-1 {
+			steps = append(steps, step{fmt.Sprintf("baseline of the engine, turn %d", i+1), func() error { return r.baseline(ctx, loads, []int{r.many()}) }})
+		}
+	}
 	for _, study := range studyList() {
 		steps = append(steps, step{study.name, func() error { return study.run(r, ctx) }})
 	}

@@ -92,8 +92,8 @@ func closed(scheme, scenario string, callers int) func(*load.Result) bool {
 	}
 }
 
-// near is what fits, at the time of another result: the mean of those just before it
-// and just after it.
+// near is what fits, at the time of another result: of those just before it and just
+// after it, the mean that weighs each by how near it is.
 func (j *judge) near(other *load.Result, fits func(*load.Result) bool) *load.Result {
 	if other == nil {
 		return nil
@@ -117,9 +117,11 @@ func (j *judge) near(other *load.Result, fits func(*load.Result) bool) *load.Res
 	case after == nil:
 		return before
 	}
+	share := float64(other.Started.Sub(before.Started)) / float64(after.Started.Sub(before.Started))
+	between := func(a, b float64) float64 { return a + share*(b-a) }
 	mean := *before
-	mean.OpsPerSecond = (before.OpsPerSecond + after.OpsPerSecond) / 2
-	mean.Latency.P50 = (before.Latency.P50 + after.Latency.P50) / 2
+	mean.OpsPerSecond = between(before.OpsPerSecond, after.OpsPerSecond)
+	mean.Latency.P50 = between(before.Latency.P50, after.Latency.P50)
 	return &mean
 }
 

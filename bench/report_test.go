@@ -139,8 +139,8 @@ func TestGoals(t *testing.T) {
 	}
 }
 
-// Others are held against what the cluster did just before them and just after, and of
-// several such pairs the middle one counts.
+// Others are held against what the cluster did just before them and just after, the
+// nearer the more, and of several such pairs the middle one counts.
 func TestNearInTime(t *testing.T) {
 	at := func(minute int, r load.Result) load.Result {
 		r.Started = time.Date(2026, 1, 1, 0, minute, 0, 0, time.UTC)
@@ -157,15 +157,17 @@ func TestNearInTime(t *testing.T) {
 		result(systemCluster, "batch of 100", Hot, batchCallers, 100_000),
 		own(30_000), echo(60_000), own(50_000), // 0.67
 		echo(71_000), // 0.7: of the two in the middle the lower one counts
+		result(systemCluster, "", Spread, 256, 50_000), // 0.5, 1, 0.83 and 0.7 of the four
 		engine("1 group", 90_000), engine(schemePlain, 10_000), engine("1 group", 30_000), engine(schemePlain, 20_000),
 	} {
 		r.Results = append(r.Results, at(minute, result))
 	}
 	want := map[string]string{
 		"HTTP hot, 256 connections, against the echo of its edge":                 "0.67 × (40,000/s against 60,000/s)",
-		"HTTP hot, 256 connections, against Redis":                                "1.62 × (65,000/s against 40,000/s), redis: set",
+		"HTTP hot, 256 connections, against Redis":                                "1.58 × (63,333/s against 40,000/s), redis: set",
 		"engine, one group, 256 callers, spread, against plain raft-boltdb":       "1.50 × (30,000/s against 20,000/s), engine: " + schemePlain,
 		"batches of 100, hot, 64 callers, against single operations, 256 callers": "5.00 × (100,000/s against 20,000/s)",
+		"HTTP spread, 256 connections, against the echo of its edge":              "0.70 × (50,000/s against 71,000/s)",
 	}
 	for _, g := range r.judge() {
 		if figure, ok := want[g.Measure]; ok {

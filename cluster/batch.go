@@ -10,9 +10,9 @@ import (
 )
 
 // batcher packs the commands that wait for a group into log entries. There is
-// no timer: a batch is what gathered while the one before was on its way. A
-// caller that finds none on its way sends its entry itself, and is answered by
-// the goroutine that applied it: of a lone command's way through the node, two
+// no timer: a batch is what gathered while the one before was on its way, or
+// secondEntryCommands. A caller that finds none on its way sends its entry
+// itself, and is answered by the goroutine that applied it: of a lone command's way through the node, two
 // hand-overs between goroutines less.
 type batcher struct {
 	apply func(data []byte) raft.ApplyFuture

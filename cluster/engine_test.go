@@ -110,16 +110,18 @@ type line struct {
 	mu      sync.Mutex
 	entries [][]string
 	gate    chan struct{} // a token lets one entry through
-	fail    error
+	fails   []error       // of the first entries
+	stamps  []int64
 }
 
 type lineFuture struct {
 	l       *line
+	fail    error
 	index   uint64
 	results [][]byte
 }
 
-func (f lineFuture) Error() error  { <-f.l.gate; return f.l.fail }
+func (f lineFuture) Error() error  { <-f.l.gate; return f.fail }
 func (f lineFuture) Index() uint64 { return f.index }
 func (f lineFuture) Response() any { return f.results }
 
@@ -135,7 +137,12 @@ func (l *line) apply(data []byte) raft.ApplyFuture {
 		names = append(names, string(c))
 	}
 	l.entries = append(l.entries, names)
-	return lineFuture{l, uint64(len(l.entries)), e.Commands}
+	l.stamps = append(l.stamps, e.StampMillis)
+	f := lineFuture{l: l, index: uint64(len(l.entries)), results: e.Commands}
+	if n := len(l.stamps); n <= len(l.fails) {
+		f.fail = l.fails[n-1]
+	}
+	return f
 }
 
 func startBatcher(t *testing.T, l *line, admit func() error) *batcher {
@@ -229,7 +236,7 @@ func TestBatcherTellsUnknownFromNotProposed(t *testing.T) {
 		{raft.ErrEnqueueTimeout, ErrOutcomeUnknown},
 		{errors.New("disk"), ErrOutcomeUnknown},
 	} {
-		b := startBatcher(t, &line{gate: open, fail: c.raft}, func() error { return nil })
+		b := startBatcher(t, &line{gate: open, fails: []error{c.raft}}, func() error { return nil })
 		require.ErrorIs(t, b.propose(context.Background(), [][]byte{nil}, make([]Reply, 1)), c.want, "%v", c.raft)
 	}
 	refusing := startBatcher(t, &line{}, func() error { return ErrNoLeader })
@@ -243,6 +250,46 @@ func TestBatcherTellsUnknownFromNotProposed(t *testing.T) {
 	close(stuck.gate)
 	b.close()
 	require.ErrorIs(t, b.propose(context.Background(), [][]byte{nil}, make([]Reply, 1)), ErrClosed)
+}
+
+// Of two entries on their way each answers its own callers, and closing waits for both.
+func TestBatcherWithTwoOnTheirWay(t *testing.T) {
+	l := &line{gate: make(chan struct{}), fails: []error{raft.ErrLeadershipLost, raft.ErrNotLeader}}
+	b := startBatcher(t, l, func() error { return nil })
+	open := sync.OnceFunc(func() { close(l.gate) })
+	t.Cleanup(open) // before the batcher's, which waits for what is on its way
+	answers := func(n int, name string) chan error {
+		c := make(chan error, 1)
+		commands := make([][]byte, n)
+		for i := range commands {
+			commands[i] = []byte(name)
+		}
+		go func() { c <- b.propose(context.Background(), commands, make([]Reply, n)) }()
+		return c
+	}
+	onWay := func(n int) func() bool {
+		return func() bool { b.mu.Lock(); defer b.mu.Unlock(); return len(b.onWay) == n && len(b.queue) == 0 }
+	}
+	first := answers(1, "first")
+	require.Eventually(t, onWay(1), 20*time.Second, time.Millisecond)
+	second := answers(secondEntryCommands, "second")
+	require.Eventually(t, onWay(2), 20*time.Second, time.Millisecond)
+	third := answers(1, "third")
+	require.Eventually(t, func() bool { b.mu.Lock(); defer b.mu.Unlock(); return b.waiting == 1 }, 20*time.Second, time.Millisecond)
+	closed := make(chan struct{})
+	go func() { b.close(); close(closed) }()
+	require.Eventually(t, func() bool { b.mu.Lock(); defer b.mu.Unlock(); return b.closed }, 20*time.Second, time.Millisecond)
+	select {
+	case <-closed:
+		t.Fatal("closed while entries were on their way")
+	default:
+	}
+	open()
+	require.ErrorIs(t, <-first, ErrOutcomeUnknown)
+	require.ErrorIs(t, <-second, ErrNoLeader)
+	require.NoError(t, <-third)
+	<-closed
+	require.IsNonDecreasing(t, l.stamps)
 }
 
 func TestVerifierSharesChecksButNeverAnOlderOne(t *testing.T) {
