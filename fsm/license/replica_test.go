@@ -22,7 +22,8 @@ func TestModel(t *testing.T) {
 		r.t = rt
 		defer func() { require.NoError(rt, r.m.Close()) }()
 		founding := g.founding()
-		for i := range len(founding) + rapid.IntRange(1, 60).Draw(rt, "entries") {
+		entries := len(founding) + rapid.IntRange(1, 60).Draw(rt, "entries")
+		for i := range entries {
 			stamp := r.now
 			var steps []step
 			if i < len(founding) {
@@ -69,7 +70,10 @@ func TestModel(t *testing.T) {
 					require.Equal(rt, want, got, "entry %d, command %d: %+v", i, j, steps[j].body)
 				}
 			}
-			requireLikeModel(rt, r.m, m)
+			// Under the race detector Pebble keeps a stack trace of every table it reads.
+			if !raced || i%5 == 0 || i == entries-1 {
+				requireLikeModel(rt, r.m, m)
+			}
 		}
 	})
 }
