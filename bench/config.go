@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/cloudlicenses/cloudlicenses/cluster"
 )
 
 // Scenarios of a load that alternates checkout and return.
@@ -140,8 +142,8 @@ func (c *Config) check() error {
 		}
 	}
 	for _, n := range c.Groups {
-		if n < 1 {
-			return fmt.Errorf("%d groups: want 1 or more", n)
+		if n < 1 || n > cluster.MaxGroups {
+			return fmt.Errorf("%d groups: want 1–%d", n, cluster.MaxGroups)
 		}
 	}
 	if c.Profile != "" && !slices.Contains(Profiles, c.Profile) {
@@ -170,8 +172,8 @@ func (c *Config) check() error {
 		return fmt.Errorf("no mode %q: there are %s and %s", c.Mode, ModeHTTP, ModeEngine)
 	case c.Batch < 0 || c.Batch > 1000:
 		return fmt.Errorf("a batch of %d: want 1–1000", c.Batch)
-	case c.Nodes < 1:
-		return fmt.Errorf("%d nodes: want 1 or more", c.Nodes)
+	case c.Nodes < 1 || c.Nodes > cluster.MaxReplicas:
+		return fmt.Errorf("%d nodes: want 1–%d, each with a copy of every group", c.Nodes, cluster.MaxReplicas)
 	case c.CAFile != "" && strings.HasPrefix(c.URL, "http:"):
 		return errors.New("a CA is of a secured cluster: give its https URL")
 	case c.URL != "" && c.TLS:

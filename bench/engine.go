@@ -220,13 +220,15 @@ func startEngine(ctx context.Context, cfg engineConfig) (*engine, error) {
 		return nil, err
 	}
 	raftAddrs, gossip := addrs[:cfg.nodes], addrs[cfg.nodes:]
+	ctx, fatal := context.WithCancelCause(ctx)
+	defer fatal(nil)
 	for i := range cfg.nodes {
 		node, err := cluster.Start(cluster.Config{
 			NodeID: "n" + strconv.Itoa(i+1), DataDir: filepath.Join(cfg.dir, strconv.Itoa(i+1)),
 			RaftAddr: raftAddrs[i], GossipAddr: gossip[i], Join: gossip, JoinToken: joinToken,
 			BootstrapExpect: cfg.nodes, Groups: cfg.groups, Replicas: cfg.nodes, Region: "local",
 			HTTPURL: "http://" + strconv.Itoa(i+1), AdminURL: "http://" + strconv.Itoa(i+1),
-			NewMachine: cfg.open, Logger: discard,
+			NewMachine: cfg.open, Logger: discard, Fatal: fatal,
 		})
 		if err != nil {
 			return nil, errors.Join(err, e.stop())
@@ -234,11 +236,11 @@ func startEngine(ctx context.Context, cfg engineConfig) (*engine, error) {
 		e.nodes = append(e.nodes, node)
 		e.doors = append(e.doors, shard.New(shard.Config{Node: node, Domain: domain, Logger: discard}))
 	}
-	ctx, cancel := context.WithTimeout(ctx, readyWithin)
+	started, cancel := context.WithTimeout(ctx, readyWithin)
 	defer cancel()
 	// Side by side: the one that leads the directory founds the cluster, and the
 	// others wait for it.
-	boots, ctx := errgroup.WithContext(ctx)
+	boots, ctx := errgroup.WithContext(started)
 	for i, door := range e.doors {
 		boots.Go(func() error {
 			return door.Boot(ctx, shard.BootConfig{
@@ -247,6 +249,9 @@ func startEngine(ctx context.Context, cfg engineConfig) (*engine, error) {
 		})
 	}
 	if err := boots.Wait(); err != nil {
+		if errors.Is(err, context.Canceled) {
+			err = context.Cause(started) // of a node that can't go on, if it was one
+		}
 		return nil, errors.Join(err, e.stop())
 	}
 	return e, nil

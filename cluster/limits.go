@@ -5,6 +5,11 @@ import "time"
 // The engine's own limits and periods. Figures that were measured say so in
 // docs/adr.
 const (
+	// MaxGroups bounds the license groups of a cluster, MaxReplicas the copies of
+	// a group.
+	MaxGroups   = 1024
+	MaxReplicas = 9
+
 	// maxEntryCommands and maxEntryBytes bound one batch, that is one log entry.
 	maxEntryCommands = 1024
 	maxEntryBytes    = 128 << 10

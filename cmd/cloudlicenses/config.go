@@ -19,6 +19,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/cloudlicenses/cloudlicenses"
+	"github.com/cloudlicenses/cloudlicenses/cluster"
 )
 
 // envPrefix begins every environment variable of the server; the rest is the
@@ -255,10 +256,10 @@ func (c *serverConfig) check() error {
 		return usagef("--bootstrap-expect %d: want 0 or more", c.BootstrapExpect)
 	case c.BootstrapExpect == 0 && len(c.Join) == 0 && !exists(c.DataDir):
 		return usagef("neither --bootstrap-expect nor --join: start a new cluster with --bootstrap-expect N, or join one with --join ADDR")
-	case c.Groups < 1 || c.Groups > 1024:
-		return usagef("--groups %d: want 1–1024", c.Groups)
-	case c.Replicas < 1 || c.Replicas > 9:
-		return usagef("--replicas %d: want 1–9", c.Replicas)
+	case c.Groups < 1 || c.Groups > cluster.MaxGroups:
+		return usagef("--groups %d: want 1–%d", c.Groups, cluster.MaxGroups)
+	case c.Replicas < 1 || c.Replicas > cluster.MaxReplicas:
+		return usagef("--replicas %d: want 1–%d", c.Replicas, cluster.MaxReplicas)
 	case c.SnapshotEntries < 0:
 		return usagef("--snapshot-entries %d: want 0 or more", c.SnapshotEntries)
 	case c.Domain == "":
