@@ -84,7 +84,9 @@ test('who forgot the password gets a link by mail, once', async () => {
   const { context, page, noErrors } = await openPage(browser);
   const { demo } = cluster.ready;
   await page.goto(cluster.url(demo.tenant_id, '/login'));
-  await page.getByRole('link', { name: 'Forgot your password?' }).click();
+  const forgot = page.getByRole('link', { name: 'Forgot your password?' });
+  await forgot.click();
+  await forgot.waitFor({ state: 'detached' }); // that page has such a field, too
   await page.getByLabel('E-mail address').fill(demo.admin_email);
   await axe(page);
   await page.keyboard.press('Enter');
