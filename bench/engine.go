@@ -192,8 +192,9 @@ type engineConfig struct {
 // engine is nodes in this process that speak over loopback and write to disk,
 // without their HTTP edge.
 type engine struct {
-	nodes []*cluster.Node
-	doors []*shard.Shard
+	nodes  []*cluster.Node
+	doors  []*shard.Shard
+	failed chan error // why a node can't go on
 }
 
 // engineDoor is the door of the node that leads a tenant's group.
@@ -214,14 +215,15 @@ var discard = slog.New(slog.NewTextHandler(io.Discard, nil))
 
 // startEngine starts the nodes and waits until they serve.
 func startEngine(ctx context.Context, cfg engineConfig) (*engine, error) {
-	e := &engine{}
+	e := &engine{failed: make(chan error, cfg.nodes)}
 	addrs, err := addresses(2 * cfg.nodes)
 	if err != nil {
 		return nil, err
 	}
 	raftAddrs, gossip := addrs[:cfg.nodes], addrs[cfg.nodes:]
-	ctx, fatal := context.WithCancelCause(ctx)
-	defer fatal(nil)
+	ctx, cancel := context.WithTimeout(ctx, readyWithin)
+	defer cancel()
+	fatal := func(err error) { e.failed <- err; cancel() } // once a node
 	for i := range cfg.nodes {
 		node, err := cluster.Start(cluster.Config{
 			NodeID: "n" + strconv.Itoa(i+1), DataDir: filepath.Join(cfg.dir, strconv.Itoa(i+1)),
@@ -236,11 +238,9 @@ func startEngine(ctx context.Context, cfg engineConfig) (*engine, error) {
 		e.nodes = append(e.nodes, node)
 		e.doors = append(e.doors, shard.New(shard.Config{Node: node, Domain: domain, Logger: discard}))
 	}
-	started, cancel := context.WithTimeout(ctx, readyWithin)
-	defer cancel()
 	// Side by side: the one that leads the directory founds the cluster, and the
 	// others wait for it.
-	boots, ctx := errgroup.WithContext(started)
+	boots, ctx := errgroup.WithContext(ctx)
 	for i, door := range e.doors {
 		boots.Go(func() error {
 			return door.Boot(ctx, shard.BootConfig{
@@ -249,21 +249,21 @@ func startEngine(ctx context.Context, cfg engineConfig) (*engine, error) {
 		})
 	}
 	if err := boots.Wait(); err != nil {
-		if errors.Is(err, context.Canceled) {
-			err = context.Cause(started) // of a node that can't go on, if it was one
-		}
 		return nil, errors.Join(err, e.stop())
 	}
 	return e, nil
 }
 
-// stop closes all nodes.
+// stop closes all nodes; it is an error if one could not go on.
 func (e *engine) stop() error {
 	ctx, cancel := context.WithTimeout(context.Background(), exitWithin)
 	defer cancel()
 	errs := make([]error, len(e.nodes))
 	for i, n := range e.nodes {
 		errs[i] = n.Shutdown(ctx)
+	}
+	for len(e.failed) > 0 {
+		errs = append(errs, <-e.failed)
 	}
 	return errors.Join(errs...)
 }
